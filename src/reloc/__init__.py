@@ -1,0 +1,1 @@
+"""Map a place from posed photos; say where a new photo was taken."""

@@ -1,0 +1,256 @@
+"""Cameras: COLMAP's models, pixels to viewing rays and back.
+
+Pixel centres are at +0.5. A *ray* is the point (x, y) where a viewing ray meets the plane z = 1 of
+the camera frame, so a ray of any model times an ideal pinhole's focal length is an undistorted
+pixel. All mapping and localization works on rays; distortion never leaves this file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reloc.errors import CameraError
+
+Array = NDArray[np.float64]
+
+
+def _radial(uv: Array, k: ArrayLike) -> Array:
+    """1 + k1 r^2 + k2 r^4 + ... of points (N, 2), as a column."""
+    r2 = (uv**2).sum(axis=1, keepdims=True)
+    factor, power = np.ones_like(r2), np.ones_like(r2)
+    for coefficient in np.asarray(k, dtype=np.float64):
+        power = power * r2
+        factor = factor + coefficient * power
+    return factor
+
+
+def _tangential(uv: Array, p1: float, p2: float) -> Array:
+    u, v = uv[:, 0], uv[:, 1]
+    r2 = u**2 + v**2
+    return np.stack(
+        [2 * p1 * u * v + p2 * (r2 + 2 * u**2), 2 * p2 * u * v + p1 * (r2 + 2 * v**2)], axis=1
+    )
+
+
+def _opencv(uv: Array, k: Array) -> Array:
+    return uv * _radial(uv, k[:2]) + _tangential(uv, k[2], k[3])
+
+
+def _full_opencv(uv: Array, k: Array) -> Array:
+    factor = _radial(uv, k[[0, 1, 4]]) / _radial(uv, k[5:8])
+    return uv * factor + _tangential(uv, k[2], k[3])
+
+
+def _equidistant(uv: Array) -> Array:
+    """Points on the plane z = 1 to the equidistant fisheye plane, where the radius is the angle."""
+    r = np.linalg.norm(uv, axis=1, keepdims=True)
+    return uv * np.where(r > 1e-8, np.arctan(r) / np.maximum(r, 1e-8), 1.0)
+
+
+def _fisheye(uv: Array, k: Array) -> Array:
+    theta = _equidistant(uv)
+    return theta * _radial(theta, k)
+
+
+def _thin_prism_fisheye(uv: Array, k: Array) -> Array:
+    theta = _equidistant(uv)
+    r2 = (theta**2).sum(axis=1, keepdims=True)
+    prism = r2 * np.array([[k[6], k[7]]])
+    return theta * _radial(theta, k[[0, 1, 4, 5]]) + _tangential(theta, k[2], k[3]) + prism
+
+
+def _fov(uv: Array, k: Array) -> Array:
+    omega = k[0]
+    r = np.maximum(np.linalg.norm(uv, axis=1, keepdims=True), 1e-8)
+    if abs(omega) < 1e-6:
+        return uv
+    return uv * np.arctan(2 * r * np.tan(omega / 2)) / (omega * r)
+
+
+@dataclass(frozen=True)
+class _Model:
+    focals: int  # 1: f, cx, cy, ...  2: fx, fy, cx, cy, ...
+    distortion: int  # how many coefficients follow
+    distort: Callable[[Array, Array], Array] | None
+
+
+# Names, parameter order and formulas of COLMAP's src/colmap/sensor/models.h.
+_MODELS = {
+    "SIMPLE_PINHOLE": _Model(1, 0, None),
+    "PINHOLE": _Model(2, 0, None),
+    "SIMPLE_RADIAL": _Model(1, 1, lambda uv, k: uv * _radial(uv, k)),
+    "RADIAL": _Model(1, 2, lambda uv, k: uv * _radial(uv, k)),
+    "OPENCV": _Model(2, 4, _opencv),
+    "OPENCV_FISHEYE": _Model(2, 4, _fisheye),
+    "FULL_OPENCV": _Model(2, 8, _full_opencv),
+    "FOV": _Model(2, 1, _fov),
+    "SIMPLE_RADIAL_FISHEYE": _Model(1, 1, _fisheye),
+    "RADIAL_FISHEYE": _Model(1, 2, _fisheye),
+    "THIN_PRISM_FISHEYE": _Model(2, 8, _thin_prism_fisheye),
+}
+
+CAMERA_MODELS: tuple[str, ...] = tuple(_MODELS)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics of one camera: a COLMAP model, the image size, the parameters in COLMAP's order.
+
+    Attributes:
+        model: one of ``CAMERA_MODELS``.
+        width: image width in pixels.
+        height: image height in pixels.
+        params: focal length(s), principal point, distortion coefficients; pixels where they have
+            a unit.
+
+    Raises:
+        CameraError: unknown model, wrong number of parameters, or values no camera has.
+    """
+
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "params", tuple(float(p) for p in self.params))
+        if self.model not in _MODELS:
+            raise CameraError(
+                f"unknown camera model {self.model!r}; known are {', '.join(CAMERA_MODELS)}"
+            )
+        model = _MODELS[self.model]
+        expected = model.focals + 2 + model.distortion
+        if len(self.params) != expected:
+            raise CameraError(
+                f"camera model {self.model} takes {expected} parameters, got {len(self.params)}"
+            )
+        if not np.isfinite(self.params).all():
+            raise CameraError(f"camera parameters are not finite: {self.params}")
+        if self.width < 1 or self.height < 1 or max(self.width, self.height) > 100_000:
+            raise CameraError(f"camera has an impossible image size {self.width}x{self.height}")
+        if min(self.fx, self.fy) <= 0:
+            raise CameraError(f"camera has a focal length that is not positive: {self.params}")
+
+    @classmethod
+    def pinhole(
+        cls,
+        *,
+        width: int,
+        height: int,
+        fx: float,
+        fy: float | None = None,
+        cx: float | None = None,
+        cy: float | None = None,
+    ) -> Self:
+        """An ideal camera; what is not given is square pixels and the image's centre."""
+        return cls(
+            "PINHOLE",
+            width,
+            height,
+            (
+                fx,
+                fx if fy is None else fy,
+                width / 2 if cx is None else cx,
+                height / 2 if cy is None else cy,
+            ),
+        )
+
+    @property
+    def fx(self) -> float:
+        return self.params[0]
+
+    @property
+    def fy(self) -> float:
+        return self.params[_MODELS[self.model].focals - 1]
+
+    @property
+    def cx(self) -> float:
+        return self.params[_MODELS[self.model].focals]
+
+    @property
+    def cy(self) -> float:
+        return self.params[_MODELS[self.model].focals + 1]
+
+    @property
+    def focal(self) -> float:
+        """Geometric mean of the focal lengths, in pixels."""
+        return float(np.sqrt(self.fx * self.fy))
+
+    @property
+    def distortion(self) -> tuple[float, ...]:
+        return self.params[_MODELS[self.model].focals + 2 :]
+
+    def matrix(self) -> Array:
+        """The pinhole part as a (3, 3) calibration matrix."""
+        return np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1.0]])
+
+    def resized(self, width: int, height: int) -> Self:
+        """The camera of the same image resampled to another size, each axis by its own factor."""
+        sx, sy = width / self.width, height / self.height
+        model = self.model
+        if _MODELS[model].focals == 2:
+            head = (self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
+        elif abs(sx / sy - 1) < 0.01:
+            # Sizes are whole numbers, so a proportional resize still differs a little by axis.
+            head = (self.fx * np.sqrt(sx * sy), self.cx * sx, self.cy * sy)
+        else:
+            raise CameraError(
+                f"a {model} camera of {self.width}x{self.height} cannot become {width}x{height}: "
+                "it has one focal length and the aspect ratio differs"
+            )
+        return type(self)(model, width, height, (*head, *self.distortion))
+
+    def project(self, points_cam: ArrayLike) -> Array:
+        """Pixels (N, 2) of points (N, 3) in the camera frame; NaN for those with z <= 0."""
+        points = np.asarray(points_cam, dtype=np.float64)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            rays = np.where(points[:, 2:] > 0, points[:, :2] / points[:, 2:], np.nan)
+        return self.pixels(rays)
+
+    def pixels(self, rays: ArrayLike) -> Array:
+        """Pixels (N, 2) of rays (N, 2)."""
+        uv = self._distorted(np.asarray(rays, dtype=np.float64))
+        return uv * (self.fx, self.fy) + (self.cx, self.cy)
+
+    def rays(self, pixels: ArrayLike) -> Array:
+        """Rays (N, 2) of pixels (N, 2): undistorted points on the plane z = 1.
+
+        Newton's method on the distortion, which converges wherever the model is one-to-one. Pixels
+        outside of that (far corners of a wide lens, whose polynomial folds back) give NaN.
+        """
+        pixels = np.asarray(pixels, dtype=np.float64)
+        target = (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
+        if _MODELS[self.model].distort is None:
+            return target
+        uv = target.copy()
+        # The fisheye models compress: start where the undistorted equidistant lens has the point.
+        if "FISHEYE" in self.model:
+            theta = np.linalg.norm(target, axis=1, keepdims=True)
+            uv *= np.tan(np.minimum(theta, 1.5)) / np.maximum(theta, 1e-9)
+        step = 1e-6
+        for _ in range(25):
+            error = self._distorted(uv) - target
+            du = (self._distorted(uv + (step, 0)) - self._distorted(uv - (step, 0))) / (2 * step)
+            dv = (self._distorted(uv + (0, step)) - self._distorted(uv - (0, step))) / (2 * step)
+            det = du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]
+            det = np.where(np.abs(det) > 1e-12, det, np.nan)
+            delta = np.stack(
+                [
+                    (dv[:, 1] * error[:, 0] - dv[:, 0] * error[:, 1]) / det,
+                    (du[:, 0] * error[:, 1] - du[:, 1] * error[:, 0]) / det,
+                ],
+                axis=1,
+            )
+            uv = uv - delta
+            if np.nanmax(np.abs(delta), initial=0.0) < 1e-12:
+                break
+        with np.errstate(invalid="ignore"):
+            good = np.abs(self._distorted(uv) - target).max(axis=1) < 1e-6
+        return np.where(good[:, None], uv, np.nan)
+
+    def _distorted(self, uv: Array) -> Array:
+        distort = _MODELS[self.model].distort
+        return uv if distort is None else distort(uv, np.asarray(self.distortion))

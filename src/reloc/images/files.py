@@ -1,0 +1,103 @@
+"""Image files: size, pixels and the camera that EXIF tells of.
+
+Pixels are taken as stored: the EXIF orientation is ignored, as COLMAP does, since poses and
+intrinsics belong to the stored image.
+"""
+
+import warnings
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from reloc.errors import ImageError
+from reloc.geometry import Camera
+
+MAX_PIXELS = 120_000_000
+MAX_BYTES = 512 * 1024 * 1024
+IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+def _checked(path: Path) -> Path:
+    path = Path(path)
+    if not path.is_file():
+        raise ImageError(f"{path}: no such image")
+    size = path.stat().st_size
+    if size == 0:
+        raise ImageError(f"{path}: the file is empty; restore it or remove it")
+    if size > MAX_BYTES:
+        raise ImageError(f"{path}: {size >> 20} MiB is over the limit of {MAX_BYTES >> 20} MiB")
+    return path
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Width and height in pixels, from the header alone.
+
+    Raises:
+        ImageError: no such file, empty, no known format, or too large to be a photo.
+    """
+    path = _checked(path)
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of "decompression bombs"; the limit below is ours and raises.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                width, height = image.size
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ImageError(f"{path}: not a readable image ({error}); convert it again") from error
+    if width * height > MAX_PIXELS:
+        raise ImageError(f"{path}: {width}x{height} is over {MAX_PIXELS // 10**6} megapixels")
+    return width, height
+
+
+def read_image(path: Path, *, grey: bool = False) -> NDArray[np.uint8]:
+    """Pixels of an image: (H, W) grey or (H, W, 3) RGB, uint8.
+
+    Raises:
+        ImageError: as ``image_size``, or the pixels are damaged.
+    """
+    image_size(path)
+    flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+    pixels = cv2.imread(str(path), flag | cv2.IMREAD_IGNORE_ORIENTATION)
+    if pixels is None:
+        raise ImageError(f"{path}: the image is damaged or cut short; restore it or remove it")
+    return pixels if grey else np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+def read_depth(path: Path) -> NDArray[np.uint16]:
+    """A 16-bit (or 8-bit) single-channel depth image (H, W), as stored.
+
+    Raises:
+        ImageError: as ``read_image``, or the image has several channels.
+    """
+    image_size(path)
+    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
+    if pixels is None:
+        raise ImageError(f"{path}: the depth image is damaged or cut short")
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageError(f"{path}: depth must be a single channel of 8 or 16 bits")
+    return pixels.astype(np.uint16)
+
+
+def exif_camera(path: Path) -> Camera | None:
+    """A pinhole camera from the EXIF focal length, or None if the file does not tell one.
+
+    Uses the 35 mm equivalent, which needs no sensor size. EXIF is good to a few percent at best.
+
+    Raises:
+        ImageError: as ``image_size``.
+    """
+    width, height = image_size(path)
+    try:
+        with Image.open(path) as image:
+            tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
+        equivalent = float(tags.get(ExifTags.Base.FocalLengthIn35mmFilm, 0))
+    except (OSError, ValueError, TypeError, SyntaxError, ZeroDivisionError):
+        return None
+    if not np.isfinite(equivalent) or not 5 <= equivalent <= 2000:
+        return None
+    # The equivalent compares diagonals: 43.27 mm on 35 mm film.
+    focal = equivalent / 43.27 * float(np.hypot(width, height))
+    return Camera.pinhole(width=width, height=height, fx=focal)

@@ -1,0 +1,41 @@
+"""What localization answers."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Where a camera stood, and how far to trust that.
+
+    Attributes:
+        image: name of the image.
+        localized: whether the pose should be believed; the rule is ``pose.trust``.
+        world_from_cam: (4, 4) float64 pose in the map's frame and unit, OpenCV camera axes. Present
+            also when ``localized`` is false but a pose was found; None when there is none.
+        inliers: scene coordinates that agree with the pose.
+        inlier_share: inliers over all coordinates predicted for the image, 0 to 1.
+        confidence: 0 to 1, ``localized`` is true from 0.5 on.
+        covariance: (6, 6) of a small motion of the camera in its own frame: rotation vector in
+            radians, then translation in map units. None where there is no pose.
+        seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``.
+        reason: one line that says why there is no pose to be trusted, else None.
+    """
+
+    image: str
+    localized: bool
+    world_from_cam: Array | None
+    inliers: int = 0
+    inlier_share: float = 0.0
+    confidence: float = 0.0
+    covariance: Array | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    reason: str | None = None
+
+    @property
+    def total_seconds(self) -> float:
+        return sum(self.seconds.values())

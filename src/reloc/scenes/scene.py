@@ -1,0 +1,111 @@
+"""A scene: posed frames of one place, and what was left out of it."""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.geometry import Camera
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Depth:
+    """A depth image of a frame, seen from the frame's pose.
+
+    Attributes:
+        path: 16-bit single-channel image.
+        camera: its own intrinsics, which need not be those of the colour image.
+        unit: scene units per stored step (0.001 for millimetres in a metric scene).
+        invalid: stored values that mean "nothing measured".
+    """
+
+    path: Path
+    camera: Camera
+    unit: float = 0.001
+    invalid: tuple[int, ...] = (0, 65535)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image with its camera and, where known, its pose.
+
+    Attributes:
+        name: unique within the scene; the path below the scene's folder, with forward slashes.
+        image: the file.
+        camera: intrinsics at the size that the file has.
+        world_from_cam: (4, 4) float64, or None if nobody knows.
+        depth: measured depth, if there is any.
+        time: seconds, if the format tells.
+    """
+
+    name: str
+    image: Path
+    camera: Camera
+    world_from_cam: Array | None
+    depth: Depth | None = None
+    time: float | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A frame that could not be used, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Posed frames of one place.
+
+    Attributes:
+        name: the folder's name.
+        root: the folder.
+        layout: which reader understood it, for instance ``colmap``.
+        mapping: frames that build a map.
+        queries: frames to localize, held back from mapping.
+        unit: ``metre`` where the data is metric, else ``unknown``.
+        skipped: frames that were found but cannot be used.
+        notes: one-line remarks of the reader that a user should see.
+    """
+
+    name: str
+    root: Path
+    layout: str
+    mapping: tuple[Frame, ...]
+    queries: tuple[Frame, ...] = ()
+    unit: Literal["metre", "unknown"] = "unknown"
+    skipped: tuple[Skipped, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def mapping_centres(self) -> Array:
+        """Centres (N, 3) of the mapping cameras in the world."""
+        poses = [f.world_from_cam for f in self.mapping if f.world_from_cam is not None]
+        return np.array([p[:3, 3] for p in poses]).reshape(-1, 3)
+
+    def extent(self) -> float:
+        """Largest side of the bounding box of the mapping camera centres, in scene units."""
+        centres = self.mapping_centres()
+        return float(np.ptp(centres, axis=0).max()) if len(centres) else 0.0
+
+    def scaled(self, factor: float) -> "Scene":
+        """The same scene with another unit of length: every position times ``factor``."""
+
+        def scaled_frame(frame: Frame) -> Frame:
+            depth = frame.depth and replace(frame.depth, unit=frame.depth.unit * factor)
+            pose = frame.world_from_cam
+            if pose is not None:
+                pose = pose.copy()
+                pose[:3, 3] *= factor
+            return replace(frame, world_from_cam=pose, depth=depth)
+
+        return replace(
+            self,
+            mapping=tuple(map(scaled_frame, self.mapping)),
+            queries=tuple(map(scaled_frame, self.queries)),
+            unit="unknown",
+        )
