@@ -191,6 +191,7 @@ class Camera:
         """The camera of the same image resampled to another size, each axis by its own factor."""
         sx, sy = width / self.width, height / self.height
         model = self.model
+        head: tuple[float, ...]
         if _MODELS[model].focals == 2:
             head = (self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
         elif abs(sx / sy - 1) < 0.01:
