@@ -31,3 +31,7 @@ class OptionError(RelocError):
 
 class OutputError(RelocError):
     """A result that could not be written."""
+
+
+class DownloadError(RelocError):
+    """A file that could not be fetched, or an archive that is damaged or not to be trusted."""
