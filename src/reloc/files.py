@@ -1,5 +1,7 @@
 """Writing files so that a reader sees the old content or the new, never half of it."""
 
+import json
+import math
 import os
 import shutil
 import tempfile
