@@ -1,0 +1,75 @@
+"""Writing a scene in a format that other tools read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from reloc.errors import OptionError
+from reloc.files import atomic_folder
+from reloc.progress import Progress, silent
+from reloc.scenes.scene import Scene
+from reloc.scenes.writers.ace import write_ace
+from reloc.scenes.writers.colmap import write_colmap
+from reloc.scenes.writers.content import Content, posed_content
+from reloc.scenes.writers.transforms import write_transforms
+
+__all__ = ["SCENE_FORMATS", "Written", "write_scene"]
+
+_WRITERS: dict[str, Callable[[Content, Path, Progress], list[str]]] = {
+    "ace": write_ace,
+    "colmap": write_colmap,
+    "transforms": write_transforms,
+}
+
+SCENE_FORMATS: tuple[str, ...] = tuple(_WRITERS)
+
+
+@dataclass(frozen=True)
+class Written:
+    """What ``write_scene`` made.
+
+    Attributes:
+        folder: where the scene now lies.
+        mapping: how many mapping frames it holds.
+        queries: how many query frames it holds.
+        notes: one-line remarks on what the format could not hold.
+    """
+
+    folder: Path
+    mapping: int
+    queries: int
+    notes: tuple[str, ...]
+
+
+def write_scene(scene: Scene, folder: Path, *, to: str, progress: Progress = silent) -> Written:
+    """Writes a scene in another format; images are copied, cameras and poses stay as they are.
+
+    The folder appears complete or not at all.
+
+    Args:
+        scene: what to write. Query frames without a pose are left out, with a note.
+        folder: where to; must not exist or be empty.
+        to: ``ace`` (``{train,test}/{rgb,poses,calibration,depth}``), ``colmap`` (``images``, a text
+            model in ``sparse/0`` and ``query.txt``) or ``transforms`` (nerfstudio's
+            ``transforms.json`` and ``query.txt``).
+
+    Raises:
+        OptionError: no such format.
+        SceneError: the format cannot hold one of the cameras or names.
+        ImageError: an image is missing.
+        OutputError: the folder is taken or cannot be written to.
+    """
+    if to not in _WRITERS:
+        raise OptionError(f"no format is called {to!r}; choose one of {', '.join(SCENE_FORMATS)}")
+    content = posed_content(scene)
+    with atomic_folder(folder) as temporary:
+        notes = _WRITERS[to](content, temporary, progress)
+    left_out = len(scene.queries) - len(content.queries)
+    if left_out:
+        notes.insert(0, f"left out {left_out} query images whose pose is unknown")
+    return Written(
+        folder=Path(folder),
+        mapping=len(content.mapping),
+        queries=len(content.queries),
+        notes=tuple(notes),
+    )

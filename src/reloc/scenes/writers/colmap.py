@@ -1,0 +1,71 @@
+"""COLMAP's text model: ``images``, ``sparse/0/{cameras,images,points3D}.txt`` and ``query.txt``.
+
+Every camera model of this project is COLMAP's, so nothing is lost. The model holds no 3D points.
+"""
+
+from pathlib import Path
+
+from reloc.errors import SceneError
+from reloc.geometry import Camera, inverted, quaternion_from_rotation
+from reloc.progress import Progress
+from reloc.scenes.scene import Frame
+from reloc.scenes.writers.content import Content, copy_images, pose_of, write_query_list
+
+_FOLDER = "images/"
+
+
+def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str]:
+    """Writes the frames into an empty folder; returns remarks, of which there are none.
+
+    Raises:
+        SceneError: a name has a space, which ends a field in COLMAP's text files.
+    """
+    # Names in the model are relative to ``images``: a scene that has this folder keeps its names.
+    inside = all(frame.name.startswith(_FOLDER) for frame in content.frames)
+
+    def name_in_model(frame: Frame) -> str:
+        return frame.name.removeprefix(_FOLDER) if inside else frame.name
+
+    for frame in content.frames:
+        if any(letter.isspace() for letter in frame.name):
+            raise SceneError(
+                f"{content.root}: the name {frame.name!r} has a space, which COLMAP's text files "
+                "cannot hold; rename the image or convert to transforms"
+            )
+    copy_images(
+        {folder / "images" / name_in_model(frame): frame.image for frame in content.frames},
+        progress,
+    )
+    camera_ids: dict[Camera, int] = {}
+    for frame in content.frames:
+        camera_ids.setdefault(frame.camera, len(camera_ids) + 1)
+    model = folder / "sparse" / "0"
+    model.mkdir(parents=True)
+    (model / "cameras.txt").write_text(
+        "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n"
+        + "".join(_camera_line(number, camera) for camera, number in camera_ids.items()),
+        encoding="utf-8",
+    )
+    (model / "images.txt").write_text(
+        "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# POINTS2D[] (none)\n"
+        + "".join(
+            _image_lines(number, camera_ids[frame.camera], name_in_model(frame), frame)
+            for number, frame in enumerate(content.frames, start=1)
+        ),
+        encoding="utf-8",
+    )
+    (model / "points3D.txt").write_text("# none\n", encoding="utf-8")
+    write_query_list(folder, [_FOLDER + name_in_model(frame) for frame in content.queries])
+    return []
+
+
+def _camera_line(number: int, camera: Camera) -> str:
+    params = " ".join(map(repr, camera.params))
+    return f"{number} {camera.model} {camera.width} {camera.height} {params}\n"
+
+
+def _image_lines(number: int, camera_id: int, name: str, frame: Frame) -> str:
+    cam_from_world = inverted(pose_of(frame))
+    numbers = [*quaternion_from_rotation(cam_from_world[:3, :3]), *cam_from_world[:3, 3]]
+    pose = " ".join(repr(float(number)) for number in numbers)
+    return f"{number} {pose} {camera_id} {name}\n\n"

@@ -1,0 +1,92 @@
+"""What the writers share: the frames of a scene that can be written, and copying their images."""
+
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reloc.errors import ImageError, SceneError
+from reloc.geometry.poses import Array
+from reloc.progress import Progress
+from reloc.scenes.scene import Frame, Scene
+
+
+@dataclass(frozen=True)
+class Content:
+    """The posed frames of a scene.
+
+    Attributes:
+        root: folder of the scene they come from, for messages.
+        metric: whether the unit of length is the metre.
+        mapping: frames that build a map.
+        queries: frames held back.
+    """
+
+    root: Path
+    metric: bool
+    mapping: tuple[Frame, ...]
+    queries: tuple[Frame, ...]
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        return self.mapping + self.queries
+
+
+def posed_content(scene: Scene) -> Content:
+    """The frames of a scene that have a pose, checked for names that stay inside a folder.
+
+    Raises:
+        SceneError: there is no frame with a pose, a name occurs twice or leads out of the folder.
+    """
+
+    def posed(frames: Iterable[Frame]) -> tuple[Frame, ...]:
+        return tuple(frame for frame in frames if frame.world_from_cam is not None)
+
+    content = Content(
+        root=scene.root,
+        metric=scene.unit == "metre",
+        mapping=posed(scene.mapping),
+        queries=posed(scene.queries),
+    )
+    if not content.frames:
+        raise SceneError(f"{scene.root}: no frame has a pose, so there is nothing to write")
+    seen: set[str] = set()
+    for frame in content.frames:
+        path = PurePosixPath(frame.name)
+        if path.is_absolute() or ".." in path.parts or not path.name:
+            raise SceneError(f"{scene.root}: the name {frame.name!r} leads out of the scene")
+        if any(ord(letter) < 32 for letter in frame.name):
+            raise SceneError(
+                f"{scene.root}: the name {frame.name!r} has a control character; rename the image"
+            )
+        if frame.name in seen:
+            raise SceneError(f"{scene.root}: two frames are called {frame.name}; rename one")
+        seen.add(frame.name)
+    return content
+
+
+def pose_of(frame: Frame) -> Array:
+    """``world_from_cam`` (4, 4) of a frame of a ``Content``, which always has one."""
+    assert frame.world_from_cam is not None
+    return frame.world_from_cam
+
+
+def copy_images(files: dict[Path, Path], progress: Progress) -> None:
+    """Copies images; ``files`` maps each target to its source.
+
+    Raises:
+        ImageError: a source is missing.
+        OSError: a target cannot be written; ``atomic_folder`` turns it into an OutputError.
+    """
+    for count, (target, source) in enumerate(files.items(), start=1):
+        if not source.is_file():
+            raise ImageError(f"{source}: no such image; restore it or remove its frame")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        progress("images", count, len(files))
+
+
+def write_query_list(folder: Path, names: list[str]) -> None:
+    """Writes ``query.txt``, one image per line; nothing where no image is a query."""
+    if names:
+        (folder / "query.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
