@@ -1,0 +1,18 @@
+"""Scenes: posed frames of one place, and readers of the formats they come in."""
+
+from reloc.scenes.checks import check_mappable
+from reloc.scenes.colmap_model import Points, read_points
+from reloc.scenes.opening import LAYOUTS, open_scene
+from reloc.scenes.scene import Depth, Frame, Scene, Skipped
+
+__all__ = [
+    "LAYOUTS",
+    "Depth",
+    "Frame",
+    "Points",
+    "Scene",
+    "Skipped",
+    "check_mappable",
+    "open_scene",
+    "read_points",
+]

@@ -1,0 +1,114 @@
+"""ACE and DSAC* folders: {train,test}/{rgb,poses,calibration[,depth]}, one small file per frame."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from reloc.errors import SceneError
+from reloc.scenes.raw import (
+    CameraSource,
+    RawDepth,
+    RawFrame,
+    RawScene,
+    focal_camera,
+    matrix_camera,
+    no_camera,
+)
+from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.text import image_files, read_numbers, read_pose
+
+LAYOUT = "ace"
+LOOKS_FOR = "train/rgb or test/rgb"
+
+
+def matches(root: Path) -> bool:
+    return (root / "train" / "rgb").is_dir() or (root / "test" / "rgb").is_dir()
+
+
+def read(root: Path) -> RawScene:
+    """Frames of ``train`` map, frames of ``test`` are queries, which need no pose.
+
+    Poses are world-from-camera, 4x4; a calibration is a focal length or a 3x3 matrix, at the size
+    of the image; depth is in millimetres, registered to the colour image.
+    """
+    frames, skipped = list[RawFrame](), list[Skipped]()
+    for folder in (root / "train", root / "test"):
+        poses = _Partners(_texts(folder / "poses"))
+        calibrations = _Partners(_texts(folder / "calibration"))
+        depths = _Partners(image_files(folder / "depth"))
+        images = image_files(folder / "rgb")
+        shared = {stem for stem, n in Counter(map(_first_word, images)).items() if n > 1}
+        for image in images:
+            pose_file = poses.of(image, shared)
+            pose, fault = _pose(pose_file)
+            depth = depths.of(image, shared)
+            frames.append(
+                RawFrame(
+                    name=f"{folder.name}/rgb/{image.name}",
+                    image=image,
+                    camera=_camera(calibrations.of(image, shared)),
+                    world_from_cam=pose,
+                    pose_fault=fault,
+                    part="mapping" if folder.name == "train" else "query",
+                    depth=RawDepth(depth) if depth else None,
+                )
+            )
+        lonely = [f"{folder.name}/poses/{path.name}" for path in poses.unused()]
+        skipped += [Skipped(name, "a pose without an image") for name in lonely]
+    return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
+
+
+def _first_word(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def _texts(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.txt"))
+
+
+class _Partners:
+    """Files that belong to an image by name: the same stem, or the same up to the first dot.
+
+    The second covers ``frame-000000.color.png`` with ``frame-000000.pose.txt``; it counts only
+    where it is unique on both sides.
+    """
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._stems: dict[str, Path] = {}
+        self._words: dict[str, list[Path]] = {}
+        self._used = set[Path]()
+        for path in paths:
+            self._stems[path.stem] = path
+            self._words.setdefault(_first_word(path), []).append(path)
+
+    def of(self, image: Path, shared: set[str]) -> Path | None:
+        """The image's file; ``shared`` are first words that several images have."""
+        word = _first_word(image)
+        similar = self._words.get(word, [])
+        path = self._stems.get(image.stem)
+        if path is None and len(similar) == 1 and word not in shared:
+            path = similar[0]
+        if path is not None:
+            self._used.add(path)
+        return path
+
+    def unused(self) -> list[Path]:
+        return [path for path in self._stems.values() if path not in self._used]
+
+
+def _pose(path: Path | None) -> tuple[Array | None, str | None]:
+    return read_pose(path) if path else (None, None)
+
+
+def _camera(path: Path | None) -> CameraSource:
+    if path is None:
+        return no_camera("no calibration file of the image's name")
+    try:
+        values = read_numbers(path)
+    except SceneError as error:
+        return no_camera(str(error))
+    if values.size == 1:
+        return focal_camera(values[0])
+    if values.size == 9:
+        return matrix_camera(values.reshape(3, 3))
+    return no_camera(f"{path}: a calibration has 1 or 9 numbers, this file has {values.size}")

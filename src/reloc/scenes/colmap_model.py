@@ -1,0 +1,259 @@
+"""The files of a COLMAP model, binary and text: cameras, images, points3D.
+
+The ``rigs`` and ``frames`` files of newer models are not needed: ``images`` still holds the pose of
+each image. Counts in a file are never trusted: nothing is allocated by them, and every read is
+checked against the end of the file.
+"""
+
+import mmap
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.errors import CameraError, SceneError
+from reloc.geometry import Camera
+from reloc.scenes.raw import CameraSource, no_camera
+from reloc.scenes.scene import Array
+
+MAX_NAME_BYTES = 4096
+
+# Model ids of COLMAP's src/colmap/sensor/models.h, with the number of parameters: needed to step
+# over models that ``Camera`` does not know.
+_MODELS = {
+    0: ("SIMPLE_PINHOLE", 3),
+    1: ("PINHOLE", 4),
+    2: ("SIMPLE_RADIAL", 4),
+    3: ("RADIAL", 5),
+    4: ("OPENCV", 8),
+    5: ("OPENCV_FISHEYE", 8),
+    6: ("FULL_OPENCV", 12),
+    7: ("FOV", 5),
+    8: ("SIMPLE_RADIAL_FISHEYE", 4),
+    9: ("RADIAL_FISHEYE", 5),
+    10: ("THIN_PRISM_FISHEYE", 12),
+    11: ("RAD_TAN_THIN_PRISM_FISHEYE", 16),
+    12: ("SIMPLE_DIVISION", 4),
+    13: ("DIVISION", 5),
+    14: ("SIMPLE_FISHEYE", 3),
+    15: ("FISHEYE", 4),
+    16: ("EUCM", 6),
+    17: ("EQUIRECTANGULAR", 2),
+}
+
+
+@dataclass(frozen=True)
+class PosedImage:
+    """An entry of ``images``: name, camera id, camera-from-world quaternion (wxyz) and shift."""
+
+    name: str
+    camera_id: int
+    quaternion: tuple[float, ...]
+    translation: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Points:
+    """Triangulated points of a model.
+
+    Attributes:
+        ids: (N,) int64, COLMAP's point ids.
+        xyz: (N, 3) float64 in the world.
+        rgb: (N, 3) uint8.
+        error: (N,) float64 mean reprojection error in pixels; -1 where the file has none.
+        track_length: (N,) int64, images that see the point.
+    """
+
+    ids: NDArray[np.int64]
+    xyz: Array
+    rgb: NDArray[np.uint8]
+    error: Array
+    track_length: NDArray[np.int64]
+
+
+def model_file(folder: Path, name: str) -> Path | None:
+    """``cameras``, ``images`` or ``points3D`` of a model folder: binary, else text, else None."""
+    for suffix in (".bin", ".txt"):
+        path = folder / (name + suffix)
+        if path.is_file():
+            return path
+    return None
+
+
+def read_cameras(path: Path) -> dict[int, CameraSource]:
+    """Cameras by id. Those without a usable model refuse with CameraError when asked.
+
+    Raises:
+        SceneError: the file is truncated or malformed.
+    """
+    binary = path.suffix == ".bin"
+    rows = _binary_cameras(path) if binary else _text_rows(path, _text_camera)
+    cameras: dict[int, CameraSource] = {}
+    for camera_id, model, width, height, params in rows:
+        try:
+            cameras[camera_id] = Camera(model, width, height, params)
+        except CameraError as error:
+            cameras[camera_id] = no_camera(f"{path}: camera {camera_id}: {error}")
+    return cameras
+
+
+def read_posed_images(path: Path) -> list[PosedImage]:
+    """The images of a model, in the order of the file.
+
+    Raises:
+        SceneError: the file is truncated or malformed.
+    """
+    if path.suffix == ".bin":
+        return list(_binary_images(path))
+    # Each image has a second line, which may be empty: its 2D points.
+    return list(_text_rows(path, _text_image, step_over=True))
+
+
+def read_points(folder: Path) -> Points:
+    """The triangulated points of a model folder (``sparse/0``).
+
+    Raises:
+        SceneError: there is no points3D file, or it is truncated or malformed.
+    """
+    path = model_file(folder, "points3D")
+    if path is None:
+        raise SceneError(f"{folder}: no points3D.bin or points3D.txt; export the model again")
+    rows = list(_binary_points(path) if path.suffix == ".bin" else _text_rows(path, _text_point))
+    values = np.array([row[1:8] for row in rows], dtype=np.float64).reshape(-1, 7)
+    return Points(
+        ids=np.array([row[0] for row in rows], dtype=np.int64),
+        xyz=values[:, :3],
+        rgb=values[:, 3:6].astype(np.uint8),
+        error=values[:, 6],
+        track_length=np.array([row[8] for row in rows], dtype=np.int64),
+    )
+
+
+class _Cursor:
+    """Reads a binary file from front to back and never past its end."""
+
+    def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
+        self._path, self._data, self._at = path, data, 0
+
+    def take(self, layout: struct.Struct) -> tuple:
+        start = self._at
+        self.skip(layout.size)
+        return layout.unpack_from(self._data, start)
+
+    def skip(self, size: int) -> None:
+        if size > len(self._data) - self._at:
+            raise SceneError(f"{self._path}: cut short or damaged; export the COLMAP model again")
+        self._at += size
+
+    def name(self) -> str:
+        end = self._data.find(b"\0", self._at, self._at + MAX_NAME_BYTES)
+        if end < 0:
+            raise SceneError(f"{self._path}: an image name does not end; export the model again")
+        raw = self._data[self._at : end]
+        self._at = end + 1
+        return raw.decode("utf-8", errors="replace")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[_Cursor]:
+    with path.open("rb") as file:
+        if not path.stat().st_size:  # an empty file cannot be mapped
+            yield _Cursor(path, b"")
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            yield _Cursor(path, data)
+
+
+_COUNT = struct.Struct("<Q")
+_CAMERA = struct.Struct("<IiQQ")
+_IMAGE = struct.Struct("<I4d3dI")
+_POINT = struct.Struct("<Q3d3BdQ")
+_POINT2D_BYTES = 24
+_TRACK_BYTES = 8
+
+CameraRow = tuple[int, str, int, int, tuple[float, ...]]
+PointRow = tuple[int, float, float, float, int, int, int, float, int]
+
+
+def _binary_cameras(path: Path) -> Iterator[CameraRow]:
+    with _opened(path) as cursor:
+        (count,) = cursor.take(_COUNT)
+        for _ in range(count):
+            camera_id, model_id, width, height = cursor.take(_CAMERA)
+            if model_id not in _MODELS:
+                raise SceneError(
+                    f"{path}: camera {camera_id} has the unknown model id {model_id}; "
+                    "undistort the images with COLMAP and use the PINHOLE model it writes"
+                )
+            model, parameters = _MODELS[model_id]
+            params = cursor.take(struct.Struct(f"<{parameters}d"))
+            yield camera_id, model, width, height, params
+
+
+def _binary_images(path: Path) -> Iterator[PosedImage]:
+    with _opened(path) as cursor:
+        (count,) = cursor.take(_COUNT)
+        for _ in range(count):
+            values = cursor.take(_IMAGE)
+            name = cursor.name()
+            (points,) = cursor.take(_COUNT)
+            cursor.skip(points * _POINT2D_BYTES)
+            yield PosedImage(name, values[8], values[1:5], values[5:8])
+
+
+def _binary_points(path: Path) -> Iterator[PointRow]:
+    with _opened(path) as cursor:
+        (count,) = cursor.take(_COUNT)
+        for _ in range(count):
+            *row, track = cursor.take(_POINT)
+            cursor.skip(track * _TRACK_BYTES)
+            if row[0] >= 1 << 63:
+                raise SceneError(f"{path}: impossible point id {row[0]}; export the model again")
+            yield (*row, track)
+
+
+def _text_rows(
+    path: Path, parse: Callable[[str], tuple | PosedImage], *, step_over: bool = False
+) -> Iterator:
+    """Parsed lines; with ``step_over`` only every other line, whatever stands in between."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            lines = enumerate(file, start=1)
+            for number, line in lines:
+                if not line.strip() or line.lstrip().startswith("#"):
+                    continue
+                try:
+                    yield parse(line.strip())
+                except (ValueError, IndexError, OverflowError) as error:
+                    raise SceneError(
+                        f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
+                    ) from error
+                if step_over:
+                    next(lines, None)
+    except UnicodeDecodeError as error:
+        raise SceneError(f"{path}: not a text file; export the COLMAP model again") from error
+
+
+def _text_camera(line: str) -> CameraRow:
+    words = line.split()
+    params = tuple(float(word) for word in words[4:])
+    return int(words[0]), words[1], int(words[2]), int(words[3]), params
+
+
+def _text_image(line: str) -> PosedImage:
+    words = line.split(maxsplit=9)
+    values = tuple(float(word) for word in words[1:8])
+    return PosedImage(words[9], int(words[8]), values[:4], values[4:])
+
+
+def _text_point(line: str) -> PointRow:
+    words = line.split()
+    x, y, z, error = (float(words[at]) for at in (1, 2, 3, 7))
+    red, green, blue = (int(word) for word in words[4:7])
+    if not all(0 <= value < 256 for value in (red, green, blue)):
+        raise ValueError("colours are 0 to 255")
+    return int(words[0]), x, y, z, red, green, blue, error, (len(words) - 8) // 2
