@@ -10,7 +10,7 @@ from reloc.progress import Progress, silent
 from reloc.scenes.scene import Scene
 from reloc.scenes.writers.ace import write_ace
 from reloc.scenes.writers.colmap import write_colmap
-from reloc.scenes.writers.content import Content, posed_content
+from reloc.scenes.writers.content import Content, content_of
 from reloc.scenes.writers.transforms import write_transforms
 
 __all__ = ["SCENE_FORMATS", "Written", "write_scene"]
@@ -47,7 +47,8 @@ def write_scene(scene: Scene, folder: Path, *, to: str, progress: Progress = sil
     The folder appears complete or not at all.
 
     Args:
-        scene: what to write. Query frames without a pose are left out, with a note.
+        scene: what to write. Query frames without a pose are left out, with a note, where the
+            format has no place for them.
         folder: where to; must not exist or be empty.
         to: ``ace`` (``{train,test}/{rgb,poses,calibration,depth}``), ``colmap`` (``images``, a text
             model in ``sparse/0`` and ``query.txt``) or ``transforms`` (nerfstudio's
@@ -61,12 +62,16 @@ def write_scene(scene: Scene, folder: Path, *, to: str, progress: Progress = sil
     """
     if to not in _WRITERS:
         raise OptionError(f"no format is called {to!r}; choose one of {', '.join(SCENE_FORMATS)}")
-    content = posed_content(scene)
+    content = content_of(scene, posed_queries=to != "ace")
     with atomic_folder(folder) as temporary:
         notes = _WRITERS[to](content, temporary, progress)
     left_out = len(scene.queries) - len(content.queries)
     if left_out:
         notes.insert(0, f"left out {left_out} query images whose pose is unknown")
+    if content.metric and to != "ace":
+        notes.append(f"{to} does not tell the unit of length, which is the metre here")
+    if not content.metric and to == "ace":
+        notes.append("readers of ACE folders take the unit for the metre; here it is unknown")
     return Written(
         folder=Path(folder),
         mapping=len(content.mapping),

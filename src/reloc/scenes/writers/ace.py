@@ -14,7 +14,7 @@ from reloc.geometry.poses import Array
 from reloc.images.files import read_depth
 from reloc.progress import Progress
 from reloc.scenes.scene import Depth, Frame
-from reloc.scenes.writers.content import Content, copy_images, pose_of
+from reloc.scenes.writers.content import Content, copy_images
 
 _MILLIMETRE = 0.001
 _INVALID = 65535
@@ -43,7 +43,8 @@ def write_ace(content: Content, folder: Path, progress: Progress) -> list[str]:
             (folder / split / kind).mkdir(parents=True)
         for frame, stem in zip(frames, _stems(frames), strict=True):
             images[folder / split / "rgb" / (stem + frame.image.suffix)] = frame.image
-            _write_matrix(folder / split / "poses" / f"{stem}.txt", pose_of(frame))
+            if frame.world_from_cam is not None:
+                _write_matrix(folder / split / "poses" / f"{stem}.txt", frame.world_from_cam)
             _write_matrix(folder / split / "calibration" / f"{stem}.txt", frame.camera.matrix())
             if frame.depth is not None and content.metric and _same_view(frame, frame.depth):
                 depths[folder / split / "depth" / f"{stem}.png"] = frame.depth

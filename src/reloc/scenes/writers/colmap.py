@@ -11,8 +11,6 @@ from reloc.progress import Progress
 from reloc.scenes.scene import Frame
 from reloc.scenes.writers.content import Content, copy_images, pose_of, write_query_list
 
-_FOLDER = "images/"
-
 
 def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str]:
     """Writes the frames into an empty folder; returns remarks, of which there are none.
@@ -20,12 +18,7 @@ def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str
     Raises:
         SceneError: a name has a space, which ends a field in COLMAP's text files.
     """
-    # Names in the model are relative to ``images``: a scene that has this folder keeps its names.
-    inside = all(frame.name.startswith(_FOLDER) for frame in content.frames)
-
-    def name_in_model(frame: Frame) -> str:
-        return frame.name.removeprefix(_FOLDER) if inside else frame.name
-
+    names = content.names_in_images()
     for frame in content.frames:
         if any(letter.isspace() for letter in frame.name):
             raise SceneError(
@@ -33,7 +26,7 @@ def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str
                 "cannot hold; rename the image or convert to transforms"
             )
     copy_images(
-        {folder / "images" / name_in_model(frame): frame.image for frame in content.frames},
+        {folder / "images" / names[frame.name]: frame.image for frame in content.frames},
         progress,
     )
     camera_ids: dict[Camera, int] = {}
@@ -49,13 +42,13 @@ def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str
     (model / "images.txt").write_text(
         "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# POINTS2D[] (none)\n"
         + "".join(
-            _image_lines(number, camera_ids[frame.camera], name_in_model(frame), frame)
+            _image_lines(number, camera_ids[frame.camera], names[frame.name], frame)
             for number, frame in enumerate(content.frames, start=1)
         ),
         encoding="utf-8",
     )
     (model / "points3D.txt").write_text("# none\n", encoding="utf-8")
-    write_query_list(folder, [_FOLDER + name_in_model(frame) for frame in content.queries])
+    write_query_list(folder, [f"images/{names[frame.name]}" for frame in content.queries])
     return []
 
 

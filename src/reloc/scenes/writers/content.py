@@ -13,12 +13,12 @@ from reloc.scenes.scene import Frame, Scene
 
 @dataclass(frozen=True)
 class Content:
-    """The posed frames of a scene.
+    """The frames of a scene that a format can hold.
 
     Attributes:
         root: folder of the scene they come from, for messages.
         metric: whether the unit of length is the metre.
-        mapping: frames that build a map.
+        mapping: frames that build a map; all have a pose.
         queries: frames held back.
     """
 
@@ -31,9 +31,23 @@ class Content:
     def frames(self) -> tuple[Frame, ...]:
         return self.mapping + self.queries
 
+    def names_in_images(self) -> dict[str, str]:
+        """Each frame's name -> its name below a folder ``images``.
 
-def posed_content(scene: Scene) -> Content:
-    """The frames of a scene that have a pose, checked for names that stay inside a folder.
+        A scene that has this folder keeps its names. For any other, ``images`` keeps apart what
+        would look like another layout, such as ``train/rgb``.
+        """
+        names = [frame.name for frame in self.frames]
+        inside = all(name.startswith("images/") for name in names)
+        return {name: name.removeprefix("images/") if inside else name for name in names}
+
+
+def content_of(scene: Scene, *, posed_queries: bool) -> Content:
+    """The frames of a scene, checked for names that stay inside a folder.
+
+    Args:
+        scene: where they come from.
+        posed_queries: leave out queries without a pose.
 
     Raises:
         SceneError: there is no frame with a pose, a name occurs twice or leads out of the folder.
@@ -46,9 +60,9 @@ def posed_content(scene: Scene) -> Content:
         root=scene.root,
         metric=scene.unit == "metre",
         mapping=posed(scene.mapping),
-        queries=posed(scene.queries),
+        queries=posed(scene.queries) if posed_queries else scene.queries,
     )
-    if not content.frames:
+    if not posed(content.frames):
         raise SceneError(f"{scene.root}: no frame has a pose, so there is nothing to write")
     seen: set[str] = set()
     for frame in content.frames:
@@ -66,7 +80,7 @@ def posed_content(scene: Scene) -> Content:
 
 
 def pose_of(frame: Frame) -> Array:
-    """``world_from_cam`` (4, 4) of a frame of a ``Content``, which always has one."""
+    """``world_from_cam`` (4, 4) of a frame that was left in for having one."""
     assert frame.world_from_cam is not None
     return frame.world_from_cam
 

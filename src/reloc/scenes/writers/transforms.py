@@ -36,22 +36,23 @@ def write_transforms(content: Content, folder: Path, progress: Progress) -> list
             f"{content.root}: transforms.json holds one camera model, the scene has "
             f"{' and '.join(sorted(models))}; convert to colmap instead"
         )
-    copy_images({folder / frame.name: frame.image for frame in content.frames}, progress)
+    paths = {name: f"images/{below}" for name, below in content.names_in_images().items()}
+    copy_images({folder / paths[frame.name]: frame.image for frame in content.frames}, progress)
     document = {
         "camera_model": "OPENCV" if "OPENCV" in models else models.pop(),
         "frames": [
             {
-                "file_path": frame.name,
+                "file_path": paths[frame.name],
                 **_intrinsics(cameras[frame.camera]),
                 "transform_matrix": (pose_of(frame) @ _OPENGL_FROM_OPENCV).tolist(),
             }
             for frame in content.frames
         ],
-        "train_filenames": [frame.name for frame in content.mapping],
-        "test_filenames": [frame.name for frame in content.queries],
+        "train_filenames": [paths[frame.name] for frame in content.mapping],
+        "test_filenames": [paths[frame.name] for frame in content.queries],
     }
     (folder / "transforms.json").write_text(json.dumps(document, indent=1), encoding="utf-8")
-    write_query_list(folder, [frame.name for frame in content.queries])
+    write_query_list(folder, [paths[frame.name] for frame in content.queries])
     return []
 
 

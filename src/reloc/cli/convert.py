@@ -1,0 +1,47 @@
+"""``reloc convert``: a scene in another format."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from reloc.cli.console import console, progress_bar
+from reloc.scenes import open_scene
+from reloc.scenes.writers import write_scene
+
+
+def convert(
+    scene: Annotated[Path, tyro.conf.Positional],
+    out: Annotated[Path, tyro.conf.Positional],
+    /,
+    *,
+    to: Literal["ace", "colmap", "transforms"],
+    query: Path | None = None,
+    poses: Path | None = None,
+    quiet: bool = False,
+) -> None:
+    """Write a scene in another format, with its images, cameras, poses and split.
+
+    Args:
+        scene: Folder of the scene, in any of the layouts that reloc reads.
+        out: New folder to write.
+        to: Format: ACE's folders, a COLMAP text model, or nerfstudio's transforms.json.
+        query: File that lists the query images, one per line.
+        poses: Pose file to use in place of the scene's own poses.
+        quiet: Show no progress.
+    """
+    source = open_scene(scene, query=query, poses=poses)
+    with progress_bar(quiet=quiet) as progress:
+        written = write_scene(source, out, to=to, progress=progress)
+    screen = console()
+    for note in (*source.notes, *written.notes):
+        screen.print(f"note: {note}", markup=False)
+    if source.skipped:
+        screen.print(
+            f"note: {len(source.skipped)} frames cannot be used; see reloc info {scene}",
+            markup=False,
+        )
+    screen.print(
+        f"{written.folder}: {written.mapping} mapping and {written.queries} query frames",
+        markup=False,
+    )

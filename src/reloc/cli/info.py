@@ -1,0 +1,83 @@
+"""``reloc info``: what a scene holds."""
+
+from dataclasses import asdict
+from json import dumps
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from reloc.cli.console import console
+from reloc.scenes import open_scene
+from reloc.scenes.summary import SceneSummary, summarise
+
+
+def info(
+    path: Annotated[Path, tyro.conf.Positional],
+    /,
+    *,
+    query: Path | None = None,
+    poses: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Say what a scene holds: frames, cameras, extent, and what cannot be used.
+
+    Args:
+        path: Folder of the scene, in any of the layouts that reloc reads.
+        query: File that lists the query images, one per line.
+        poses: Pose file to use in place of the scene's own poses.
+        json: Print one JSON object in place of text.
+    """
+    summary = summarise(open_scene(path, query=query, poses=poses))
+    if json:
+        print(dumps(asdict(summary), indent=1))
+    else:
+        _print(summary, console())
+
+
+def _print(summary: SceneSummary, screen: Console) -> None:
+    unit = " m" if summary.unit == "metre" else ""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("scene", f"{escape(summary.name)} ({summary.layout})")
+    facts.add_row("mapping", f"{summary.mapping} frames")
+    unposed = summary.queries_without_pose
+    facts.add_row(
+        "queries", f"{summary.queries} frames" + (f", {unposed} without a pose" if unposed else "")
+    )
+    if summary.with_depth:
+        facts.add_row("depth", f"{summary.with_depth} frames")
+    facts.add_row("unit", "metre" if unit else "unknown: errors are relative to the extent")
+    facts.add_row("extent", f"{summary.extent:.4g}{unit}")
+    if summary.spacing is not None:
+        facts.add_row("nearest camera", f"{summary.spacing:.3g}{unit} (median of the mapping)")
+    if summary.query_distance is not None:
+        facts.add_row(
+            "query to mapping", f"{summary.query_distance:.3g}{unit} (median, nearest camera)"
+        )
+    screen.print(facts)
+    cameras = Table(box=None, pad_edge=False)
+    for heading in ("camera model", "size", "cameras", "frames", "focal"):
+        cameras.add_column(heading)
+    for group in summary.cameras:
+        focal = f"{group.focal_min:.1f}"
+        if group.focal_max - group.focal_min >= 0.1:
+            focal += f" to {group.focal_max:.1f}"
+        cameras.add_row(
+            group.model,
+            f"{group.width}x{group.height}",
+            str(group.cameras),
+            str(group.frames),
+            focal,
+        )
+    screen.print()
+    screen.print(cameras)
+    for skipped in summary.skipped:
+        names = ", ".join(skipped.examples) + (
+            ", ..." if skipped.count > len(skipped.examples) else ""
+        )
+        screen.print(f"skipped {skipped.count}: {skipped.reason} ({names})", markup=False)
+    for note in summary.notes:
+        screen.print(f"note: {note}", markup=False)

@@ -1,0 +1,243 @@
+"""Unpacking zip and tar.gz files from the internet: nothing leaves the folder, nothing explodes."""
+
+import gzip
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+from reloc.errors import DownloadError, OutputError
+from reloc.progress import Progress, silent
+
+_CHUNK = 1 << 20
+_TAR_HEADERS = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold.
+
+    Attributes:
+        entries: files and folders, those of archives inside it included.
+        total_bytes: of all files, unpacked.
+        ratio: unpacked bytes for each packed one; photos hardly shrink, text does so tenfold.
+        depth: archives inside archives.
+    """
+
+    entries: int = 500_000
+    total_bytes: int = 128 << 30
+    ratio: float = 200.0
+    depth: int = 1
+
+
+def unpack(
+    archive: Path,
+    folder: Path,
+    *,
+    limits: Limits = Limits(),
+    progress: Progress = silent,
+) -> None:
+    """Unpacks a zip or tar.gz file, and the zip files inside it, and checks every byte.
+
+    A zip file inside is unpacked where it lies and removed. Checksums are those of the formats:
+    each entry of a zip, the whole of a tar.gz.
+
+    Args:
+        archive: the file; its first bytes tell its format.
+        folder: an existing folder to unpack into.
+        limits: what to refuse.
+        progress: called with stage "unpack", in files.
+
+    Raises:
+        DownloadError: the archive is damaged, cut short, encrypted or over the limits, or an entry
+            is a link, a device or leads out of the folder.
+        OutputError: the disk has too little room.
+        OSError: the folder cannot be written to.
+    """
+    # Archives inside count against the outermost, or each layer would multiply the ratio.
+    most = min(limits.total_bytes, int(limits.ratio * archive.stat().st_size) + _CHUNK)
+    _Unpacker(limits, most, progress).unpack(archive, folder, depth=0)
+
+
+@contextmanager
+def _damage_named(archive: Path) -> Iterator[None]:
+    """Turns what the standard library raises on damage into a DownloadError with a remedy."""
+    damage = (
+        zipfile.BadZipFile,
+        tarfile.TarError,
+        zlib.error,
+        EOFError,
+        gzip.BadGzipFile,
+        NotImplementedError,  # zip compression that Python does not know
+        RuntimeError,  # an encrypted zip entry
+        UnicodeError,
+        ValueError,
+    )
+    try:
+        yield
+    except damage as error:
+        raise DownloadError(
+            f"{archive}: the archive is damaged or cut short ({error}); fetch it again"
+        ) from error
+
+
+class _Unpacker:
+    """Unpacks one archive with what is inside; keeps count over all of it."""
+
+    def __init__(self, limits: Limits, most: int, progress: Progress) -> None:
+        self._limits = limits
+        self._most = most
+        self._progress = progress
+        self._entries = 0
+        self._bytes = 0
+
+    def unpack(self, archive: Path, folder: Path, *, depth: int) -> None:
+        with archive.open("rb") as file:
+            magic = file.read(4)
+        with _damage_named(archive):
+            if magic[:2] == b"PK":
+                nested = self._unpack_zip(archive, folder)
+            elif magic[:2] == b"\x1f\x8b":
+                nested = self._unpack_tar(archive, folder)
+            else:
+                raise DownloadError(
+                    f"{archive}: neither a zip nor a tar.gz file; the server may have sent an "
+                    "error page, fetch it again"
+                )
+        for inner in nested:
+            if depth >= self._limits.depth:
+                raise DownloadError(f"{archive}: holds archives inside archives; not unpacked")
+            self._unpack_inner(inner, depth=depth + 1)
+
+    def _unpack_inner(self, inner: Path, *, depth: int) -> None:
+        """``seq-01.zip`` gives ``seq-01``, whether or not its entries begin with that folder."""
+        with _damage_named(inner), zipfile.ZipFile(inner) as opened:
+            own_folder = any(name.startswith(inner.stem + "/") for name in opened.namelist())
+        folder = inner.parent if own_folder else inner.with_suffix("")
+        folder.mkdir(exist_ok=True)
+        self.unpack(inner, folder, depth=depth)
+        inner.unlink()
+
+    def _unpack_zip(self, archive: Path, folder: Path) -> list[Path]:
+        written = []
+        with zipfile.ZipFile(archive) as opened:
+            members = opened.infolist()
+            self._check_room(archive, folder, sum(member.file_size for member in members))
+            for member in members:
+                target = self._target(archive, folder, member.filename)
+                kind = stat.S_IFMT(member.external_attr >> 16)
+                if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+                    raise DownloadError(
+                        f"{archive}: the entry {member.filename!r} is a link or a device; "
+                        "not unpacked"
+                    )
+                if member.is_dir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                with opened.open(member) as source:
+                    self._write(archive, source.read, target)
+                written.append(target)
+                self._progress("unpack", self._entries, max(self._entries, len(members)))
+        return [path for path in written if path.suffix.lower() == ".zip"]
+
+    def _unpack_tar(self, archive: Path, folder: Path) -> list[Path]:
+        written = []
+        with gzip.open(archive) as stream:
+            metered = _Metered(stream)
+            # As a stream: every byte passes once, in order, and is counted.
+            with tarfile.open(fileobj=cast(IO[bytes], metered), mode="r|") as opened:
+                while True:
+                    metered.allow(_TAR_HEADERS)
+                    member = opened.next()
+                    if member is None:
+                        break
+                    target = self._target(archive, folder, member.name)
+                    if member.isdir():
+                        target.mkdir(parents=True, exist_ok=True)
+                        continue
+                    if not member.isreg() or member.issparse():
+                        raise DownloadError(
+                            f"{archive}: the entry {member.name!r} is a link or a device; "
+                            "not unpacked"
+                        )
+                    self._check_room(archive, folder, member.size)
+                    metered.allow(member.size + _TAR_HEADERS)
+                    source = opened.extractfile(member)
+                    assert source is not None
+                    with source:
+                        self._write(archive, source.read, target)
+                    if target.stat().st_size != member.size:
+                        raise DownloadError(f"{archive}: the archive is cut short")
+                    written.append(target)
+                    self._progress("unpack", self._entries, self._entries)
+            # The checksum stands at the very end of the gzip stream.
+            metered.allow(_TAR_HEADERS)
+            while metered.read(_CHUNK):
+                pass
+        return [path for path in written if path.suffix.lower() == ".zip"]
+
+    def _target(self, archive: Path, folder: Path, name: str) -> Path:
+        """Where an entry goes, if that is inside the folder."""
+        self._entries += 1
+        if self._entries > self._limits.entries:
+            raise DownloadError(
+                f"{archive}: more than {self._limits.entries} entries; not unpacked"
+            )
+        path = PurePosixPath(name)
+        outside = path.is_absolute() or ".." in path.parts
+        if outside or "\\" in name or "\0" in name or ":" in name:
+            raise DownloadError(
+                f"{archive}: the entry {name!r} leads out of the folder; not unpacked"
+            )
+        return folder / path
+
+    def _write(self, archive: Path, read: Callable[[int], bytes], target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            raise DownloadError(f"{archive}: the entry {target.name!r} occurs twice; not unpacked")
+        with target.open("xb") as file:
+            while chunk := read(_CHUNK):
+                self._bytes += len(chunk)
+                # What the archive says of its sizes may be a lie; count what really comes out.
+                if self._bytes > self._most:
+                    raise DownloadError(
+                        f"{archive}: unpacks to more than {self._most >> 20} MiB; not unpacked"
+                    )
+                file.write(chunk)
+
+    @staticmethod
+    def _check_room(archive: Path, folder: Path, size: int) -> None:
+        free = shutil.disk_usage(folder).free
+        if size > free:
+            raise OutputError(
+                f"{archive}: needs {size >> 20} MiB and {folder} has {free >> 20} MiB left; "
+                "choose another disk"
+            )
+
+
+class _Metered:
+    """A stream that may be read only so far ahead.
+
+    tarfile reads the long names and attributes before an entry into memory, however long the
+    archive says they are; the allowance bounds that.
+    """
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+        self._left = 0
+
+    def allow(self, size: int) -> None:
+        self._left = size
+
+    def read(self, size: int) -> bytes:
+        chunk = self._stream.read(size)
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise tarfile.ReadError("an entry has a header without end")
+        return chunk
