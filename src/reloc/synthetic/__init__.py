@@ -1,0 +1,35 @@
+"""A synthetic scene: rooms made from a seed, painted, lit and photographed, with exact depth."""
+
+from reloc.synthetic.bake import Baked, bake
+from reloc.synthetic.pairs import (
+    Pair,
+    TrainingViews,
+    correspondences,
+    render_training_views,
+    sample_pairs,
+)
+from reloc.synthetic.paths import walk
+from reloc.synthetic.photo import Conditions, any_conditions
+from reloc.synthetic.render import Rendering, render, render_depth
+from reloc.synthetic.rooms import make_room
+from reloc.synthetic.scene import write_synthetic_scene
+from reloc.synthetic.world import World
+
+__all__ = [
+    "Baked",
+    "Conditions",
+    "Pair",
+    "Rendering",
+    "TrainingViews",
+    "World",
+    "any_conditions",
+    "bake",
+    "correspondences",
+    "make_room",
+    "render",
+    "render_depth",
+    "render_training_views",
+    "sample_pairs",
+    "walk",
+    "write_synthetic_scene",
+]

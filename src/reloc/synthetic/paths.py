@@ -1,0 +1,109 @@
+"""Walks of a camera through a room, clear of its furniture."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reloc.geometry import look_at, pose_from, rotation_from_vector
+from reloc.synthetic.cast import cast_points
+from reloc.synthetic.world import World
+
+Array = NDArray[np.float64]
+Rng = np.random.Generator
+
+# A picture taken nearer than this to what fills it shows nothing that tells the place.
+_CLEARANCE = 0.4
+_VIEW = np.stack(np.meshgrid(np.linspace(-0.6, 0.6, 9), np.linspace(-0.45, 0.45, 7)), -1)
+
+
+def free_points(
+    world: World, rng: Rng, count: int, *, low: float = 1.0, high: float = 1.85
+) -> Array:
+    """Points (count, 3) at heights between ``low`` and ``high`` metres with room around them.
+
+    Raises:
+        ValueError: the room is too full to find any.
+    """
+    found: list[Array] = []
+    size = world.size
+    for _ in range(200):
+        points = rng.uniform((0.4, 0.4, low), (size[0] - 0.4, size[1] - 0.4, high), (64, 3))
+        found.extend(points[world.clearance(points) > _CLEARANCE])
+        if len(found) >= count:
+            return np.array(found[:count])
+    raise ValueError(f"the room of seed {world.seed} has no room for a camera")
+
+
+def shows_enough(world: World, world_from_cam: Array) -> bool:
+    """Whether a view has depth: its nearest parts are not in its face, its middle is farther."""
+    rays = np.concatenate([_VIEW.reshape(-1, 2), np.ones((_VIEW[..., 0].size, 1))], axis=1)
+    eye = world_from_cam[:3, 3]
+    far = eye + rays @ world_from_cam[:3, :3].T
+    numbers = list(range(len(world.solids)))
+    points = torch.as_tensor(far, dtype=torch.float32)
+    depth = cast_points(world.solids, eye, points, numbers).t.numpy()
+    return bool(np.median(depth) > 1.0 and np.quantile(depth, 0.1) > 0.45)
+
+
+def look(eye: Array, yaw: float, pitch: float, roll: float) -> Array:
+    """``world_from_cam`` of a camera at ``eye``; angles in radians, pitch up, roll clockwise."""
+    forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
+    pose = look_at(eye, eye + forward)
+    return pose_from(pose[:3, :3] @ rotation_from_vector((0.0, 0.0, roll)), eye)
+
+
+def walk(world: World, *, seed: int, count: int, rounds: int = 2) -> list[Array]:
+    """Poses of a smooth walk around a room: outwards at first, across the room in later rounds.
+
+    Args:
+        world: the room.
+        seed: another seed walks another path through the same volume.
+        count: how many poses.
+        rounds: how often around the room.
+
+    Raises:
+        ValueError: the room is too full to walk in.
+    """
+    rng = np.random.default_rng([world.seed, seed, 0x3A1C])
+    spots = free_points(world, rng, 60 * rounds)
+    middle = world.size[:2] / 2
+    bearing = np.arctan2(*(spots[:, :2] - middle).T[::-1])
+    # One waypoint for each stretch of every round, in order around the middle of the room.
+    stops = []
+    for turn in range(rounds):
+        own = np.arange(turn, len(spots), rounds)
+        ordered = own[np.argsort(bearing[own])]
+        stops += [int(rng.choice(part)) for part in np.array_split(ordered, 8)]
+    dense = _through(spots[stops], 250)
+    where = np.linspace(0, 1, len(dense), endpoint=False)
+    clear = np.flatnonzero(world.clearance(dense) > 0.8 * _CLEARANCE)
+    if len(clear) < count:
+        raise ValueError(f"the room of seed {world.seed} has no way for a camera")
+    phase = rng.uniform(0, 2 * np.pi, 4)
+    poses = []
+    for index in clear[np.linspace(0, len(clear) - 1, count).round().astype(int)]:
+        s, eye = float(where[index]), dense[index]
+        outwards = np.arctan2(*(eye[:2] - middle)[::-1])
+        across = np.pi * np.floor(s * rounds)
+        yaw = outwards + across + 1.1 * np.sin(2 * np.pi * 2.7 * rounds * s + phase[0])
+        pitch = -0.16 + 0.2 * np.sin(2 * np.pi * 3.9 * rounds * s + phase[1])
+        roll = 0.06 * np.sin(2 * np.pi * 5.3 * rounds * s + phase[2]) + rng.normal(0, 0.02)
+        for aside in (0, 0.5, -0.5, 1.0, -1.0, 1.6, -1.6, 2.3, -2.3, np.pi):
+            pose = look(eye, yaw + aside, pitch, roll)
+            if shows_enough(world, pose):
+                break
+        poses.append(pose)
+    return poses
+
+
+def _through(stops: Array, steps: int) -> Array:
+    """A closed Catmull-Rom curve through points (N, 3), ``steps`` points for each."""
+    t = np.linspace(0, 1, steps, endpoint=False)[:, None]
+    parts = []
+    for k in range(len(stops)):
+        a, b, c, d = (stops[(k + i) % len(stops)] for i in (-1, 0, 1, 2))
+        parts.append(
+            0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2
+                   + (3 * b - a - 3 * c + d) * t**3)
+        )  # fmt: skip
+    return np.concatenate(parts)
