@@ -13,6 +13,7 @@ from reloc.scenes.scene import Depth, Frame, Scene, Skipped
 
 MIN_MAPPING_FRAMES = 5
 _SAME_ASPECT = 0.01
+_MAX_COORDINATE = 1e12
 _SAME_SPOT_METRES = 1e-3
 # Of the distance of the cameras from the origin: what is left of it is rounding. Small enough for
 # rooms that are placed in a national grid, millions of metres from its origin.
@@ -49,8 +50,8 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
             skipped.append(Skipped(frame.name, str(problem)))
     if not any(parts.values()):
         raise SceneError(f"{root}: no usable frame{_commonest(skipped)}")
-    if len(skipped) > len(raw.skipped):
-        remarks[f"skipped, for instance {skipped[-1].name}: {skipped[-1].reason}"] = len(skipped)
+    if skipped:
+        remarks[f"skipped, for instance {skipped[0].name}: {skipped[0].reason}"] = len(skipped)
     return Scene(
         name=root.resolve().name,
         root=root,
@@ -90,14 +91,15 @@ def _commonest(skipped: list[Skipped] | tuple[Skipped, ...]) -> str:
     if not skipped:
         return ""
     reason, count = Counter(s.reason for s in skipped).most_common(1)[0]
-    return f"; {len(skipped)} were skipped, {count} of them because: {reason}"
+    name = next(s.name for s in skipped if s.reason == reason)
+    return f"; skipped {len(skipped)}, of which {count} because: {reason} (for instance {name})"
 
 
 def _checked_frame(frame: RawFrame, remarks: Counter[str]) -> Frame:
     try:
         width, height = image_size(frame.image)
     except ImageError as error:
-        raise _Unusable(str(error)) from error
+        raise _Unusable(str(error).removeprefix(f"{frame.image}: ")) from error
     camera = _fitted(frame.camera, width, height)
     if isinstance(frame.camera, Camera) and camera is not frame.camera:
         remarks["the image has another size than its camera, which was scaled to fit"] += 1
@@ -109,6 +111,8 @@ def _checked_frame(frame: RawFrame, remarks: Counter[str]) -> Frame:
         problem = pose_problem(pose)
         if problem:
             raise _Unusable(problem)
+        if np.abs(pose[:3, 3]).max() > _MAX_COORDINATE:
+            raise _Unusable("the camera stands impossibly far from the origin")
         pose = orthonormalized(pose)
     depth = None
     if frame.depth:

@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
+
 from reloc.errors import SceneError
-from reloc.scenes import ace, colmap, seven_scenes, transforms
+from reloc.scenes import ace, cambridge, colmap, seven_scenes, transforms, tum, twelve_scenes
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.raw import RawScene
@@ -33,6 +35,9 @@ class Reader(Protocol):
 READERS: tuple[Reader, ...] = (
     ace,
     seven_scenes,
+    twelve_scenes,
+    cambridge,
+    tum,
     transforms,
     colmap,
 )
@@ -65,25 +70,32 @@ def open_scene(
     Raises:
         SceneError: there is no such folder, no layout fits, files of the layout are damaged, or
             no frame is usable.
+        CameraError: a file with the intrinsics of all frames is damaged.
     """
     root = Path(path)
     if not root.is_dir():
         what = "is a file; give the folder that holds it" if root.exists() else "no such folder"
         raise SceneError(f"{root}: {what}")
     try:
-        reader, notes = _reader(root, layout)
-        raw = reader.read(root)
-        if poses is not None:
-            raw = with_poses(raw, root, find_list(root, poses))
-        if query is not None:
-            raw = with_queries(raw, root, find_list(root, query))
-        elif (root / QUERY_LIST).is_file():
-            raw = with_queries(raw, root, root / QUERY_LIST)
-            notes += (f"queries are those of {QUERY_LIST} in the scene's folder",)
-        raw = replace(raw, notes=notes + raw.notes + raw.pose_notes)
-        return checked_scene(raw, root=root, layout=reader.LAYOUT)
+        # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return _opened(root, query, poses, layout)
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
+
+
+def _opened(root: Path, query: Path | None, poses: Path | None, layout: str | None) -> Scene:
+    reader, notes = _reader(root, layout)
+    raw = reader.read(root)
+    if poses is not None:
+        raw = with_poses(raw, root, find_list(root, poses))
+    if query is not None:
+        raw = with_queries(raw, root, find_list(root, query))
+    elif (root / QUERY_LIST).is_file():
+        raw = with_queries(raw, root, root / QUERY_LIST)
+        notes += (f"queries are those of {QUERY_LIST} in the scene's folder",)
+    raw = replace(raw, notes=notes + raw.notes + raw.pose_notes)
+    return checked_scene(raw, root=root, layout=reader.LAYOUT)
 
 
 def _reader(root: Path, layout: str | None) -> tuple[Reader, tuple[str, ...]]:

@@ -58,7 +58,7 @@ def read(root: Path) -> RawScene:
     for file, part in _present(root):
         path = root / file
         top = _parsed(path)
-        split = _split(path, top)
+        split = _split(root, path, top)
         for number, entry in enumerate(top["frames"]):
             frame = _frame(root, top, entry, split, part)
             if isinstance(frame, RawFrame):
@@ -82,8 +82,8 @@ def _parsed(path: Path) -> dict[str, Any]:
     return top
 
 
-def _split(path: Path, top: Mapping[str, Any]) -> dict[str, Part] | None:
-    """Part of each file path that the file lists, or None if it has no such lists."""
+def _split(root: Path, path: Path, top: Mapping[str, Any]) -> dict[str, Part] | None:
+    """Part of each image that the file lists by name, or None if it has no such lists."""
     lists = [(key, part) for key, part in _SPLIT_LISTS if top.get(key) is not None]
     parts: dict[str, Part] = {}
     for key, part in lists:
@@ -91,7 +91,7 @@ def _split(path: Path, top: Mapping[str, Any]) -> dict[str, Part] | None:
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise SceneError(f"{path}: {key} is no list of file names; correct or remove it")
         for name in names:
-            parts.setdefault(name, part)
+            parts.setdefault(inside(root, name) or name, part)
     return parts if lists else None
 
 
@@ -105,6 +105,7 @@ def _frame(
     name = inside(root, listed)
     if name is None:
         return f"its path leads out of the scene's folder: {listed[:200]!r}"
+    part = part if split is None else split.get(name, "neither")
     if not (root / name).is_file():
         options = (name + suffix for suffix in IMAGE_SUFFIXES)
         name = next((option for option in options if (root / option).is_file()), name)
@@ -115,7 +116,7 @@ def _frame(
         camera=_camera({**top, **entry}),
         world_from_cam=pose,
         pose_fault=fault,
-        part=part if split is None else split.get(listed, "neither"),
+        part=part,
     )
 
 

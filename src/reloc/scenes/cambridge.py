@@ -1,0 +1,103 @@
+"""Cambridge Landmarks: dataset_train.txt, dataset_test.txt and the model reconstruction.nvm."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from reloc.errors import SceneError
+from reloc.geometry import Camera, pose_from, rotation_from_quaternion
+from reloc.scenes.names import inside, without_suffix
+from reloc.scenes.raw import CameraSource, RawFrame, RawScene, no_camera
+from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.text import read_text
+
+LAYOUT = "cambridge"
+LOOKS_FOR = "dataset_train.txt or dataset_test.txt"
+
+# The published images, and so the focal lengths of the model, have this size.
+WIDTH, HEIGHT = 1920, 1080
+
+_HEADER_LINES = 3
+_LISTS: tuple[tuple[str, Literal["mapping", "query"]], ...] = (
+    ("dataset_train.txt", "mapping"),
+    ("dataset_test.txt", "query"),
+)
+
+
+def matches(root: Path) -> bool:
+    return any((root / name).is_file() for name, _ in _LISTS)
+
+
+def read(root: Path) -> RawScene:
+    """Lines are ``image X Y Z W P Q R``: camera centre, then camera-from-world quaternion (wxyz).
+
+    Focal lengths are those of the model, whose radial distortion is small and left out, as is
+    customary; the principal point is the centre.
+
+    Raises:
+        SceneError: a list or the model is malformed.
+    """
+    model = root / "reconstruction.nvm"
+    focals = _focals(model) if model.is_file() else None
+    frames, skipped = list[RawFrame](), list[Skipped]()
+    for file, part in _LISTS:
+        path = root / file
+        if not path.is_file():
+            continue
+        lines = enumerate(read_text(path).splitlines(), start=1)
+        for number, line in lines:
+            if number <= _HEADER_LINES or not line.strip():
+                continue
+            listed, pose, fault = _entry(path, number, line)
+            name = inside(root, listed)
+            if name is None:
+                skipped.append(Skipped(listed, "its path leads out of the scene's folder"))
+                continue
+            camera = _camera(model, focals, listed)
+            frames.append(RawFrame(name, root / name, camera, pose, fault, part))
+    return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
+
+
+def _entry(path: Path, number: int, line: str) -> tuple[str, Array | None, str | None]:
+    words = line.split()
+    try:
+        values = np.array([float(word) for word in words[1:]])
+    except ValueError:
+        values = np.empty(0)
+    if values.shape != (7,):
+        raise SceneError(f"{path}:{number}: expected 'image X Y Z W P Q R', got {line[:80]!r}")
+    try:
+        rotation = rotation_from_quaternion(values[3:])
+    except ValueError as error:
+        return words[0], None, str(error)
+    return words[0], pose_from(rotation.T, values[:3]), None
+
+
+def _camera(model: Path, focals: dict[str, float] | None, listed: str) -> CameraSource:
+    if focals is None:
+        return no_camera(f"{model} is missing, which holds the focal lengths; restore it")
+    focal = focals.get(without_suffix(listed))
+    if focal is None:
+        return no_camera(f"no focal length in {model.name}")
+    if not 0 < focal < 1e6:
+        return no_camera(f"impossible focal length {focal} in {model.name}")
+    return Camera.pinhole(width=WIDTH, height=HEIGHT, fx=focal)
+
+
+def _focals(path: Path) -> dict[str, float]:
+    """Focal length by image name without suffix, of a VisualSFM model (NVM_V3)."""
+    lines = (line for line in read_text(path).splitlines() if line.strip())
+    damaged = SceneError(f"{path}: no NVM_V3 model, or cut short; restore it")
+    if not next(lines, "").startswith("NVM_V3"):
+        raise damaged
+    try:
+        count = int(next(lines, ""))
+        focals: dict[str, float] = {}
+        for _ in range(count):
+            # Names are followed by a tab and ten numbers; focal length first.
+            words = next(lines, "").split()
+            focals[without_suffix(words[0].replace("\\", "/"))] = float(words[1])
+    except (ValueError, IndexError) as error:
+        raise damaged from error
+    return focals

@@ -1,0 +1,163 @@
+"""TUM RGB-D: rgb.txt, depth.txt, groundtruth.txt, lists by time; images in rgb/ and depth/."""
+
+import re
+from bisect import bisect_left
+from pathlib import Path
+
+import numpy as np
+
+from reloc.errors import SceneError
+from reloc.geometry import Camera, pose_from, rotation_from_quaternion
+from reloc.scenes.names import inside
+from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene, no_camera
+from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.text import data_lines, read_numbers
+
+LAYOUT = "tum"
+LOOKS_FOR = "rgb.txt with groundtruth.txt"
+
+DEPTH_UNIT = 1 / 5000
+# Colour and depth come at 30 Hz, ground truth at 100 Hz: more than this apart belongs to another
+# frame.
+MAX_GAP_SECONDS = 0.02
+
+# fx fy cx cy k1 k2 p1 p2 k3 of the colour cameras, published with the data set.
+_INTRINSICS = {
+    1: (517.3, 516.5, 318.6, 255.3, 0.2624, -0.9531, -0.0054, 0.0026, 1.1633),
+    2: (520.9, 521.0, 325.1, 249.7, 0.2312, -0.7849, -0.0033, -0.0001, 0.9172),
+    3: (535.4, 539.2, 320.1, 247.6),
+}
+
+
+def matches(root: Path) -> bool:
+    return (root / "rgb.txt").is_file() and (root / "groundtruth.txt").is_file()
+
+
+def read(root: Path) -> RawScene:
+    """Pairs images with poses and depth by time; there is no native split.
+
+    The pose is interpolated where ground truth lies on both sides within 20 ms, else the nearest
+    one is taken; without one within 20 ms a frame is skipped. Depth is registered to the colour
+    image. Intrinsics come from ``calibration.txt`` (``fx fy cx cy [k1 k2 p1 p2 k3]``) in the
+    folder, else from freiburg1, 2 or 3 in its name.
+
+    Raises:
+        SceneError: a list is malformed or missing.
+    """
+    camera = _camera(root)
+    truth = _trajectory(root / "groundtruth.txt")
+    depths = _timed_files(root / "depth.txt") if (root / "depth.txt").is_file() else []
+    depth_times = [time for time, _ in depths]
+    frames, skipped = list[RawFrame](), list[Skipped]()
+    for time, listed in _timed_files(root / "rgb.txt"):
+        name = inside(root, listed)
+        if name is None:
+            skipped.append(Skipped(listed, "its path leads out of the scene's folder"))
+            continue
+        pose = _pose_at(truth, time)
+        nearest = _nearest(depth_times, time)
+        depth = None if nearest is None else inside(root, depths[nearest][1])
+        frames.append(
+            RawFrame(
+                name=name,
+                image=root / name,
+                camera=camera,
+                world_from_cam=pose,
+                pose_fault=None if pose is not None else "no ground truth within 20 ms",
+                depth=RawDepth(root / depth, None, DEPTH_UNIT) if depth else None,
+                time=time,
+            )
+        )
+    return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
+
+
+def _camera(root: Path) -> CameraSource:
+    path = root / "calibration.txt"
+    if path.is_file():
+        try:
+            values = tuple(read_numbers(path))
+        except SceneError as error:
+            return no_camera(str(error))
+        if len(values) not in (4, 9):
+            return no_camera(f"{path}: expected 'fx fy cx cy' or 'fx fy cx cy k1 k2 p1 p2 k3'")
+        # Its numbers are for the images beside it, whatever their size.
+        return lambda width, height: _sized_camera(values, width, height)
+    found = re.search(r"(?:freiburg|fr)([123])", root.resolve().name.lower())
+    if not found:
+        return no_camera(
+            f"no intrinsics: write 'fx fy cx cy [k1 k2 p1 p2 k3]' into {path}, "
+            "or name the folder after freiburg1, freiburg2 or freiburg3"
+        )
+    return _sized_camera(_INTRINSICS[int(found[1])], 640, 480)
+
+
+def _sized_camera(values: tuple[float, ...], width: int, height: int) -> Camera:
+    distortion = values[4:]
+    if any(distortion):
+        return Camera("FULL_OPENCV", width, height, (*values, 0.0, 0.0, 0.0))
+    return Camera("PINHOLE", width, height, values[:4])
+
+
+def _timed_files(path: Path) -> list[tuple[float, str]]:
+    """(time, file) of each line, in the order of time."""
+    entries = []
+    for number, line in data_lines(path):
+        words = line.split(maxsplit=1)
+        try:
+            entries.append((_finite(words[0]), words[1]))
+        except (ValueError, IndexError) as error:
+            raise SceneError(f"{path}:{number}: expected 'time file', got {line[:80]!r}") from error
+    return sorted(entries)
+
+
+def _finite(word: str) -> float:
+    value = float(word)
+    if not np.isfinite(value):
+        raise ValueError("time must be finite")
+    return value
+
+
+def _trajectory(path: Path) -> tuple[list[float], Array]:
+    """Times and rows (N, 7) ``tx ty tz qx qy qz qw``, in the order of time."""
+    rows = []
+    for number, line in data_lines(path):
+        try:
+            time, *pose = (float(word) for word in line.split())
+        except ValueError:
+            time, pose = np.nan, []
+        if len(pose) != 7 or not np.isfinite(time):
+            raise SceneError(
+                f"{path}:{number}: expected 'time tx ty tz qx qy qz qw', got {line[:80]!r}"
+            )
+        # Tracking that was lost is written as NaN or a zero quaternion; it must not be a neighbour
+        # to interpolate with.
+        if np.isfinite(pose).all() and np.linalg.norm(pose[3:]) > 1e-9:
+            rows.append((time, *pose))
+    rows.sort()
+    return [row[0] for row in rows], np.array([row[1:] for row in rows]).reshape(-1, 7)
+
+
+def _nearest(times: list[float], time: float) -> int | None:
+    """Index of the nearest time within the allowed gap."""
+    at = bisect_left(times, time)
+    near = [i for i in (at - 1, at) if 0 <= i < len(times)]
+    best = min(near, key=lambda i: abs(times[i] - time), default=None)
+    return best if best is not None and abs(times[best] - time) <= MAX_GAP_SECONDS else None
+
+
+def _pose_at(truth: tuple[list[float], Array], time: float) -> Array | None:
+    times, rows = truth
+    nearest = _nearest(times, time)
+    if nearest is None:
+        return None
+    row = rows[nearest]
+    after = bisect_left(times, time)
+    if 0 < after < len(times) and times[after] - time <= MAX_GAP_SECONDS >= time - times[after - 1]:
+        share = (time - times[after - 1]) / (times[after] - times[after - 1])
+        a, b = rows[after - 1], rows[after].copy()
+        if a[3:] @ b[3:] < 0:  # the same rotation has two quaternions
+            b[3:] = -b[3:]
+        # Over 10 ms a camera turns so little that the straight line between quaternions will do.
+        row = (1 - share) * a + share * b
+    x, y, z, w = row[3:]
+    return pose_from(rotation_from_quaternion((w, x, y, z)), row[:3])

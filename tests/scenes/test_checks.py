@@ -1,0 +1,100 @@
+"""What is asked of a scene before it is mapped, and of every frame."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reloc.errors import SceneError
+from reloc.geometry import Camera
+from reloc.scenes import Frame, Scene, Skipped, check_mappable
+from reloc.scenes.checks import checked_scene
+from reloc.scenes.raw import RawFrame, RawScene
+
+
+def _scene(poses, *, unit="unknown", skipped=()):
+    camera = Camera.pinhole(width=64, height=48, fx=70)
+    frames = tuple(
+        Frame(f"{n}.png", Path(f"{n}.png"), camera, pose) for n, pose in enumerate(poses)
+    )
+    return Scene("room", Path("room"), "ace", frames, unit=unit, skipped=skipped)
+
+
+def _moved(poses, shift, factor=1.0):
+    result = []
+    for pose in poses:
+        pose = pose.copy()
+        pose[:3, 3] = pose[:3, 3] * factor + shift
+        result.append(pose)
+    return result
+
+
+def test_a_ring_of_cameras_is_mappable(place):
+    check_mappable(_scene([place.pose(n) for n in range(5)], unit="metre"))
+
+
+def test_too_few_frames_tell_why(place):
+    skipped = (Skipped("9.png", "no pose"),)
+    with pytest.raises(SceneError, match=r"4 usable mapping frames.*at least 5.*no pose"):
+        check_mappable(_scene([place.pose(n) for n in range(4)], skipped=skipped))
+
+
+@pytest.mark.parametrize("centre", [(0, 0, 0), (1, 2, 3), (4e6, 1e6, 5e6)])
+@pytest.mark.parametrize("unit", ["metre", "unknown"])
+def test_one_spot_is_an_error(place, unit, centre):
+    poses = _moved([place.pose(n) for n in range(6)], np.array(centre), factor=0.0)
+    with pytest.raises(SceneError, match="one spot"):
+        check_mappable(_scene(poses, unit=unit))
+
+
+def test_rounding_does_not_make_two_spots(place):
+    """Camera-from-world with the last digits lost: centres differ by nothing but rounding."""
+    noise = np.random.default_rng(0).uniform(-1e-9, 1e-9, (6, 3))
+    poses = _moved([place.pose(n) for n in range(6)], np.array((1, 2, 3)), factor=0.0)
+    for pose, shake in zip(poses, noise, strict=True):
+        pose[:3, 3] += shake
+    with pytest.raises(SceneError, match="one spot"):
+        check_mappable(_scene(poses))
+
+
+@pytest.mark.parametrize("factor", [1e-6, 1.0, 1e6])
+def test_the_unit_of_length_does_not_matter(place, factor):
+    check_mappable(_scene(_moved([place.pose(n) for n in range(6)], 0.0, factor)))
+
+
+def test_a_room_in_a_national_grid_is_mappable(place):
+    poses = _moved([place.pose(n) for n in range(6)], np.array((4e6, 1e6, 5e6)))
+    check_mappable(_scene(poses))
+
+
+def test_poses_are_made_rigid(tmp_path, place):
+    rounded = np.round(place.pose(3), 4)
+    camera = Camera.pinhole(width=64, height=48, fx=70)
+    frame = RawFrame("a.png", place.image(tmp_path / "a.png"), camera, rounded)
+    pose = checked_scene(RawScene((frame,)), root=tmp_path, layout="x").mapping[0].world_from_cam
+    np.testing.assert_allclose(pose[:3, :3] @ pose[:3, :3].T, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(pose, rounded, atol=1e-3)
+
+
+def test_cameras_at_the_end_of_the_world_are_skipped(tmp_path, place):
+    pose = place.pose(0)
+    pose[0, 3] = 1e300
+    camera = Camera.pinhole(width=64, height=48, fx=70)
+    frame = RawFrame("a.png", place.image(tmp_path / "a.png"), camera, pose)
+    with pytest.raises(SceneError, match="far from the origin"):
+        checked_scene(RawScene((frame,)), root=tmp_path, layout="x")
+
+
+def test_a_mapping_frame_needs_a_pose_and_a_query_does_not(tmp_path, place):
+    camera = Camera.pinhole(width=64, height=48, fx=70)
+    image = place.image(tmp_path / "a.png")
+    raw = RawScene(
+        (
+            RawFrame("a.png", image, camera, None),
+            RawFrame("b.png", image, camera, None, part="query"),
+        )
+    )
+    scene = checked_scene(raw, root=tmp_path, layout="x")
+    assert [f.name for f in scene.queries] == ["b.png"]
+    assert scene.skipped == (Skipped("a.png", "no pose"),)
+    assert any("1 frames: skipped" in note for note in scene.notes)

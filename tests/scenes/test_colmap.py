@@ -1,0 +1,295 @@
+"""Reading COLMAP models, against models that pycolmap writes."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from reloc.errors import SceneError
+from reloc.geometry import inverted
+from reloc.scenes import open_scene, read_points
+
+pycolmap = pytest.importorskip("pycolmap")
+
+DISTORTED = {
+    "SIMPLE_PINHOLE": (70, 31, 25),
+    "PINHOLE": (70, 90, 30, 27),
+    "SIMPLE_RADIAL": (70, 31, 25, 0.1),
+    "RADIAL": (70, 31, 25, 0.1, -0.05),
+    "OPENCV": (70, 90, 31, 25, 0.1, -0.05, 0.01, -0.02),
+    "OPENCV_FISHEYE": (70, 90, 31, 25, 0.1, -0.05, 0.01, -0.02),
+    "FULL_OPENCV": (70, 90, 31, 25, 0.1, -0.05, 0.01, -0.02, 0.03, 0.02, 0.01, -0.01),
+    "FOV": (70, 90, 31, 25, 0.5),
+    "SIMPLE_RADIAL_FISHEYE": (70, 31, 25, 0.1),
+    "RADIAL_FISHEYE": (70, 31, 25, 0.1, -0.05),
+    "THIN_PRISM_FISHEYE": (70, 90, 31, 25, 0.1, -0.05, 0.01, -0.02, 0.03, 0.02, 0.01, -0.01),
+}
+
+
+def _pose(cam_from_world):
+    return pycolmap.Rigid3d(cam_from_world[:3, :4])
+
+
+@pytest.fixture
+def model(place):
+    """One image per camera model, every third one portrait, and the points with tracks."""
+    model = pycolmap.Reconstruction()
+    for number, (name, params) in enumerate(DISTORTED.items(), start=1):
+        width, height = (48, 64) if number % 3 == 0 else (64, 48)
+        camera = pycolmap.Camera(
+            model=name, width=width, height=height, params=params, camera_id=number
+        )
+        model.add_camera_with_trivial_rig(camera)
+        image = pycolmap.Image(name=f"walk one/{number:02d}.png", camera_id=number, image_id=number)
+        pose = inverted(place.pose(number))
+        seen = [camera.img_from_cam(pose[:3, :3] @ p + pose[:3, 3]) for p in place.points]
+        image.points2D = pycolmap.Point2DList([pycolmap.Point2D(xy) for xy in seen])
+        model.add_image_with_trivial_frame(image, _pose(pose))
+    for at, point in enumerate(place.points):
+        track = pycolmap.Track([pycolmap.TrackElement(i, at) for i in model.images])
+        model.add_point3D(point, track, np.array([at, 2 * at, 255], np.uint8))
+    return model
+
+
+@pytest.fixture
+def written(tmp_path, place, model):
+    """Writes the model and its images; gives the scene's folder."""
+
+    def write(folder="sparse/0", *, text=False, images="images", rigs=True):
+        target = tmp_path / folder
+        target.mkdir(parents=True, exist_ok=True)
+        (model.write_text if text else model.write_binary)(str(target))
+        if not rigs:
+            for kind in ("rigs", "frames"):
+                for path in target.glob(f"{kind}.*"):
+                    path.unlink()
+        for image in model.images.values():
+            camera = model.cameras[image.camera_id]
+            place.image(tmp_path / images / image.name, camera.width, camera.height)
+        return tmp_path
+
+    return write
+
+
+def _expected(model, name):
+    image = next(i for i in model.images.values() if name.endswith(i.name))
+    pose, camera = image.cam_from_world(), model.cameras[image.camera_id]
+    points = [model.points3D[number].xyz for number in sorted(model.points3D)]
+    return np.array([camera.img_from_cam(pose * xyz) for xyz in points])
+
+
+@pytest.mark.parametrize("text", [False, True])
+@pytest.mark.parametrize("rigs", [False, True])
+def test_every_camera_model_reprojects(written, model, seen_by, text, rigs):
+    root = written(text=text, rigs=rigs)
+    assert (root / "sparse/0" / ("rigs.txt" if text else "rigs.bin")).exists() == rigs
+    scene = open_scene(root)
+    assert (scene.layout, scene.unit) == ("colmap", "unknown")
+    assert len(scene.mapping) == len(DISTORTED) and not scene.skipped
+    for frame in scene.mapping:
+        assert frame.name.startswith("images/walk one/")
+        np.testing.assert_allclose(seen_by(frame), _expected(model, frame.name), atol=1e-6)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_images_of_a_rig_have_poses_of_their_own(tmp_path, place, text):
+    rig = pycolmap.Rig(rig_id=1)
+    model = pycolmap.Reconstruction()
+    for number in (1, 2):
+        model.add_camera(
+            pycolmap.Camera(
+                model="PINHOLE", width=64, height=48, params=(70, 70, 32, 24), camera_id=number
+            )
+        )
+    rig.add_ref_sensor(pycolmap.sensor_t(pycolmap.SensorType.CAMERA, 1))
+    right_from_left = np.eye(4)
+    right_from_left[:3, 3] = (-0.2, 0.01, 0.02)
+    rig.add_sensor(pycolmap.sensor_t(pycolmap.SensorType.CAMERA, 2), _pose(right_from_left))
+    model.add_rig(rig)
+    frame = pycolmap.Frame(frame_id=1, rig_id=1)
+    frame.rig_from_world = _pose(inverted(place.pose(0)))
+    images = [pycolmap.Image(name=f"{n}.png", camera_id=n, image_id=n, frame_id=1) for n in (1, 2)]
+    for image in images:
+        frame.add_data_id(image.data_id)
+        place.image(tmp_path / "images" / image.name)
+    model.add_frame(frame)
+    for image in images:
+        model.add_image(image)
+    (tmp_path / "sparse/0").mkdir(parents=True)
+    (model.write_text if text else model.write_binary)(str(tmp_path / "sparse/0"))
+
+    left, right = sorted(open_scene(tmp_path).mapping, key=lambda f: f.name)
+    np.testing.assert_allclose(left.world_from_cam, place.pose(0), atol=1e-9)
+    expected = place.pose(0) @ inverted(right_from_left)
+    np.testing.assert_allclose(right.world_from_cam, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("folder", ["sparse/0", "sparse", "colmap/sparse/0", "."])
+def test_model_is_found(written, folder):
+    assert len(open_scene(written(folder)).mapping) == len(DISTORTED)
+
+
+@pytest.mark.parametrize("images", ["images", ".", "colmap/images"])
+def test_images_are_found(written, images):
+    assert len(open_scene(written(images=images)).mapping) == len(DISTORTED)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_points(written, model, text):
+    points = read_points(written(text=text) / "sparse/0")
+    for at, point_id in enumerate(points.ids):
+        truth = model.points3D[int(point_id)]
+        np.testing.assert_allclose(points.xyz[at], truth.xyz, atol=1e-9)
+        np.testing.assert_array_equal(points.rgb[at], truth.color)
+        assert points.error[at] == pytest.approx(truth.error)
+        assert points.track_length[at] == truth.track.length()
+    assert len(points.ids) == len(model.points3D)
+
+
+def test_images_of_another_size_get_a_scaled_camera(written, place, model, seen_by):
+    root = written()
+    for number in (2, 8):
+        place.image(root / f"images/walk one/{number:02d}.png", 128, 96)
+    scene = open_scene(root)
+    assert any("2 frames" in note for note in scene.notes)
+    for frame in scene.mapping:
+        if frame.camera.width == 128:
+            expected = 2 * _expected(model, frame.name)
+            np.testing.assert_allclose(seen_by(frame), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"), [((48, 64), "turned by 90"), ((64, 64), "image is 64x64")]
+)
+def test_images_of_another_shape_are_skipped(written, place, size, reason):
+    root = written()
+    place.image(root / "images/walk one/01.png", *size)
+    (skipped,) = open_scene(root).skipped
+    assert skipped.name == "images/walk one/01.png" and reason in skipped.reason
+
+
+def test_missing_empty_and_damaged_images_are_skipped(written):
+    root = written()
+    (root / "images/walk one/01.png").unlink()
+    (root / "images/walk one/02.png").write_bytes(b"")
+    (root / "images/walk one/03.png").write_bytes(b"no image at all")
+    reasons = {s.name[-6:-4]: s.reason for s in open_scene(root).skipped}
+    assert "no such image" in reasons["01"]
+    assert "empty" in reasons["02"]
+    assert "not a readable image" in reasons["03"]
+
+
+def test_missing_image_folder_is_one_clear_error(written):
+    with pytest.raises(SceneError, match=r"no usable frame.*no such image.*01\.png"):
+        open_scene(written(images="elsewhere"))
+
+
+@pytest.mark.parametrize("kind", ["cameras", "images", "points3D"])
+def test_files_cut_anywhere_are_an_error(written, kind):
+    root = written()
+    path = root / "sparse/0" / f"{kind}.bin"
+    whole = path.read_bytes()
+    for size in [*range(0, 130, 7), len(whole) // 2, len(whole) - 1]:
+        path.write_bytes(whole[:size])
+        with pytest.raises(SceneError, match=f"{kind}.bin"):
+            read_points(path.parent) if kind == "points3D" else open_scene(root)
+
+
+def _camera_bytes(count=1, model_id=1, width=64, params=(70, 70, 32, 24)):
+    head = struct.pack("<QIiQQ", count, 1, model_id, width, 48)
+    return head + struct.pack(f"<{len(params)}d", *params)
+
+
+def _image_bytes(count=1, name=b"a.png\0", camera=1, points=0, wxyz=(1, 0, 0, 0)):
+    head = struct.pack("<QI4d3dI", count, 1, *wxyz, 0, 0, 0, camera)
+    return head + name + struct.pack("<Q", points)
+
+
+def _hostile(tmp_path, place, cameras, images):
+    place.image(tmp_path / "images/a.png")
+    (tmp_path / "sparse/0").mkdir(parents=True)
+    (tmp_path / "sparse/0/cameras.bin").write_bytes(cameras)
+    (tmp_path / "sparse/0/images.bin").write_bytes(images)
+    return tmp_path
+
+
+def test_handwritten_model_is_read(tmp_path, place):
+    root = _hostile(tmp_path, place, _camera_bytes(), _image_bytes())
+    assert len(open_scene(root).mapping) == 1
+
+
+@pytest.mark.parametrize(
+    ("cameras", "images"),
+    [
+        (_camera_bytes(count=2**63), _image_bytes()),
+        (_camera_bytes(model_id=99), _image_bytes()),
+        (_camera_bytes(model_id=-1), _image_bytes()),
+        (_camera_bytes(width=0), _image_bytes()),
+        (_camera_bytes(width=2**64 - 1), _image_bytes()),
+        (_camera_bytes(params=(np.nan, 70, 32, 24)), _image_bytes()),
+        (_camera_bytes(params=(-1, 70, 32, 24)), _image_bytes()),
+        (_camera_bytes(model_id=17, params=(64, 48)), _image_bytes()),
+        (_camera_bytes(), _image_bytes(count=2**64 - 1)),
+        (_camera_bytes(), _image_bytes(points=2**63)),
+        (_camera_bytes(), _image_bytes(name=b"a" * 100_000)),
+        (_camera_bytes(), _image_bytes(name=b"\0")),
+        (_camera_bytes(), _image_bytes(name=b"../../etc/passwd\0")),
+        (_camera_bytes(), _image_bytes(name=b"/etc/passwd\0")),
+        (_camera_bytes(), _image_bytes(name=b"\xff\xfe.png\0")),
+        (_camera_bytes(), _image_bytes(camera=5)),
+        (_camera_bytes(), _image_bytes(wxyz=(0, 0, 0, 0))),
+        (_camera_bytes(), _image_bytes(wxyz=(np.nan, 0, 0, 0))),
+        (_camera_bytes(), _image_bytes(wxyz=(1e300, 1e300, 0, 0))),
+        (b"", b""),
+    ],
+)
+def test_hostile_models_are_an_error(tmp_path, place, cameras, images):
+    with pytest.raises(SceneError):
+        open_scene(_hostile(tmp_path, place, cameras, images))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("cameras.txt", "1 PINHOLE x 48 70 70 32 24"),
+        ("cameras.txt", "1"),
+        ("images.txt", "1 1 0 0 0 0 0 0 1\n\n"),
+        ("images.txt", "1 spam 0 0 0 0 0 0 1 a.png\n\n"),
+    ],
+)
+def test_malformed_text_names_the_line(written, file, text):
+    root = written(text=True)
+    (root / "sparse/0" / file).write_text(f"# comment\n{text}\n")
+    with pytest.raises(SceneError, match=rf"{file}:2: not a line"):
+        open_scene(root)
+
+
+def test_text_model_of_a_camera_that_lacks_parameters_is_skipped(written):
+    root = written(text=True)
+    path = root / "sparse/0/cameras.txt"
+    path.write_text(path.read_text().replace("2 PINHOLE 64 48 70", "2 PINHOLE 64 48"))
+    (skipped,) = open_scene(root).skipped
+    assert "takes 4 parameters" in skipped.reason
+
+
+def test_binary_where_text_should_be(written):
+    root = written(text=True)
+    (root / "sparse/0/images.txt").write_bytes(b"\xff\xfe\x00" * 99)
+    with pytest.raises(SceneError, match=r"images\.txt"):
+        open_scene(root)
+
+
+def test_duplicates_keep_the_first(tmp_path, place):
+    first = _image_bytes(count=2)
+    root = _hostile(tmp_path, place, _camera_bytes(), first + _image_bytes(wxyz=(0, 1, 0, 0))[8:])
+    scene = open_scene(root)
+    np.testing.assert_allclose(scene.mapping[0].world_from_cam, np.eye(4))
+    assert "same name" in scene.skipped[0].reason
+
+
+def test_model_without_points_file(written):
+    root = written()
+    (root / "sparse/0/points3D.bin").unlink()
+    assert len(open_scene(root).mapping) == len(DISTORTED)
+    with pytest.raises(SceneError, match="points3D"):
+        read_points(root / "sparse/0")
