@@ -3,6 +3,7 @@
 Every camera model of this project is COLMAP's, so nothing is lost. The model holds no 3D points.
 """
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from reloc.errors import SceneError
@@ -29,27 +30,37 @@ def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str
         {folder / "images" / names[frame.name]: frame.image for frame in content.frames},
         progress,
     )
+    write_model(folder / "sparse" / "0", content.frames, names)
+    write_query_list(folder, [f"images/{names[frame.name]}" for frame in content.queries])
+    return []
+
+
+def write_model(folder: Path, frames: Sequence[Frame], names: Mapping[str, str]) -> None:
+    """Writes cameras.txt, images.txt and a points3D.txt without points.
+
+    Args:
+        folder: where to; made if missing.
+        frames: posed frames.
+        names: the name in the model of each frame's name; without spaces.
+    """
     camera_ids: dict[Camera, int] = {}
-    for frame in content.frames:
+    for frame in frames:
         camera_ids.setdefault(frame.camera, len(camera_ids) + 1)
-    model = folder / "sparse" / "0"
-    model.mkdir(parents=True)
-    (model / "cameras.txt").write_text(
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "cameras.txt").write_text(
         "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n"
         + "".join(_camera_line(number, camera) for camera, number in camera_ids.items()),
         encoding="utf-8",
     )
-    (model / "images.txt").write_text(
+    (folder / "images.txt").write_text(
         "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# POINTS2D[] (none)\n"
         + "".join(
             _image_lines(number, camera_ids[frame.camera], names[frame.name], frame)
-            for number, frame in enumerate(content.frames, start=1)
+            for number, frame in enumerate(frames, start=1)
         ),
         encoding="utf-8",
     )
-    (model / "points3D.txt").write_text("# none\n", encoding="utf-8")
-    write_query_list(folder, [f"images/{names[frame.name]}" for frame in content.queries])
-    return []
+    (folder / "points3D.txt").write_text("# none\n", encoding="utf-8")
 
 
 def _camera_line(number: int, camera: Camera) -> str:

@@ -1,0 +1,260 @@
+"""Estimates as files: JSON, TUM trajectories, COLMAP text and the pose list of ACE.
+
+Only poses to be trusted are written as poses. JSON also lists the frames that were not localized,
+with null for the pose; the other formats have no way to say so and leave them out.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from reloc.errors import OptionError, OutputError, SceneError
+from reloc.files import atomic_folder, json_text, write_text
+from reloc.geometry import (
+    inverted,
+    pose_error,
+    pose_from,
+    pose_problem,
+    quaternion_from_rotation,
+    rotation_from_quaternion,
+)
+from reloc.localize.estimate import Estimate
+from reloc.localize.pairing import paired
+from reloc.scenes.scene import Frame
+from reloc.scenes.text import data_lines, read_text
+from reloc.scenes.writers.colmap import write_model
+
+Array = NDArray[np.float64]
+Pairs = Sequence[tuple[Frame, Estimate]]
+
+
+def write_poses(
+    path: Path, estimates: Sequence[Estimate], frames: Sequence[Frame], *, format: str
+) -> None:
+    """Writes estimates in one of ``POSE_FORMATS``, in the order of the frames.
+
+    - ``json``: every estimate, ``world_from_cam`` as a 4x4 matrix.
+    - ``tum``: ``timestamp tx ty tz qx qy qz qw``, world from camera, by rising time. The timestamp
+      is the frame's time, or its index among the frames where one of them has no time.
+    - ``colmap``: ``path`` is a new folder that gets cameras.txt, images.txt and points3D.txt, which
+      holds no points.
+    - ``ace``: ``name qw qx qy qz tx ty tz rot_err_deg trans_err inliers``, camera from world; the
+      errors are ``nan`` where the frame's pose is not known.
+
+    Args:
+        path: the file, or the folder for ``colmap``.
+        estimates: answers of the localizer.
+        frames: the images that were localized, for names, cameras, times and true poses.
+        format: one of ``POSE_FORMATS``.
+
+    Raises:
+        OptionError: unknown format, or estimates and frames do not belong together.
+        OutputError: it cannot be written, a name does not fit the format, or the folder for
+            ``colmap`` is not empty.
+    """
+    if format not in _WRITERS:
+        raise OptionError(f"unknown pose format {format!r}; known are {', '.join(POSE_FORMATS)}")
+    pairs = [(f, e) for f, e in paired(estimates, frames) if e is not None]
+    if format in ("colmap", "ace"):
+        for frame, _ in pairs:
+            _check_name(frame.name, path, spaces=format == "ace")
+    times = {frame.name: float(index) for index, frame in enumerate(frames)}
+    if all(frame.time is not None for frame in frames):
+        times = {frame.name: float(frame.time) for frame in frames if frame.time is not None}
+    _WRITERS[format](Path(path), pairs, times)
+
+
+def read_estimates(path: Path) -> tuple[Estimate, ...]:
+    """Estimates as ``write_poses`` wrote them in JSON.
+
+    Raises:
+        SceneError: no such file, or it holds something else.
+    """
+    text = read_text(path)
+    try:
+        return tuple(_estimate_of(row) for row in json.loads(text)["estimates"])
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
+        raise SceneError(
+            f"{path}: not a JSON file of estimates ({type(error).__name__}: {error}); "
+            "write it with 'reloc localize --format json'"
+        ) from error
+
+
+def read_tum(path: Path) -> tuple[Array, Array]:
+    """Times (N,) and poses (N, 4, 4) ``world_from_cam`` of a TUM trajectory.
+
+    Raises:
+        SceneError: no such file, or a line is no pose.
+    """
+    times, poses = [], []
+    for number, line in data_lines(path):
+        time, *values = _numbers(path, number, line.split(), 8)
+        times.append(time)
+        poses.append(_pose(path, number, [values[6], *values[3:6]], values[:3]))
+    return np.array(times), np.array(poses).reshape(-1, 4, 4)
+
+
+def read_ace(path: Path) -> tuple[Estimate, ...]:
+    """Estimates of a pose list of ACE; all count as localized, since the list cannot say else.
+
+    Raises:
+        SceneError: no such file, or a line is no pose.
+    """
+    estimates = []
+    for number, line in data_lines(path):
+        # From the right, so that names may hold spaces.
+        name, *fields = line.rsplit(maxsplit=10)
+        values = _numbers(path, number, fields, 10, finite=7)
+        cam_from_world = _pose(path, number, values[:4], values[4:7])
+        inliers = int(values[9]) if np.isfinite(values[9]) else 0
+        estimates.append(
+            Estimate(name, True, inverted(cam_from_world), inliers=inliers, confidence=1.0)
+        )
+    return tuple(estimates)
+
+
+def _write_json(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    rows = ",\n".join(json_text(_row(estimate), indent=None) for _, estimate in pairs)
+    write_text(path, f'{{"estimates": [\n{rows}\n]}}\n')
+
+
+def _row(estimate: Estimate) -> dict[str, Any]:
+    trusted = _trusted(estimate)
+    return {
+        "image": estimate.image,
+        "localized": trusted,
+        "world_from_cam": estimate.world_from_cam if trusted else None,
+        "inliers": estimate.inliers,
+        "inlier_share": estimate.inlier_share,
+        "confidence": estimate.confidence,
+        "covariance": estimate.covariance if trusted else None,
+        "seconds": estimate.seconds,
+        "reason": estimate.reason,
+    }
+
+
+def _estimate_of(row: Mapping[str, Any]) -> Estimate:
+    def matrix(key: str, size: int) -> Array | None:
+        if row.get(key) is None:
+            return None
+        values = np.array(row[key], dtype=np.float64)
+        if values.shape != (size, size):
+            raise ValueError(f"{key} of {row['image']!r} has shape {values.shape}")
+        return values
+
+    pose = matrix("world_from_cam", 4)
+    if pose is not None and (problem := pose_problem(pose)):
+        raise ValueError(f"{row['image']!r}: {problem}")
+    if not isinstance(row["image"], str) or not isinstance(row["localized"], bool):
+        raise TypeError("image must be a text and localized true or false")
+    if row["localized"] and pose is None:
+        raise ValueError(f"{row['image']!r} is localized without a pose")
+    return Estimate(
+        row["image"],
+        row["localized"],
+        pose,
+        inliers=int(row.get("inliers") or 0),
+        inlier_share=float(row.get("inlier_share") or 0.0),
+        confidence=float(row.get("confidence") or 0.0),
+        covariance=matrix("covariance", 6),
+        seconds={str(k): float(v) for k, v in (row.get("seconds") or {}).items()},
+        reason=row.get("reason"),
+    )
+
+
+def _write_tum(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    lines = ["# timestamp tx ty tz qx qy qz qw"]
+    rows = [(times[frame.name], pose) for frame, _, pose in _poses(pairs)]
+    for time, pose in sorted(rows, key=lambda row: row[0]):
+        w, x, y, z = quaternion_from_rotation(pose[:3, :3])
+        lines.append(_text([time, *pose[:3, 3], x, y, z, w]))
+    write_text(path, "\n".join(lines) + "\n")
+
+
+def _write_colmap(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    frames = [replace(frame, world_from_cam=pose) for frame, _, pose in _poses(pairs)]
+    with atomic_folder(path) as folder:
+        write_model(folder, frames, {frame.name: frame.name for frame in frames})
+
+
+def _write_ace(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    lines = []
+    for frame, estimate, pose in _poses(pairs):
+        translation, rotation = np.nan, np.nan
+        if frame.world_from_cam is not None:
+            translation, rotation = pose_error(pose, frame.world_from_cam)
+        values = _text([*_cam_from_world(pose), rotation, translation])
+        lines.append(f"{frame.name} {values} {estimate.inliers}\n")
+    write_text(path, "".join(lines))
+
+
+_WRITERS: Mapping[str, Callable[[Path, Pairs, Mapping[str, float]], None]] = {
+    "json": _write_json,
+    "tum": _write_tum,
+    "colmap": _write_colmap,
+    "ace": _write_ace,
+}
+
+POSE_FORMATS: tuple[str, ...] = tuple(_WRITERS)
+
+
+def _trusted(estimate: Estimate) -> bool:
+    pose = estimate.world_from_cam
+    return estimate.localized and pose is not None and pose_problem(pose) is None
+
+
+def _poses(pairs: Pairs) -> Iterator[tuple[Frame, Estimate, Array]]:
+    for frame, estimate in pairs:
+        if _trusted(estimate) and estimate.world_from_cam is not None:
+            yield frame, estimate, estimate.world_from_cam
+
+
+def _cam_from_world(world_from_cam: Array) -> list[float]:
+    """qw qx qy qz tx ty tz of the inverse pose."""
+    pose = inverted(world_from_cam)
+    return [*quaternion_from_rotation(pose[:3, :3]), *pose[:3, 3]]
+
+
+def _text(values: ArrayLike) -> str:
+    """Numbers with the fewest digits that read back as the same number."""
+    return " ".join(repr(float(value)) for value in np.asarray(values, dtype=np.float64))
+
+
+def _check_name(name: str, path: Path, *, spaces: bool) -> None:
+    """A name must neither end its field nor its line; surrogates are not printable either."""
+    if name != name.strip() or not name.isprintable() or (" " in name and not spaces):
+        raise OutputError(
+            f"{path}: the image name {name!r} does not fit this format; rename it or write JSON"
+        )
+
+
+def _numbers(
+    path: Path, number: int, fields: Sequence[str], count: int, *, finite: int | None = None
+) -> list[float]:
+    """The fields of a line as numbers, the first ``finite`` of them (or all) finite."""
+    try:
+        values = [float(field) for field in fields]
+    except ValueError:
+        values = []
+    if len(values) != count or not np.isfinite(values[:finite]).all():
+        raise SceneError(f"{path}, line {number}: not the {count} numbers of a pose; correct it")
+    return values
+
+
+def _pose(path: Path, number: int, wxyz: ArrayLike, translation: ArrayLike) -> Array:
+    try:
+        return pose_from(rotation_from_quaternion(wxyz), translation)
+    except ValueError as error:
+        raise SceneError(f"{path}, line {number}: {error}; correct the line") from error
