@@ -1,0 +1,286 @@
+"""Figures of an evaluation: error curves, the view from above, time by stage.
+
+Built from ``Figure`` objects without pyplot, so there is no global state and no window system.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
+from numpy.typing import ArrayLike, NDArray
+
+from reloc.evaluate.figures import degrees_text, length_scale, length_text, seconds_text
+from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
+from reloc.scenes.scene import Frame
+from reloc.view.style import (
+    BLUE,
+    ERROR_COLOURS,
+    GREY,
+    INK,
+    ORANGE,
+    RED,
+    ink_text,
+    new_figure,
+    plain_axes,
+)
+
+Array = NDArray[np.float64]
+
+WIDTH = 9.4  # inches
+MANY_CAMERAS = 3000  # above this the dots are embedded as pixels, which keeps the page small
+
+
+def error_curves(evaluation: Evaluation) -> Figure:
+    """Share of the queries within an error, for translation and rotation, on log axes.
+
+    Lost frames never come within any error, so the curves end below 100 %.
+    """
+    figure = new_figure(WIDTH, 3.2)
+    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.08})
+    scale, unit = length_scale(evaluation)
+    translation, rotation = evaluation.errors()
+    metric = evaluation.unit == "metre"
+    limits = THRESHOLDS if metric else THRESHOLDS_OF_EXTENT
+    per_limit = scale if metric else 100.0
+    _curve(
+        left,
+        translation * scale,
+        marks=sorted({distance * per_limit for distance, _ in limits.values()}),
+        colour=BLUE,
+        median=length_text(evaluation.median_translation, evaluation),
+    )
+    left.set_xlabel(f"position error ({unit})")
+    left.set_ylabel("queries within it")
+    _curve(
+        right,
+        rotation,
+        marks=sorted({degrees for _, degrees in limits.values()}),
+        colour=ORANGE,
+        median=degrees_text(evaluation.median_rotation_deg),
+    )
+    right.set_xlim(right=min(right.get_xlim()[1], 180.0))
+    right.set_xlabel("rotation error (degrees)")
+    return figure
+
+
+def top_view(
+    evaluation: Evaluation, mapping: Sequence[Frame], *, up: ArrayLike | None = None
+) -> Figure:
+    """Mapping cameras, true and estimated query positions, seen from above.
+
+    The frame of the picture fits the mapping cameras and the true positions; estimates that are
+    far off leave it, with a line that says where from.
+
+    Args:
+        evaluation: its frames hold the poses.
+        mapping: the mapping frames.
+        up: (3,) direction against gravity in the world, if known.
+    """
+    poses = [f.world_from_cam for f in mapping if f.world_from_cam is not None]
+    known = [f for f in evaluation.frames if f.true_world_from_cam is not None]
+    truths = [f.true_world_from_cam for f in known if f.true_world_from_cam is not None]
+    origin = np.mean([p[:3, 3] for p in poses or truths], axis=0)
+    axes_in_world = plan_axes(np.array(poses or truths), up=up)
+
+    def plan(positions: Sequence[Array]) -> Array:
+        centres = np.array([p[:3, 3] for p in positions]).reshape(-1, 3)
+        return (centres - origin) @ axes_in_world.T
+
+    cameras, true = plan(poses), plan(truths)
+    low, high = _box(np.concatenate([cameras, true]))
+    sides = high - low
+    # The legend above and the colour bar beside take a fixed part of the figure.
+    figure = new_figure(WIDTH, float(np.clip((WIDTH - 1.7) * sides[1] / sides[0], 2.4, 7.0)) + 0.9)
+    axes = figure.subplots()
+    plain_axes(axes)
+    axes.set_aspect("equal")
+    axes.set_xlim(low[0], high[0])
+    axes.set_ylim(low[1], high[1])
+    unit = "m" if evaluation.unit == "metre" else "scene units"
+    axes.set_xlabel(unit)
+    axes.set_ylabel(unit)
+    axes.scatter(
+        cameras[:, 0],
+        cameras[:, 1],
+        s=9,
+        color=GREY,
+        alpha=0.45,
+        linewidths=0,
+        rasterized=len(cameras) > MANY_CAMERAS,
+        label="mapping camera",
+    )
+    lost = np.array([not f.localized for f in known], dtype=bool)
+    axes.scatter(
+        true[~lost, 0],
+        true[~lost, 1],
+        s=26,
+        facecolors="none",
+        edgecolors=INK,
+        linewidths=0.7,
+        label="true query",
+    )
+    if lost.any():
+        axes.scatter(
+            true[lost, 0],
+            true[lost, 1],
+            s=26,
+            color=RED,
+            marker="x",
+            linewidths=1.2,
+            label="lost query",
+        )
+    found = [f for f in known if f.world_from_cam is not None]
+    if found:
+        estimated = plan([f.world_from_cam for f in found if f.world_from_cam is not None])
+        errors = [f.translation_error or 0.0 for f in found]
+        _estimates(figure, axes, true[~lost], estimated, np.array(errors), evaluation)
+        outside = int(((estimated < low) | (estimated > high)).any(axis=1).sum())
+        if outside:
+            axes.set_title(f"outside of this view: {outside} of {len(found)} estimates", fontsize=9)
+    legend = figure.legend(
+        loc="outside upper center", ncols=4, frameon=False, fontsize=8.5, markerscale=1.4
+    )
+    ink_text(legend.get_texts())
+    return figure
+
+
+def stage_times(evaluation: Evaluation) -> Figure | None:
+    """Median time of each stage of a query as bars; None if no stage was timed."""
+    times = evaluation.seconds_per_query
+    stages = {name: s for name, s in times.items() if name != "median" and s is not None}
+    if not stages:
+        return None
+    figure = new_figure(WIDTH, 0.45 + 0.3 * len(stages))
+    axes = figure.subplots()
+    plain_axes(axes)
+    bars = axes.barh(list(stages), list(stages.values()), color=BLUE, height=0.62)
+    labels = axes.bar_label(bars, [seconds_text(s) for s in stages.values()], padding=4, fontsize=8)
+    ink_text(labels)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.tick_params(axis="y", length=0)
+    return figure
+
+
+def plan_axes(poses: Array, *, up: ArrayLike | None = None) -> Array:
+    """The two world directions (2, 3) to draw a plan along, the longer one first.
+
+    The plan is seen from above: along gravity if ``up`` is given, else along the direction in which
+    the camera centres spread least, from the side where the tops of the images point to. Where the
+    centres leave that open (a straight walk, a camera that only turns) those tops decide.
+
+    Args:
+        poses: (N, 4, 4) ``world_from_cam``, at least one.
+        up: (3,) direction against gravity.
+    """
+    centres = poses[:, :3, 3] - poses[:, :3, 3].mean(axis=0)
+    spread = centres.T @ centres
+    spread /= max(float(np.trace(spread)), 1e-300)
+    if up is None:
+        tops = -poses[:, :3, 1].mean(axis=0)
+        normal = np.linalg.eigh(spread - 0.05 * np.outer(tops, tops))[1][:, 0]
+        normal = normal if normal @ tops >= 0 else -normal
+    else:
+        normal = np.asarray(up, dtype=np.float64) / np.linalg.norm(np.asarray(up))
+    across = np.eye(3) - np.outer(normal, normal)
+    # The small share of identity keeps the direction in the plane where nothing spreads at all.
+    first = np.linalg.eigh(across @ spread @ across + 1e-9 * across)[1][:, 2]
+    first = first if first[np.abs(first).argmax()] >= 0 else -first
+    return np.stack([first, np.cross(normal, first)])
+
+
+def _curve(axes: Axes, errors: Array, *, marks: Sequence[float], colour: str, median: str) -> None:
+    plain_axes(axes)
+    axes.set_xscale("log")
+    axes.set_ylim(0, 103)
+    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
+    axes.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
+    for mark in marks:
+        axes.axvline(mark, color=INK, alpha=0.45, linewidth=0.8, linestyle=(0, (1, 2)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    finite = np.sort(errors[np.isfinite(errors)])
+    # Log axes have no zero, and nobody looks for errors below a thousandth of these units.
+    shown = np.maximum(finite, 1e-3)
+    ends = [*shown[:1], *shown[-1:], *marks]
+    axes.set_xlim(
+        10 ** np.floor(np.log10(min(ends)) - 0.05), 10 ** np.ceil(np.log10(max(ends)) + 0.05)
+    )
+    if not len(finite):
+        note = axes.text(0.5, 0.5, "no frame was localized", color=INK, fontsize=9)
+        note.set(transform=axes.transAxes, horizontalalignment="center")
+        return
+    low, high = axes.get_xlim()
+    percent = 100.0 * np.arange(1, len(finite) + 1) / len(errors)
+    axes.step(
+        [low, *shown, high], [0, *percent, percent[-1]], where="post", color=colour, linewidth=1.8
+    )
+    middle = max(float(np.median(errors)), 1e-3)
+    if np.isfinite(middle):
+        axes.plot(middle, 50, "o", color=colour, markersize=5)
+        # The curve rises to the right: below it there is room on the right, above it on the left.
+        on_right = np.log(middle / low) < 0.6 * np.log(high / low)
+        axes.annotate(
+            f"median {median}",
+            (middle, 50),
+            xytext=(8, -5) if on_right else (-8, 5),
+            textcoords="offset points",
+            ha="left" if on_right else "right",
+            va="top" if on_right else "bottom",
+            fontsize=8.5,
+            color=INK,
+        )
+
+
+def _estimates(
+    figure: Figure, axes: Axes, true: Array, estimated: Array, errors: Array, evaluation: Evaluation
+) -> None:
+    """Estimated positions (N, 2), joined with the true ones, coloured by error."""
+    scale, unit = length_scale(evaluation)
+    # The same ends for every scene, so that the colours of two pages can be compared.
+    ticks = {"cm": (1, 2, 5, 10, 25, 50), "% of extent": (0.1, 0.3, 1, 3, 10)}.get(
+        unit, (0.01, 0.1, 1)
+    )
+    norm = LogNorm(ticks[0], ticks[-1])
+    values = np.maximum(errors * scale, ticks[0] / 10)
+    axes.add_collection(
+        LineCollection(
+            list(np.stack([true, estimated], axis=1)),
+            array=values,
+            cmap=ERROR_COLOURS,
+            norm=norm,
+            linewidths=1.0,
+        )
+    )
+    dots = axes.scatter(
+        estimated[:, 0],
+        estimated[:, 1],
+        s=13,
+        c=values,
+        cmap=ERROR_COLOURS,
+        norm=norm,
+        linewidths=0,
+        zorder=3,
+        label="estimate",
+    )
+    bar = figure.colorbar(dots, ax=axes, extend="both", shrink=0.8, aspect=30, pad=0.02)
+    bar.set_label(f"position error ({unit})", color=INK, fontsize=9)
+    bar.ax.tick_params(which="both", color=INK, labelcolor=INK, labelsize=8)
+    bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
+    bar.ax.minorticks_off()
+    bar.outline.set_visible(False)
+
+
+def _box(points: Array) -> tuple[Array, Array]:
+    """Corners (2,), (2,) of a box around points (N, 2) with a margin, never thinner than 1:4."""
+    low, high = points.min(axis=0), points.max(axis=0)
+    longest = float((high - low).max()) or 1.0
+    half = np.maximum(high - low, 0.22 * longest) / 2 + 0.06 * longest
+    middle = (low + high) / 2
+    return middle - half, middle + half
