@@ -128,6 +128,9 @@ class _Unpacker:
         written = []
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
+            if members and min(member.header_offset for member in members) > 0:
+                # zipfile takes the end of a file for a zip; cut short, that may be a zip inside it.
+                raise zipfile.BadZipFile("it does not begin with its first entry")
             self._check_room(archive, folder, sum(member.file_size for member in members))
             for member in members:
                 target = self._target(archive, folder, member.filename)
@@ -150,32 +153,28 @@ class _Unpacker:
         written = []
         with gzip.open(archive) as stream:
             metered = _Metered(stream)
+            metered.allow(_TAR_HEADERS)
             # As a stream: every byte passes once, in order, and is counted.
             with tarfile.open(fileobj=cast(IO[bytes], metered), mode="r|") as opened:
-                while True:
-                    metered.allow(_TAR_HEADERS)
-                    member = opened.next()
-                    if member is None:
-                        break
+                while (member := opened.next()) is not None:
                     target = self._target(archive, folder, member.name)
                     if member.isdir():
                         target.mkdir(parents=True, exist_ok=True)
-                        continue
-                    if not member.isreg() or member.issparse():
+                    elif member.isreg() and not member.issparse():
+                        self._check_room(archive, folder, member.size)
+                        metered.allow(member.size + _TAR_HEADERS)
+                        source = opened.extractfile(member)
+                        assert source is not None
+                        with source:
+                            self._write(archive, source.read, target)
+                        written.append(target)
+                        self._progress("unpack", self._entries, self._entries)
+                    else:
                         raise DownloadError(
                             f"{archive}: the entry {member.name!r} is a link or a device; "
                             "not unpacked"
                         )
-                    self._check_room(archive, folder, member.size)
-                    metered.allow(member.size + _TAR_HEADERS)
-                    source = opened.extractfile(member)
-                    assert source is not None
-                    with source:
-                        self._write(archive, source.read, target)
-                    if target.stat().st_size != member.size:
-                        raise DownloadError(f"{archive}: the archive is cut short")
-                    written.append(target)
-                    self._progress("unpack", self._entries, self._entries)
+                    metered.allow(_TAR_HEADERS)
             # The checksum stands at the very end of the gzip stream.
             metered.allow(_TAR_HEADERS)
             while metered.read(_CHUNK):
