@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from reloc.synthetic.cast import cast_points
+from reloc.synthetic.cast import occluded
 from reloc.synthetic.materials import paint
 from reloc.synthetic.world import FACES, Solid, World, face_frame, surface_points
 
@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 LEVELS = 7
 # Two square metres at 2 mm: a larger painting is kept coarser so that a hall still fits.
 _MAX_TEXELS = 4_000_000
+# Square metres below which painting a face costs less than finding out that nobody sees it.
+_SMALL = 0.02
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,8 @@ def _hidden(world: World, solid: Solid, face: int, centres: Array, reach: Array)
 
     ``centres`` (N, 3) and ``reach`` (N,) are the bounding spheres of all solids.
     """
-    if solid.shape == "room":
-        return False
     frame = face_frame(solid, face)
-    if not frame.normal.any():
+    if solid.shape == "room" or not frame.normal.any() or np.prod(frame.size) < _SMALL:
         return False
     u, v = (g.ravel() for g in np.meshgrid([0.02, 0.5, 0.98], [0.02, 0.5, 0.98]))
     points, normals = surface_points(solid, face, u * frame.size[0], v * frame.size[1])
@@ -158,6 +158,11 @@ def _hidden(world: World, solid: Solid, face: int, centres: Array, reach: Array)
         for other in near
         if other is not solid and other.shape == "box"
     )
+
+
+def _casts(solid: Solid) -> bool:
+    """Whether a solid is large enough for its shadow to show on the grid of the light."""
+    return float(np.sort(solid.half)[1]) > 0.02
 
 
 def _light(
@@ -184,7 +189,7 @@ def _light(
             start += len(p)
     where = torch.as_tensor(np.concatenate(points), dtype=torch.float32, device=device)
     facing = torch.as_tensor(np.concatenate(normals), dtype=torch.float32, device=device)
-    casters = [n for n, s in enumerate(world.solids) if s.shape != "room" and s.glow == 0]
+    casters = [s for s in world.solids if s.shape != "room" and not s.glow and _casts(s)]
     result = []
     for number, lamp in enumerate(world.lamps):
         total = torch.zeros(len(where), device=device)
@@ -192,7 +197,7 @@ def _light(
             towards = torch.as_tensor(point, dtype=torch.float32, device=device) - where
             square = (towards**2).sum(dim=1)
             cosine = (towards * facing).sum(dim=1) * square.clamp(min=1e-6).rsqrt()
-            lit = cast_points(world.solids, point, where, casters).t > 0.999
+            lit = ~occluded(casters, point, where)
             if number == 0:
                 total += (0.35 + 0.65 * cosine.clamp(min=0) * 1.5) * (0.25 + 0.75 * lit)
             else:

@@ -4,6 +4,7 @@ Every solid is tested against the rays that can meet it, found from the bounds o
 that the cost follows what is in view.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,9 @@ Array = NDArray[np.float64]
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], np.float64)
 _EDGES = np.array([[a, b] for a in range(8) for b in range(a + 1, 8) if bin(a ^ b).count("1") == 1])
 _NEAR = 0.02
+# A ray that ends on a surface is not stopped by that surface.
+_END = 0.999
+_ALL = slice(None), slice(None)
 
 
 @dataclass(frozen=True)
@@ -83,50 +87,53 @@ def cast_image(world: World, grid: RayGrid, world_from_cam: Array, device: torch
     return Hits(bundle.t, bundle.face)
 
 
-def cast_points(
-    solids: tuple[Solid, ...], origin: Array, points: Tensor, numbers: list[int]
-) -> Hits:
-    """What stands between an origin and points (N, 3): t < 1 where one of the solids does.
-
-    Args:
-        solids: all solids.
-        origin: (3,).
-        points: (N, 3) float32.
-        numbers: which of the solids count.
-    """
+def occluded(solids: Sequence[Solid], origin: Array, points: Tensor) -> Tensor:
+    """Whether (N,) a solid stands between an origin (3,) and points (N, 3) float32."""
     start = torch.as_tensor(origin, dtype=torch.float32, device=points.device)
-    x, y, z = (points - start).unbind(dim=1)
-    bundle = _Bundle(origin, (x[None], y[None], z[None]))
-    everything = slice(None), slice(None)
-    for number in numbers:
-        bundle.meet(number, solids[number], everything)
-    return Hits(bundle.t[0], bundle.face[0])
+    x, y, z = (points - start).T.contiguous()[:, None].unbind()
+    bundle = _Bundle(origin, (x, y, z))
+    for solid in solids:
+        bundle.shadow(solid)
+    return bundle.shadowed[0]
 
 
 class _Bundle:
-    """Rays from one origin, and the nearest hit of each so far."""
+    """Rays from one origin: the nearest hit of each so far, and whether anything stops it."""
 
     def __init__(self, origin: Array, directions: tuple[Tensor, Tensor, Tensor]) -> None:
         self._origin, self._directions = origin, directions
         self._square: list[Tensor] | None = None
         self.t = torch.full_like(directions[0], torch.inf)
         self.face = torch.full_like(directions[0], -1, dtype=torch.int32)
+        self.shadowed = torch.zeros_like(directions[0], dtype=torch.bool)
 
     def meet(self, number: int, solid: Solid, window: tuple[slice, slice]) -> None:
         """Tests one solid against a window of the rays."""
-        origin = (self._origin - solid.centre) @ solid.rotation
-        half = solid.half
-        if solid.shape in ("box", "room"):
-            inverses = self._inverses(solid.rotation, window)
-            t, local_face = _meet_box(origin, half, inverses, solid.shape == "room")
-        else:
-            directions = self._turned(solid.rotation, window)
-            scaled = [d / h for d, h in zip(directions, half.tolist(), strict=True)]
-            meet = _meet_cylinder if solid.shape == "cylinder" else _meet_sphere
-            t, local_face = meet(origin / half, scaled)
+        t, local_face = self._met(solid, window)
         closer = t < self.t[window]
         self.t[window] = torch.where(closer, t, self.t[window])
         self.face[window] = torch.where(closer, local_face + number * FACES, self.face[window])
+
+    def shadow(self, solid: Solid) -> None:
+        """Marks the rays that a solid stops before their end, at t = 1."""
+        if solid.shape == "box":
+            origin = (self._origin - solid.centre) @ solid.rotation
+            low, high = _slabs(origin, solid.half, self._inverses(solid.rotation, _ALL))
+            near, far = _largest(low), _smallest(high)
+            self.shadowed |= (near <= far) & (near > 0) & (near < _END)
+        else:
+            self.shadowed |= self._met(solid, _ALL)[0] < _END
+
+    def _met(self, solid: Solid, window: tuple[slice, slice]) -> tuple[Tensor, Tensor]:
+        """Where a window of the rays meets a solid: t, infinite for a miss, and the local face."""
+        origin = (self._origin - solid.centre) @ solid.rotation
+        if solid.shape in ("box", "room"):
+            inverses = self._inverses(solid.rotation, window)
+            return _meet_box(origin, solid.half, inverses, solid.shape == "room")
+        directions = self._turned(solid.rotation, window)
+        scaled = [d / h for d, h in zip(directions, solid.half.tolist(), strict=True)]
+        meet = _meet_cylinder if solid.shape == "cylinder" else _meet_sphere
+        return meet(origin / solid.half, scaled)
 
     def _turned(self, rotation: Array, window: tuple[slice, slice]) -> list[Tensor]:
         """Directions of a window of the rays in a solid's frame."""
@@ -147,24 +154,37 @@ class _Bundle:
         ]
 
 
-def _meet_box(
-    origin: Array, half: Array, inverses: list[Tensor], from_inside: bool
-) -> tuple[Tensor, Tensor]:
-    """Slab test; t is infinite for a miss, the face is that of the slab that decides."""
-    low: list[Tensor] = []
-    high: list[Tensor] = []
+def _slabs(origin: Array, half: Array, inverses: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+    """Where rays enter and leave the space between each pair of a box's planes."""
+    low, high = [], []
     for o, h, inverse in zip(origin.tolist(), half.tolist(), inverses, strict=True):
         a, b = inverse * (-h - o), inverse * (h - o)
         low.append(torch.minimum(a, b))
         high.append(torch.maximum(a, b))
-    far = torch.minimum(torch.minimum(high[0], high[1]), high[2])
+    return low, high
+
+
+def _largest(x: list[Tensor]) -> Tensor:
+    return torch.maximum(torch.maximum(x[0], x[1]), x[2])
+
+
+def _smallest(x: list[Tensor]) -> Tensor:
+    return torch.minimum(torch.minimum(x[0], x[1]), x[2])
+
+
+def _meet_box(
+    origin: Array, half: Array, inverses: list[Tensor], from_inside: bool
+) -> tuple[Tensor, Tensor]:
+    """Slab test; t is infinite for a miss, the face is that of the slab that decides."""
+    low, high = _slabs(origin, half, inverses)
+    far = _smallest(high)
     int32 = torch.int32
     if from_inside:
         axis_y, axis_z = far == high[1], far == high[2]
         face = torch.where(axis_y, 2, 0) + (inverses[0] > 0).to(int32)
         face = torch.where(axis_y, 2 + (inverses[1] > 0).to(int32), face)
         return far, torch.where(axis_z, 4 + (inverses[2] > 0).to(int32), face)
-    near = torch.maximum(torch.maximum(low[0], low[1]), low[2])
+    near = _largest(low)
     t = torch.where((near <= far) & (near > 0), near, torch.inf)
     # Only the side that faces the origin can be entered, so the face follows from the slab alone.
     x, y, z = (2 * axis + int(origin[axis] > 0) for axis in range(3))

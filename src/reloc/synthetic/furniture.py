@@ -77,8 +77,13 @@ class Builder:
 def clutter(b: Builder, width: float, depth: float, z: float, count: int) -> None:
     """Small things on a surface: cups, boxes, balls, stacks of books, sheets, a screen."""
     rng = b.rng
+    spots: list[Array] = []
     for _ in range(count):
-        at = (rng.uniform(-0.42, 0.42) * width, rng.uniform(-0.38, 0.38) * depth, z)
+        spot = rng.uniform(-0.4, 0.4, 2) * (width, depth)
+        if any(np.linalg.norm(spot - other) < 0.24 for other in spots):
+            continue
+        spots.append(spot)
+        at = (float(spot[0]), float(spot[1]), z)
         turn = (0.0, 0.0, rng.uniform(-np.pi, np.pi))
         own = any_colour(rng)
         kind = rng.integers(7)

@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.geometry import look_at, pose_from, rotation_from_vector
-from reloc.synthetic.cast import cast_points
+from reloc.synthetic.cast import RayGrid, cast_image
 from reloc.synthetic.world import World
 
 Array = NDArray[np.float64]
@@ -13,7 +13,7 @@ Rng = np.random.Generator
 
 # A picture taken nearer than this to what fills it shows nothing that tells the place.
 _CLEARANCE = 0.4
-_VIEW = np.stack(np.meshgrid(np.linspace(-0.6, 0.6, 9), np.linspace(-0.45, 0.45, 7)), -1)
+_VIEW = RayGrid(*np.meshgrid(np.linspace(-0.6, 0.6, 9), np.linspace(-0.45, 0.45, 7)))
 
 
 def free_points(
@@ -36,12 +36,7 @@ def free_points(
 
 def shows_enough(world: World, world_from_cam: Array) -> bool:
     """Whether a view has depth: its nearest parts are not in its face, its middle is farther."""
-    rays = np.concatenate([_VIEW.reshape(-1, 2), np.ones((_VIEW[..., 0].size, 1))], axis=1)
-    eye = world_from_cam[:3, 3]
-    far = eye + rays @ world_from_cam[:3, :3].T
-    numbers = list(range(len(world.solids)))
-    points = torch.as_tensor(far, dtype=torch.float32)
-    depth = cast_points(world.solids, eye, points, numbers).t.numpy()
+    depth = cast_image(world, _VIEW, world_from_cam, torch.device("cpu")).t.numpy()
     return bool(np.median(depth) > 1.0 and np.quantile(depth, 0.1) > 0.45)
 
 

@@ -62,8 +62,8 @@ def colour(base: Colour, rng: Rng, spread: float = 0.0) -> Floats:
 
 def vivid(rng: Rng) -> Floats:
     """Any colour (3,), from muted to strong."""
-    grey = rng.uniform(0.1, 0.9)
-    return floats(np.clip(grey + rng.normal(0, 0.28, 3), 0.03, 0.97))
+    spread = 0.28 if rng.random() < 0.2 else 0.13
+    return floats(np.clip(rng.uniform(0.1, 0.9) + rng.normal(0, spread, 3), 0.03, 0.97))
 
 
 def filled(shape: tuple[int, int], rgb: Floats) -> Floats:
@@ -109,7 +109,7 @@ def scuffs(image: Floats, rng: Rng, texel: float, *, per_m2: float, strength: fl
             shifted = points - np.array([x * 16, y * 16], np.int32)
             draw(over, [shifted.reshape(-1, 1, 2)], False, rgb, layer, cv2.LINE_AA, 4)
         else:
-            radius = rng.lognormal(np.log(0.012), 0.8) / texel
+            radius = rng.lognormal(np.log(0.01), 0.7) / texel
             axes = np.maximum(radius * rng.uniform(0.4, 1.6, 2), 0.6)
             box = _bounds(at[None], float(axes.max()) + 2, width, height)
             if box is None:

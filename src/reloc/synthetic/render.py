@@ -9,12 +9,12 @@ from torch import Tensor
 
 from reloc.geometry import Camera
 from reloc.synthetic.bake import LEVELS, Baked
-from reloc.synthetic.cast import Hits, RayGrid, cast_image
+from reloc.synthetic.cast import RayGrid, cast_image
 from reloc.synthetic.photo import Conditions, develop
 from reloc.synthetic.world import FACES
 
 Array = NDArray[np.float64]
-_CHUNK = 1 << 16
+_CHUNK = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,36 @@ def render(
         camera: of any model.
         world_from_cam: (4, 4), inside the room.
         conditions: light, exposure, blur and noise; they hold the seed of the noise.
-        antialias: rays per pixel along each axis.
+        antialias: rays per pixel along each axis where a pixel holds several surfaces.
     """
-    depth = cast_image(baked.world, ray_grid(camera, 1), world_from_cam, baked.device).t
-    grid = ray_grid(camera, antialias)
-    hits = cast_image(baked.world, grid, world_from_cam, baked.device)
-    linear = _shaded(baked, grid, hits, world_from_cam, camera.focal * antialias, conditions)
-    linear = linear.reshape(camera.height, antialias, camera.width, antialias, 3).mean(dim=(1, 3))
-    return Rendering(develop(linear.cpu().numpy(), conditions), depth.cpu().numpy())
+    device, pixels = baked.device, camera.width * camera.height
+    shade = _Shader(baked, world_from_cam, camera.focal, conditions)
+    grid = ray_grid(camera, 1)
+    hits = cast_image(baked.world, grid, world_from_cam, device)
+    rays = _flat(grid, device)
+    faces = hits.face.reshape(-1)
+    linear = shade(rays, hits.t.reshape(-1), faces)
+    if antialias > 1:
+        fine_grid = ray_grid(camera, antialias)
+        fine = cast_image(baked.world, fine_grid, world_from_cam, device)
+
+        def by_pixel(values: Tensor) -> Tensor:
+            """Samples (H antialias, W antialias, ...) as (pixels, antialias^2, ...)."""
+            tail = values.shape[2:]
+            blocks = values.reshape(camera.height, antialias, camera.width, antialias, *tail)
+            return blocks.transpose(1, 2).reshape(pixels, antialias**2, *tail)
+
+        samples = by_pixel(fine.face)
+        mixed = torch.nonzero((samples != faces[:, None]).any(dim=1))[:, 0]
+        fine_rays = by_pixel(_flat(fine_grid, device).reshape(*fine.face.shape, 2))[mixed]
+        several = shade(
+            fine_rays.reshape(-1, 2),
+            by_pixel(fine.t)[mixed].reshape(-1),
+            samples[mixed].reshape(-1),
+        )
+        linear[mixed] = several.reshape(len(mixed), antialias**2, 3).mean(dim=1)
+    picture = linear.reshape(camera.height, camera.width, 3).cpu().numpy()
+    return Rendering(develop(picture, conditions), hits.t.cpu().numpy())
 
 
 def render_depth(baked: Baked, camera: Camera, world_from_cam: Array) -> NDArray[np.float32]:
@@ -71,33 +93,43 @@ def ray_grid(camera: Camera, samples: int) -> RayGrid:
     return RayGrid(rays[..., 0], rays[..., 1])
 
 
-def _shaded(
-    baked: Baked, grid: RayGrid, hits: Hits, pose: Array, focal: float, conditions: Conditions
-) -> Tensor:
-    """Linear colour (N, 3) of all hits, row by row."""
-    weights = torch.tensor(conditions.lamps[: len(baked.world.lamps)], dtype=torch.float32)
-    weights = (
-        weights * torch.tensor([lamp.colour for lamp in baked.world.lamps], dtype=torch.float32).T
-    )
-    lumels = baked.lumels @ weights.T.to(baked.device)
-    directions = [d.reshape(-1) for d in grid.directions(pose[:3, :3], baked.device)]
-    depth, faces = hits.t.reshape(-1), hits.face.reshape(-1)
-    result = torch.empty((len(depth), 3), device=baked.device)
-    eye = pose[:3, 3].tolist()
-    chunk = _CHUNK if baked.device.type == "cpu" else len(depth)
-    for start in range(0, len(depth), chunk):
-        part = slice(start, start + chunk)
-        t, face = depth[part], faces[part].long()
-        missed = face < 0
-        face, t = face.clamp(min=0), torch.where(missed, 1.0, t)
-        ray = torch.stack([d[part] for d in directions], dim=1)
-        point = ray * t[:, None] + torch.tensor(eye, device=baked.device)
+def _flat(grid: RayGrid, device: torch.device) -> Tensor:
+    """The rays (N, 2) float32 of a grid, row by row."""
+    rays = np.stack([grid.x.ravel(), grid.y.ravel()], axis=1)
+    return torch.from_numpy(rays.astype(np.float32)).to(device)
+
+
+class _Shader:
+    """Linear colours of what rays from one pose have met, under one picture's lamps."""
+
+    def __init__(self, baked: Baked, pose: Array, focal: float, conditions: Conditions) -> None:
+        strengths = np.array(conditions.lamps[: len(baked.world.lamps)])[:, None]
+        colours = strengths * np.array([lamp.colour for lamp in baked.world.lamps])
+        self._baked, self._focal = baked, focal
+        self._lumels = baked.lumels @ self._tensor(colours)
+        self._rotation, self._eye = self._tensor(pose[:3, :3].T), self._tensor(pose[:3, 3])
+
+    def _tensor(self, values: Array) -> Tensor:
+        return torch.as_tensor(values, dtype=torch.float32, device=self._baked.device)
+
+    def __call__(self, rays: Tensor, depth: Tensor, faces: Tensor) -> Tensor:
+        """Colours (N, 3) of rays (N, 2) that met faces (N,) at a depth (N,)."""
+        # Chunks that stay in a CPU's cache; a GPU takes everything at once.
+        size = _CHUNK if self._baked.device.type == "cpu" else max(1, len(rays))
+        parts = zip(rays.split(size), depth.split(size), faces.split(size), strict=True)
+        return torch.cat([self._part(*part) for part in parts])
+
+    def _part(self, rays: Tensor, depth: Tensor, faces: Tensor) -> Tensor:
+        baked = self._baked
+        missed = faces < 0
+        face, t = faces.clamp(min=0).long(), torch.where(missed, 1.0, depth)
+        ray = rays @ self._rotation[:2] + self._rotation[2]
+        point = torch.addcmul(self._eye, ray, t[:, None])
         u, v, facing = _face_coordinates(baked, face, point, ray)
-        colour = _painting(baked, face, u, v, t / focal / facing.clamp(min=0.05).sqrt())
-        light = _light(baked, lumels, face, u, v)
-        light = light + baked.glow[face][:, None]
-        result[part] = torch.where(missed[:, None], 0.0, colour * light)
-    return result
+        footprint = t / (self._focal * facing.clamp(min=0.05).sqrt())
+        colour = _painting(baked, face, u, v, footprint)
+        light = _light(baked, self._lumels, face, u, v) + baked.glow[face][:, None]
+        return torch.where(missed[:, None], 0.0, colour * light)
 
 
 def _face_coordinates(
@@ -147,7 +179,8 @@ def _bilinear(u: Tensor, v: Tensor, box: Tensor) -> tuple[list[Tensor], Tensor, 
 def _painting(baked: Baked, face: Tensor, u: Tensor, v: Tensor, footprint: Tensor) -> Tensor:
     """Linear albedo (N, 3) at face coordinates, from the mip level that fits the footprint."""
     texel = baked.texel[face]
-    level = torch.log2(footprint / texel).round().clamp(0, LEVELS - 1)
+    # A little finer than a pixel: the blur of the lens is added later.
+    level = torch.log2(footprint / texel).sub(0.3).round().clamp(0, LEVELS - 1)
     box = baked.levels[face * LEVELS + level.long()]
     scale = 1 / (texel * 2**level)
     at, fu, fv = _bilinear(u * scale, v * scale, box)

@@ -7,6 +7,7 @@ corner, as seen by someone who looks at it.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -153,4 +154,20 @@ class World:
 
     def clearance(self, points: ArrayLike) -> Array:
         """Distances (N,) of points (N, 3) to the nearest surface; negative inside something."""
-        return np.min([solid.distance(points) for solid in self.solids], axis=0)
+        points = np.asarray(points, np.float64)
+        centres, halves, rotations = self._stacked
+        local = np.einsum("snk,ski->sni", points[None] - centres[:, None], rotations)
+        q = np.abs(local) - halves[:, None]
+        inside = np.minimum(q.max(axis=2), 0.0)
+        signed = np.sqrt((np.maximum(q, 0.0) ** 2).sum(axis=2)) + inside
+        signed[0] *= -1
+        return signed.min(axis=0)
+
+    @cached_property
+    def _stacked(self) -> tuple[Array, Array, Array]:
+        """Centres (S, 3), half sizes (S, 3) and rotations (S, 3, 3) of the solids."""
+        parts = ("centre", "half", "rotation")
+        centres, halves, rotations = (
+            np.array([getattr(solid, part) for solid in self.solids]) for part in parts
+        )
+        return centres, halves, rotations
