@@ -143,3 +143,17 @@ def test_poses_without_an_image_are_told(tmp_path, place):
     _write(place, tmp_path, 0)
     place.text(tmp_path / "train/poses/lonely.txt", np.eye(4))
     assert [s.name for s in open_scene(tmp_path).skipped] == ["train/poses/lonely.txt"]
+
+
+def test_a_name_that_fits_two_files_fits_none(tmp_path, place):
+    """Timestamps share the part before the dot: a missing pose must not be another's."""
+    for number in range(2):
+        place.image(tmp_path / f"train/rgb/1305.{number}.png")
+        place.text(tmp_path / f"train/calibration/1305.{number}.txt", [[70.0]])
+    place.text(tmp_path / "train/poses/1305.0.txt", place.pose(0))
+    assert [s.name for s in open_scene(tmp_path).skipped] == ["train/rgb/1305.1.png"]
+
+    (tmp_path / "train/rgb/1305.0.png").unlink()
+    place.text(tmp_path / "train/poses/1305.2.txt", place.pose(2))
+    with pytest.raises(SceneError, match="no pose"):
+        open_scene(tmp_path)

@@ -49,7 +49,10 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         except _Unusable as problem:
             skipped.append(Skipped(frame.name, str(problem)))
     if not any(parts.values()):
-        raise SceneError(f"{root}: no usable frame{_commonest(skipped)}")
+        # What is wrong with real frames says more than stray entries do.
+        raise SceneError(
+            f"{root}: no usable frame{_commonest(skipped[len(raw.skipped) :] or skipped)}"
+        )
     if skipped:
         remarks[f"skipped, for instance {skipped[0].name}: {skipped[0].reason}"] = len(skipped)
     return Scene(
