@@ -11,13 +11,13 @@ from reloc.scenes.writers import write_scene
 
 
 def convert(
-    scene: Annotated[Path, tyro.conf.Positional],
-    out: Annotated[Path, tyro.conf.Positional],
+    scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
     /,
     *,
     to: Literal["ace", "colmap", "transforms"],
-    query: Path | None = None,
-    poses: Path | None = None,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     quiet: bool = False,
 ) -> None:
     """Write a scene in another format, with its images, cameras, poses and split.

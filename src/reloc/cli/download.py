@@ -15,12 +15,12 @@ from reloc.scenes.download import POSE_SET, download_scenes
 
 def download(
     dataset: Annotated[
-        Literal["7scenes", "12scenes", "cambridge", "wayspots"], tyro.conf.Positional
+        Literal["7scenes", "12scenes", "cambridge", "wayspots"], tyro.conf.arg(metavar="DATASET")
     ],
-    scene: Annotated[str | None, tyro.conf.Positional] = None,
+    scene: Annotated[str | None, tyro.conf.arg(metavar="[SCENE]")] = None,
     /,
     *,
-    to: Path = Path("datasets"),
+    to: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("datasets"),
     accept_licence: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -29,7 +29,7 @@ def download(
     Shows the licence first. What was cut short is continued, what is there is not fetched again.
 
     Args:
-        dataset: Which dataset.
+        dataset: 7scenes, 12scenes, cambridge or wayspots.
         scene: One scene of it; all scenes if left out.
         to: Folder to put the dataset's folder into.
         accept_licence: Accept the dataset's licence without being asked.
@@ -69,5 +69,6 @@ def _agree_on_licence(chosen: Dataset, *, accepted: bool) -> None:
             f"the licence of {chosen.name} has to be accepted; read {chosen.page} and add "
             "--accept-licence"
         )
-    if input("Do you accept them? [y/N] ").strip().lower() not in ("y", "yes"):
+    screen.print("Do you accept them? [y/N] ", end="", markup=False)
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise OptionError(f"the licence of {chosen.name} was not accepted; nothing was fetched")

@@ -16,11 +16,11 @@ from reloc.scenes.summary import SceneSummary, summarise
 
 
 def info(
-    path: Annotated[Path, tyro.conf.Positional],
+    path: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
     /,
     *,
-    query: Path | None = None,
-    poses: Path | None = None,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     json: bool = False,
 ) -> None:
     """Say what a scene holds: frames, cameras, extent, and what cannot be used.

@@ -1,0 +1,58 @@
+"""``reloc info``."""
+
+import json
+
+import pytest
+
+from reloc.cli.info import info
+from reloc.errors import SceneError
+
+
+def test_text_tells_frames_cameras_and_what_was_skipped(capsys, small_scene):
+    info(small_scene)
+    text = capsys.readouterr().out
+    lines = {line.split("  ")[0].strip(): line for line in text.splitlines()}
+    assert "small (ace)" in lines["scene"]
+    assert "2 frames" in lines["mapping"]
+    assert "2 frames" in lines["queries"]
+    assert "1 m" in lines["extent"]
+    assert "PINHOLE" in text
+    assert "32x24" in text
+    assert "skipped 1:" in text
+    assert "train/rgb/2.png" in text
+
+
+def test_json_is_one_object(capsys, small_scene):
+    info(small_scene, json=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["layout"], facts["mapping"], facts["queries"]) == ("ace", 2, 2)
+    assert facts["skipped"][0]["examples"] == ["train/rgb/2.png"]
+
+
+def test_query_list_and_pose_set_are_laid_over(capsys, small_scene):
+    (small_scene / "mine.txt").write_text("train/rgb/0.png\n")
+    (small_scene / "set.txt").write_text(
+        "".join(f"train/rgb/{n}.png 1 0 0 0 {-5 * n} 0 0 31.5\n" for n in range(3))
+    )
+    info(small_scene, query=small_scene / "mine.txt", poses=small_scene / "set.txt", json=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["mapping"], facts["queries"], facts["extent"]) == (2, 1, 5.0)
+    assert facts["cameras"][0]["focal_min"] == 31.5
+
+
+def test_names_with_brackets_are_printed_as_they_are(capsys, small_scene):
+    odd = small_scene.rename(small_scene.with_name("[red]small"))
+    info(odd)
+    assert "[red]small (ace)" in capsys.readouterr().out
+
+
+def test_no_scene_is_an_error(tmp_path):
+    with pytest.raises(SceneError, match="no such folder"):
+        info(tmp_path / "nowhere")
+
+
+def test_real_scene(capsys, shared_scenes):
+    info(shared_scenes / "hololens", json=True)
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["mapping"], facts["queries"], facts["with_depth"]) == (283, 90, 94)
+    assert facts["extent"] == pytest.approx(8.55, abs=0.01)
