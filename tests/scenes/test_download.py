@@ -40,6 +40,7 @@ class Server:
     tells_length: bool = True
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     base: str = ""
+    awake: threading.Event = field(default_factory=threading.Event)  # ends answers of /stall
 
 
 @pytest.fixture
@@ -57,6 +58,9 @@ def server() -> Iterator[Server]:
                 self.send_response(302)
                 self.send_header("Location", "file:///etc/passwd")
                 self.end_headers()
+                return
+            if self.path == "/stall":
+                state.awake.wait(10)
                 return
             body = state.files.get(self.path)
             if body is None:
@@ -95,6 +99,7 @@ def server() -> Iterator[Server]:
     thread.start()
     state.base = f"http://127.0.0.1:{http.server_port}"
     yield state
+    state.awake.set()
     http.shutdown()
     http.server_close()
     thread.join()
@@ -208,6 +213,12 @@ def test_passing_failures_are_retried_and_lasting_ones_not(tmp_path, server):
 def test_nobody_at_the_address_is_an_error_after_a_few_attempts(tmp_path):
     with pytest.raises(DownloadError, match="gave up after 3 attempts"):
         fetch("http://127.0.0.1:9/a.zip", tmp_path / "a.zip", patience=HURRY)
+
+
+def test_a_server_that_falls_silent_is_given_up(tmp_path, server):
+    silent = Patience(timeout=0.1, retries=1, pause=0.0)
+    with pytest.raises(DownloadError, match=r"gave up after 2 attempts \(timed out\)"):
+        fetch(f"{server.base}/stall", tmp_path / "a.zip", patience=silent)
 
 
 def test_a_web_page_in_place_of_a_file_is_refused(tmp_path, server):
