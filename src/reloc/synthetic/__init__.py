@@ -1,6 +1,7 @@
 """A synthetic scene: rooms made from a seed, painted, lit and photographed, with exact depth."""
 
 from reloc.synthetic.bake import Baked, bake
+from reloc.synthetic.cache import read_views, write_views
 from reloc.synthetic.pairs import (
     Pair,
     TrainingViews,
@@ -26,10 +27,12 @@ __all__ = [
     "bake",
     "correspondences",
     "make_room",
+    "read_views",
     "render",
     "render_depth",
     "render_training_views",
     "sample_pairs",
     "walk",
     "write_synthetic_scene",
+    "write_views",
 ]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reloc.synthetic.cast import occluded
-from reloc.synthetic.materials import paint
+from reloc.synthetic.materials import GLOSS, paint
 from reloc.synthetic.world import FACES, Solid, World, face_frame, surface_points
 
 Array = NDArray[np.float64]
@@ -43,6 +43,7 @@ class Baked:
         light_grid: (F, 3) int64: start, width, height of each face in ``lumels``.
         lumel: (F, 2) float32, metres per lumel along u and v.
         glow: (F,) float32.
+        gloss: (F,) float32, share of a lamp's light in the highlight of flat faces.
         grain: (G, G) float32 of unit deviation, detail finer than texels.
     """
 
@@ -58,6 +59,7 @@ class Baked:
     light_grid: Tensor
     lumel: Tensor
     glow: Tensor
+    gloss: Tensor
     grain: Tensor
 
 
@@ -119,7 +121,9 @@ def bake(
     def tensor(values: NDArray[np.generic] | list[float], kind: torch.dtype) -> Tensor:
         return torch.as_tensor(np.asarray(values), dtype=kind, device=device)
 
+    kinds = [material.kind for solid in world.solids for material in solid.materials]
     rows = [np.concatenate([s.centre, s.half, s.rotation.ravel()]) for s in world.solids]
+    gloss = [0.0 if planes[n, 8] else GLOSS.get(kind, 0.0) for n, kind in enumerate(kinds)]
     glow = np.repeat([s.glow for s in world.solids], FACES)
     return Baked(
         world=world,
@@ -134,6 +138,7 @@ def bake(
         light_grid=tensor(light_grid, torch.int64),
         lumel=tensor(lumel_size, torch.float32),
         glow=tensor(glow, torch.float32),
+        gloss=tensor(gloss, torch.float32),
         grain=tensor(grain / grain.std(), torch.float32),
     )
 

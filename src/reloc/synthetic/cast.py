@@ -47,8 +47,9 @@ class RayGrid:
 
     def __init__(self, x: Array, y: Array) -> None:
         self.x, self.y = x, y
-        self._columns = np.nanmin(x, axis=0), np.nanmax(x, axis=0)
-        self._rows = np.nanmin(y, axis=1), np.nanmax(y, axis=1)
+        # fmin and fmax pass over NaN, and say nothing where there is nothing else.
+        self._columns = np.fmin.reduce(x, axis=0), np.fmax.reduce(x, axis=0)
+        self._rows = np.fmin.reduce(y, axis=1), np.fmax.reduce(y, axis=1)
 
     def directions(self, rotation: Array, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Components (H, W) float32 of all ray directions after a rotation (3, 3)."""

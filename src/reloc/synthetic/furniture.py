@@ -220,7 +220,7 @@ def plant(b: Builder) -> None:
     b.add((0.05, 0.05, 0.5), (0, 0, 0.3), Material("wood", (0.35, 0.25, 0.15)), shape="cylinder")
     for _ in range(int(rng.integers(4, 8))):
         w = rng.uniform(0.18, 0.42)
-        at = (rng.normal(0, 0.13), rng.normal(0, 0.13), rng.uniform(0.45, 1.0))
+        at = (rng.uniform(-0.17, 0.17), rng.uniform(-0.17, 0.17), rng.uniform(0.45, 1.0))
         green = (rng.uniform(0.1, 0.35), rng.uniform(0.35, 0.6), rng.uniform(0.08, 0.25))
         b.add((w, w, w * rng.uniform(0.5, 1.0)), at, Material("leaves", green), shape="sphere")
 

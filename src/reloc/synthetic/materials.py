@@ -47,6 +47,10 @@ _PAINTERS: dict[str, Painter] = {
 
 KINDS: tuple[str, ...] = tuple(_PAINTERS)
 
+# How much of a lamp's light a polished surface throws back as a highlight.
+GLOSS = {"metal": 0.7, "marble": 0.6, "tiles": 0.5, "screen": 0.7, "planks": 0.25, "door": 0.3,
+         "board": 0.4, "drawers": 0.25, "wood": 0.2, "view": 0.3}  # fmt: skip
+
 
 def paint(material: Material, seed: int, shape: Shape, texel: float) -> NDArray[np.uint8]:
     """The painting (H, W, 3), RGB, of a material.

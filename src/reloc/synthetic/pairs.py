@@ -26,7 +26,7 @@ class TrainingViews:
 
     Attributes:
         images: (V, S, S) uint8 grey, each under its own light, exposure, blur and noise.
-        depths: (V, S, S) float32, metres along the optical axis.
+        depths: (V, S, S) float32, or float16 from a file, metres along the optical axis.
         intrinsics: (V, 4) float64: fx, fy, cx, cy in pixels; no distortion.
         world_from_cam: (V, 4, 4) float64.
         pairs: (P, 2) int64, views that see the same things, both ways round.
@@ -34,7 +34,7 @@ class TrainingViews:
     """
 
     images: NDArray[np.uint8]
-    depths: NDArray[np.float32]
+    depths: NDArray[np.floating]
     intrinsics: Array
     world_from_cam: Array
     pairs: NDArray[np.int64]
@@ -136,7 +136,9 @@ def correspondences(
     inside = (points[..., 2] > 0.05) & (warp > 0.5).all(axis=-1) & (warp < size - 0.5).all(axis=-1)
     warp = np.where(inside[..., None], warp, -1.0).astype(np.float32)
     # Inverse depth is linear across a plane's picture, so interpolating it is exact on surfaces.
-    seen = cv2.remap(1 / views.depths[second], warp - np.float32(0.5), None, cv2.INTER_LINEAR)
+    seen = cv2.remap(
+        1 / views.depths[second].astype(np.float32), warp - np.float32(0.5), None, cv2.INTER_LINEAR
+    )
     return warp, inside & (np.abs(seen * z - 1) < tolerance)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reloc.errors import SceneError
 from reloc.geometry import look_at, pose_from, rotation_from_vector
 from reloc.synthetic.cast import RayGrid, cast_image
 from reloc.synthetic.world import World
@@ -22,7 +23,7 @@ def free_points(
     """Points (count, 3) at heights between ``low`` and ``high`` metres with room around them.
 
     Raises:
-        ValueError: the room is too full to find any.
+        SceneError: the room is too full to find any.
     """
     found: list[Array] = []
     size = world.size
@@ -31,7 +32,7 @@ def free_points(
         found.extend(points[world.clearance(points) > _CLEARANCE])
         if len(found) >= count:
             return np.array(found[:count])
-    raise ValueError(f"the room of seed {world.seed} has no room for a camera")
+    raise SceneError(f"the room of seed {world.seed} is too full for a camera; take another seed")
 
 
 def shows_enough(world: World, world_from_cam: Array) -> bool:
@@ -57,32 +58,40 @@ def walk(world: World, *, seed: int, count: int, rounds: int = 2) -> list[Array]
         rounds: how often around the room.
 
     Raises:
-        ValueError: the room is too full to walk in.
+        SceneError: the room is too full to walk in.
     """
     rng = np.random.default_rng([world.seed, seed, 0x3A1C])
-    spots = free_points(world, rng, 60 * rounds)
+    spots = free_points(world, rng, 100 * rounds)
     middle = world.size[:2] / 2
-    bearing = np.arctan2(*(spots[:, :2] - middle).T[::-1])
-    # One waypoint for each stretch of every round, in order around the middle of the room.
+    east, north = (spots[:, :2] - middle).T
+    bearing, radius = np.arctan2(north, east), np.hypot(east, north)
+    # One waypoint for each stretch of every round, in order around the middle of the room and
+    # neither in its centre nor along the walls, so that different walks share their volume.
     stops = []
-    for turn in range(rounds):
-        own = np.arange(turn, len(spots), rounds)
-        ordered = own[np.argsort(bearing[own])]
-        stops += [int(rng.choice(part)) for part in np.array_split(ordered, 8)]
-    dense = _through(spots[stops], 250)
+    for start in range(rounds):
+        own = np.arange(start, len(spots), rounds)
+        for part in np.array_split(own[np.argsort(bearing[own])], 7):
+            by_radius = part[np.argsort(radius[part])]
+            stops.append(int(rng.choice(by_radius[len(part) // 3 : -(len(part) // 4)])))
+    dense = _through(spots[stops], max(100, count))
     where = np.linspace(0, 1, len(dense), endpoint=False)
     clear = np.flatnonzero(world.clearance(dense) > 0.8 * _CLEARANCE)
     if len(clear) < count:
-        raise ValueError(f"the room of seed {world.seed} has no way for a camera")
-    phase = rng.uniform(0, 2 * np.pi, 4)
-    poses = []
+        raise SceneError(f"the room of seed {world.seed} is too full to walk in; take another seed")
+    # All walks of a room turn their heads at about the same places: what one saw from here, the
+    # next sees from over there.
+    habit = np.random.default_rng([world.seed, 0x4AB1]).uniform(0, 2 * np.pi, 3)
+    phase = habit + rng.normal(0, 0.35, 3)
+    poses: list[Array] = []
     for index in clear[np.linspace(0, len(clear) - 1, count).round().astype(int)]:
         s, eye = float(where[index]), dense[index]
-        outwards = np.arctan2(*(eye[:2] - middle)[::-1])
-        across = np.pi * np.floor(s * rounds)
-        yaw = outwards + across + 1.1 * np.sin(2 * np.pi * 2.7 * rounds * s + phase[0])
-        pitch = -0.16 + 0.2 * np.sin(2 * np.pi * 3.9 * rounds * s + phase[1])
-        roll = 0.06 * np.sin(2 * np.pi * 5.3 * rounds * s + phase[2]) + rng.normal(0, 0.02)
+        outwards = np.arctan2(eye[1] - middle[1], eye[0] - middle[0])
+        turn, share = divmod(s * rounds, 1.0)
+        across = np.pi * (turn + np.clip((share - 0.85) / 0.15, 0, 1))
+        sway = 2 * np.pi * rounds * s
+        yaw = outwards + across + 0.9 * np.sin(1.7 * sway + phase[0])
+        pitch = -0.16 + 0.2 * np.sin(2.6 * sway + phase[1])
+        roll = 0.06 * np.sin(3.7 * sway + phase[2]) + rng.normal(0, 0.02)
         for aside in (0, 0.5, -0.5, 1.0, -1.0, 1.6, -1.6, 2.3, -2.3, np.pi):
             pose = look(eye, yaw + aside, pitch, roll)
             if shows_enough(world, pose):

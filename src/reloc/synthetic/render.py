@@ -15,6 +15,7 @@ from reloc.synthetic.world import FACES
 
 Array = NDArray[np.float64]
 _CHUNK = 1 << 15
+_SHININESS = 30
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def render(
             return blocks.transpose(1, 2).reshape(pixels, antialias**2, *tail)
 
         samples = by_pixel(fine.face)
-        mixed = torch.nonzero((samples != faces[:, None]).any(dim=1))[:, 0]
+        several_faces = (samples != faces[:, None]).any(dim=1) & (faces >= 0)
+        mixed = torch.nonzero(several_faces)[:, 0]
         fine_rays = by_pixel(_flat(fine_grid, device).reshape(*fine.face.shape, 2))[mixed]
         several = shade(
             fine_rays.reshape(-1, 2),
@@ -107,6 +109,12 @@ class _Shader:
         colours = strengths * np.array([lamp.colour for lamp in baked.world.lamps])
         self._baked, self._focal = baked, focal
         self._lumels = baked.lumels @ self._tensor(colours)
+        # A highlight for every point that shines; the diffuse light of the first lamp has none.
+        self._highlights = [
+            (self._tensor(point), self._tensor(colour / len(lamp.points)))
+            for lamp, colour in zip(baked.world.lamps[1:], colours[1:], strict=True)
+            for point in lamp.points
+        ]
         self._rotation, self._eye = self._tensor(pose[:3, :3].T), self._tensor(pose[:3, 3])
 
     def _tensor(self, values: Array) -> Tensor:
@@ -123,13 +131,33 @@ class _Shader:
         baked = self._baked
         missed = faces < 0
         face, t = faces.clamp(min=0).long(), torch.where(missed, 1.0, depth)
+        rays = torch.where(missed[:, None], 0.0, rays)
         ray = rays @ self._rotation[:2] + self._rotation[2]
         point = torch.addcmul(self._eye, ray, t[:, None])
         u, v, facing = _face_coordinates(baked, face, point, ray)
         footprint = t / (self._focal * facing.clamp(min=0.05).sqrt())
         colour = _painting(baked, face, u, v, footprint)
         light = _light(baked, self._lumels, face, u, v) + baked.glow[face][:, None]
-        return torch.where(missed[:, None], 0.0, colour * light)
+        colour = colour * light + self._gloss(face, point, ray)
+        return torch.where(missed[:, None], 0.0, colour)
+
+    def _gloss(self, face: Tensor, point: Tensor, ray: Tensor) -> Tensor:
+        """What flat faces reflect of the lamps (N, 3): it moves with the viewer."""
+        gloss = self._baked.gloss[face]
+        result = torch.zeros_like(point)
+        shiny = torch.nonzero(gloss)[:, 0]
+        if not len(shiny):
+            return result
+        normal, ray, point = self._baked.normals[face[shiny]], ray[shiny], point[shiny]
+        mirrored = ray - 2 * (ray * normal).sum(dim=1, keepdim=True) * normal
+        mirrored = mirrored / (mirrored * mirrored).sum(dim=1, keepdim=True).sqrt()
+        total = torch.zeros_like(point)
+        for source, colour in self._highlights:
+            towards = source - point
+            cosine = (towards * mirrored).sum(dim=1) * (towards * towards).sum(dim=1).rsqrt()
+            total += cosine.clamp(min=0).pow(_SHININESS)[:, None] * colour
+        result[shiny] = total * gloss[shiny, None]
+        return result
 
 
 def _face_coordinates(

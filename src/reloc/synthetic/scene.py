@@ -56,7 +56,9 @@ def write_synthetic_scene(
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OutputError(f"{folder}: something is there already; choose a new folder")
-    baked = bake(make_room(seed), device=device)
+    # Paintings as fine as the pixels of a picture taken from about two metres.
+    texel = float(np.clip(2.4 / max(width, height), 0.003, 0.02))
+    baked = bake(make_room(seed), texel=texel, device=device)
     camera = Camera.pinhole(width=width, height=height, fx=0.82 * max(width, height))
     rng = np.random.default_rng([seed, 0x5CE2])
     temporary: Path | None = None

@@ -35,7 +35,7 @@ class Solid:
         centre: (3,) in the world.
         half: (3,) half sizes along the local axes.
         rotation: (3, 3) ``world_from_local``.
-        materials: one per face, in the order of the module's docstring.
+        materials: six, one per face in the order of the module's docstring.
         seed: of its paintings.
         glow: light it gives off by itself, in units of white under the room's usual light. Glowing
             solids cast no shadow.

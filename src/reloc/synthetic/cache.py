@@ -1,0 +1,40 @@
+"""Training views in files, so that rooms are rendered once and read many times."""
+
+from dataclasses import fields
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from reloc.errors import SceneError
+from reloc.files import atomic_path
+from reloc.synthetic.pairs import TrainingViews
+
+
+def write_views(path: Path, views: TrainingViews) -> None:
+    """Writes the views of a room to an ``.npz`` file, depth in half precision (1 mm in 2 m).
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    arrays = {field.name: getattr(views, field.name) for field in fields(views)}
+    arrays["depths"] = views.depths.astype(np.float16)
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read_views(path: Path) -> TrainingViews:
+    """Reads what ``write_views`` wrote.
+
+    Raises:
+        SceneError: no such file, or it holds something else.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            return TrainingViews(
+                **{field.name: stored[field.name] for field in fields(TrainingViews)}
+            )
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+        raise SceneError(
+            f"{path}: no training views can be read ({error}); render again"
+        ) from error

@@ -1,0 +1,36 @@
+"""Views come back from a file as they went in."""
+
+import numpy as np
+import pytest
+
+from reloc.errors import SceneError
+from reloc.synthetic.cache import read_views, write_views
+from reloc.synthetic.pairs import correspondences, render_training_views
+
+
+def test_views_survive_a_file(tmp_path):
+    views = render_training_views(5, views=3, size=64, texel=0.03)
+    write_views(tmp_path / "room.npz", views)
+    read = read_views(tmp_path / "room.npz")
+    assert (read.images == views.images).all() and (read.pairs == views.pairs).all()
+    assert (read.world_from_cam == views.world_from_cam).all()
+    np.testing.assert_allclose(read.depths, views.depths, rtol=1e-3)
+    before, after = (correspondences(v, 0, 1) for v in (views, read))
+    assert (before[1] == after[1]).mean() > 0.98
+    both = before[1] & after[1]
+    assert np.abs(before[0] - after[0])[both].max(initial=0.0) < 0.2
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no views", b"PK\x03\x04 cut short"])
+def test_other_files_are_refused(tmp_path, content):
+    path = tmp_path / "room.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SceneError, match=r"room\.npz"):
+        read_views(path)
+
+
+def test_an_archive_of_other_arrays_is_refused(tmp_path):
+    np.savez(tmp_path / "room.npz", images=np.zeros(3))
+    with pytest.raises(SceneError, match="render again"):
+        read_views(tmp_path / "room.npz")
