@@ -1,0 +1,7 @@
+"""The scene-agnostic network that turns an image into a grid of features."""
+
+from reloc.backbone.extractor import FeatureExtractor
+from reloc.backbone.network import Backbone, ConvBackbone
+from reloc.backbone.weights import load_backbone, save_backbone
+
+__all__ = ["Backbone", "ConvBackbone", "FeatureExtractor", "load_backbone", "save_backbone"]

@@ -1,0 +1,80 @@
+"""Backbone weights on disk: safetensors, fp16, with a hash as identity."""
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from reloc.backbone.network import ConvBackbone
+from reloc.errors import MapError
+from reloc.files import atomic_path
+
+SHIPPED = "reloc-s8"
+FORMAT = "reloc-backbone-1"
+MAX_BYTES = 256 * 1024 * 1024
+
+
+def shipped_path() -> Path:
+    """The weights that come with the package."""
+    return Path(str(resources.files("reloc.backbone") / "data" / f"{SHIPPED}.safetensors"))
+
+
+def fingerprint(network: ConvBackbone) -> str:
+    """16 hex digits of the SHA-256 of all weights in fp16, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().to("cpu", torch.float16).contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def save_backbone(network: ConvBackbone, path: Path) -> str:
+    """Writes fused weights in fp16 and returns their fingerprint.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    state = {
+        k: v.detach().to("cpu", torch.float16).contiguous() for k, v in network.state_dict().items()
+    }
+    if any("running_mean" in name for name in state):
+        raise ValueError("fuse() the network before saving it")
+    metadata = {
+        "format": FORMAT,
+        "channels": str(network.channels),
+        "width": str(network.width),
+        "fingerprint": fingerprint(network),
+    }
+    with atomic_path(path) as temporary:
+        save_file(state, temporary, metadata=metadata)
+    return metadata["fingerprint"]
+
+
+def load_backbone(path: Path | None = None) -> ConvBackbone:
+    """Loads a backbone ready for inference (fp32, CPU), by default the shipped one.
+
+    Raises:
+        MapError: no such file, damaged, or not a backbone.
+    """
+    path = shipped_path() if path is None else Path(path)
+    if not path.is_file():
+        raise MapError(f"{path}: no such backbone; train one with `reloc pretrain`")
+    if path.stat().st_size > MAX_BYTES:
+        raise MapError(f"{path}: too large to be a backbone")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            if metadata.get("format") != FORMAT:
+                raise MapError(f"{path}: not a backbone of this version ({FORMAT})")
+            channels, width = int(metadata["channels"]), int(metadata["width"])
+            if not (0 < channels <= 4096 and 0 < width <= 4096):
+                raise MapError(f"{path}: the backbone claims an impossible size")
+            network = ConvBackbone(channels=channels, width=width).fuse()
+            network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+        raise MapError(f"{path}: the backbone file is damaged; fetch or train it again") from error
+    network.fingerprint = fingerprint(network)
+    return network.requires_grad_(False)

@@ -1,0 +1,40 @@
+"""Which device and precision to compute in."""
+
+import torch
+
+from reloc.errors import OptionError
+
+
+def pick_device(device: torch.device | str | None = None) -> torch.device:
+    """The device asked for, or the best there is: CUDA, then MPS, then CPU.
+
+    Raises:
+        OptionError: the device does not exist on this machine.
+    """
+    if device is None:
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise OptionError(f"no device is called {device!r}; use cpu, cuda or mps") from error
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available.get(chosen.type, False):
+        raise OptionError(f"this machine has no {chosen.type} device that PyTorch can use")
+    return chosen
+
+
+def inference_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the processor multiplies it fast, else float32."""
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "mps":
+        return torch.float16
+    capability = torch.backends.cpu.get_cpu_capability()
+    flags = torch.cpu._is_avx512_bf16_supported() if capability == "AVX512" else False
+    return torch.bfloat16 if flags else torch.float32

@@ -1,0 +1,70 @@
+"""The scene-specific head: an MLP from one feature to one scene coordinate (ACE, section 3.2)."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+# Softplus shifted so that w = 0 gives a homogeneous scale of exactly 1 and no output can bring it
+# below MIN_SCALE (coordinates stay finite) or above MAX_SCALE (ACE, supplement).
+MIN_SCALE = 0.25
+MAX_SCALE = 100.0
+SOFTPLUS_BETA = math.log(2.0) / (1.0 - MIN_SCALE)
+
+
+class ResidualBlock(nn.Module):
+    """Three layers, added to what came in."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = x
+        for layer in self.layers:
+            y = functional.relu(layer(y))
+        return x + y
+
+
+class MlpHead(nn.Module):
+    """Scene coordinates from features, each point by itself.
+
+    The last layer gives a homogeneous point (x, y, z, w) in units of ``scale``, around the origin
+    of the map (the mean of the mapping camera centres), so that the same weights and schedule
+    serve a desk and a street, in any unit of length and any world frame.
+
+    Args:
+        channels: length of a feature.
+        width: of the hidden layers.
+        blocks: residual blocks of three layers.
+        scale: typical depth of the scene, in scene units.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        width: int = 512,
+        blocks: int = 2,
+        scale: float = 1.0,
+    ) -> None:
+        super().__init__()
+        self.channels, self.width, self.blocks = channels, width, blocks
+        self.inlet = nn.Linear(channels, width)
+        self.body = nn.Sequential(*(ResidualBlock(width) for _ in range(blocks)))
+        self.outlet = nn.Linear(width, width)
+        self.point = nn.Linear(width, 4)
+        self.register_buffer("scale", torch.tensor(float(scale)))
+        self.scale: Tensor
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Scene coordinates (N, 3) float32, relative to the map's origin, of (N, channels)."""
+        x = functional.relu(self.inlet(features))
+        x = self.body(x)
+        x = functional.relu(self.outlet(x))
+        # The last product decides about millimetres: full precision, whatever came before.
+        with torch.autocast(x.device.type, enabled=False):
+            point = self.point(x.float())
+            homogeneous = functional.softplus(point[:, 3:], beta=SOFTPLUS_BETA) + MIN_SCALE
+            return point[:, :3] / homogeneous.clamp(max=MAX_SCALE) * self.scale

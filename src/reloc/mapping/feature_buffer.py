@@ -1,0 +1,63 @@
+"""The feature buffer: what the head learns from, drawn from all mapping images at once."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class FeatureBuffer:
+    """Features with the ray, focal length and frame they came from (ACE, section 3.1).
+
+    Attributes:
+        features: (N, C), half precision.
+        rays: (N, 2) float32, point of each cell's viewing ray at z = 1 in its camera frame.
+        focals: (N,) float32, pixels of the (augmented) view per unit at z = 1.
+        frames: (N,) int32, row in ``cam_from_world``.
+        cam_from_world: (F, 3, 4) float32, translation relative to ``origin``.
+        count: filled rows; N is the capacity.
+    """
+
+    features: Tensor
+    rays: Tensor
+    focals: Tensor
+    frames: Tensor
+    cam_from_world: Tensor
+    count: int = 0
+
+    @classmethod
+    def empty(
+        cls,
+        capacity: int,
+        *,
+        channels: int,
+        cam_from_world: Tensor,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.bfloat16,
+        features: Tensor | None = None,
+    ) -> "FeatureBuffer":
+        """A buffer for ``capacity`` rows; ``features`` may be memory-mapped storage for them."""
+        if features is None:
+            features = torch.empty(capacity, channels, dtype=dtype, device=device)
+        return cls(
+            features=features,
+            rays=torch.empty(capacity, 2, device=device),
+            focals=torch.empty(capacity, device=device),
+            frames=torch.empty(capacity, dtype=torch.int32, device=device),
+            cam_from_world=cam_from_world.to(device),
+        )
+
+    @property
+    def capacity(self) -> int:
+        return len(self.features)
+
+    def append(self, features: Tensor, rays: Tensor, focal: float, frame: int) -> None:
+        """Adds rows of one view; those beyond the capacity are dropped."""
+        take = min(len(features), self.capacity - self.count)
+        rows = slice(self.count, self.count + take)
+        self.features[rows] = features[:take].to(self.features)
+        self.rays[rows] = rays[:take].to(self.rays)
+        self.focals[rows] = focal
+        self.frames[rows] = frame
+        self.count += take

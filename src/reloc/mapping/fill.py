@@ -1,0 +1,194 @@
+"""Filling the feature buffer: read, augment, run the backbone, draw cells."""
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reloc.backbone import FeatureExtractor
+from reloc.errors import CameraError, ImageError, SceneError
+from reloc.geometry import inverted
+from reloc.images.augment import View, augmented_view, cell_pixels, plain_view
+from reloc.images.files import read_image
+from reloc.mapping.feature_buffer import FeatureBuffer
+from reloc.progress import Progress, silent
+from reloc.scenes.scene import Frame, Skipped
+
+
+@dataclass(frozen=True)
+class FillOptions:
+    """How the buffer is filled.
+
+    Attributes:
+        short_side: images are resampled to this short side in pixels, before augmentation.
+        cells_per_view: features drawn from one view.
+        plain_every: every so manieth pass over the images is not augmented; the first one is
+            plain, since queries will come so.
+        seed: of augmentation and drawing.
+    """
+
+    short_side: int = 480
+    cells_per_view: int = 1024
+    plain_every: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class PreparedView:
+    """A view, the rays of its cells (cells, 2) and which of these rays are usable."""
+
+    frame: int
+    view: View
+    rays: NDArray[np.float32]
+    usable: NDArray[np.bool_]
+    focal: float
+
+
+def centred_cam_from_world(frames: Sequence[Frame], origin: NDArray[np.float64]) -> Tensor:
+    """(F, 3, 4) float32 poses in a world moved to ``origin``: large coordinates stay exact."""
+    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    poses[:, :3, 3] -= origin
+    return torch.from_numpy(inverted(poses)[:, :3]).float()
+
+
+def prepare_view(
+    frame: Frame, index: int, *, plain: bool, options: FillOptions, seed: int, stride: int
+) -> PreparedView:
+    """Reads one frame and makes a view of it, as a function of the seed alone.
+
+    Raises:
+        ImageError: the image is damaged or of another size than its camera.
+    """
+    image = read_image(frame.image, grey=True)
+    height, width = image.shape
+    if (width, height) != (frame.camera.width, frame.camera.height):
+        raise ImageError(
+            f"{frame.image}: is {width}x{height}, its camera {frame.camera.width}x"
+            f"{frame.camera.height}"
+        )
+    if plain:
+        view = plain_view(image, short_side=options.short_side)
+    else:
+        rng = np.random.default_rng([seed, index])
+        view = augmented_view(image, rng, short_side=options.short_side)
+    pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=stride))
+    inside = np.all((pixels > 0) & (pixels < (width, height)), axis=1)
+    rays = frame.camera.rays(np.clip(pixels, 0, (width, height)))
+    usable = np.logical_and(inside, np.isfinite(rays).all(axis=1))
+    return PreparedView(
+        index, view, np.nan_to_num(rays).astype(np.float32), usable, frame.camera.focal * view.scale
+    )
+
+
+class BufferFiller:
+    """Passes over the frames, in an order shuffled by the seed, until told to stop.
+
+    Frames whose image cannot be used are noted in ``skipped`` and never tried again.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        extractor: FeatureExtractor,
+        options: FillOptions,
+    ) -> None:
+        self.frames = frames
+        self.extractor = extractor
+        self.options = options
+        self.skipped: list[Skipped] = []
+        self._dropped: set[int] = set()
+
+    def _prepared(self, passes: int) -> Iterator[PreparedView]:
+        """Views in a fixed order, read a few ahead in threads."""
+        rng = np.random.default_rng([self.options.seed, 7])
+        jobs: list[Future[PreparedView]] = []
+        with ThreadPoolExecutor(2) as pool:
+            try:
+                for number in range(passes):
+                    plain = number % self.options.plain_every == 0
+                    for index in rng.permutation(len(self.frames)):
+                        if int(index) in self._dropped:
+                            continue
+                        job = pool.submit(
+                            prepare_view,
+                            self.frames[index],
+                            int(index),
+                            plain=plain,
+                            options=self.options,
+                            seed=self.options.seed * 1000 + number,
+                            stride=self.extractor.stride,
+                        )
+                        job.frame_index = int(index)  # type: ignore[attr-defined]
+                        jobs.append(job)
+                        if len(jobs) >= 6:
+                            yield from self._finished(jobs.pop(0))
+                while jobs:
+                    yield from self._finished(jobs.pop(0))
+            finally:
+                for job in jobs:
+                    job.cancel()
+
+    def _finished(self, job: "Future[PreparedView]") -> Iterator[PreparedView]:
+        index = job.frame_index  # type: ignore[attr-defined]
+        try:
+            prepared = job.result()
+        except (ImageError, CameraError) as error:
+            if index not in self._dropped:
+                self._dropped.add(index)
+                self.skipped.append(Skipped(self.frames[index].name, str(error)))
+            return
+        if prepared.usable.sum() >= 16:
+            yield prepared
+
+    def fill(
+        self,
+        buffer: FeatureBuffer,
+        *,
+        passes: int,
+        max_views: int | None = None,
+        seconds: float | None = None,
+        progress: Progress = silent,
+    ) -> int:
+        """Fills the buffer until it is full or a limit is reached; returns the views used.
+
+        Args:
+            buffer: where features go.
+            passes: over all frames.
+            max_views: stop after so many views.
+            seconds: stop after so much time.
+            progress: told after every view.
+
+        Raises:
+            SceneError: hardly any image could be read.
+        """
+        began = time.monotonic()
+        views = 0
+        total = passes * len(self.frames)
+        generator = torch.Generator().manual_seed(self.options.seed)
+        for prepared in self._prepared(passes):
+            features = self.extractor(prepared.view.image)
+            cells = torch.from_numpy(np.flatnonzero(prepared.usable))
+            take = min(len(cells), self.options.cells_per_view)
+            cells = cells[torch.randperm(len(cells), generator=generator)[:take]]
+            buffer.append(
+                features[cells.to(features.device)],
+                torch.from_numpy(prepared.rays)[cells],
+                prepared.focal,
+                prepared.frame,
+            )
+            views += 1
+            progress("features", views, total)
+            if buffer.count == buffer.capacity or views == max_views:
+                break
+            if seconds is not None and time.monotonic() - began > seconds:
+                break
+        usable = len(self.frames) - len(self._dropped)
+        if usable < 2 or buffer.count == 0:
+            reason = self.skipped[0].reason if self.skipped else "no image could be read"
+            raise SceneError(f"hardly any mapping image can be used; the first problem: {reason}")
+        return views

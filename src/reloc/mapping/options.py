@@ -1,0 +1,66 @@
+"""What a user may choose about mapping, and the presets."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from reloc.errors import OptionError
+
+Preset = Literal["draft", "standard", "full"]
+
+
+@dataclass(frozen=True)
+class MappingOptions:
+    """How to map a scene.
+
+    Attributes:
+        views: views (plain or augmented) that the buffer takes of all frames together; the passes
+            over the frames follow from it.
+        steps: training steps, unless ``time_limit`` is given.
+        batch: features per step.
+        time_limit: seconds from the first image to the finished map; plans buffer and steps.
+        width: of the head's hidden layers.
+        blocks: residual blocks of the head.
+        short_side: images are resampled to this short side in pixels.
+        cells_per_view: features drawn from one view.
+        buffer_gb: memory for the feature buffer, in GB.
+        seed: of everything random; the same seed gives the same map on a CPU.
+    """
+
+    views: int = 2000
+    steps: int = 2500
+    batch: int = 5120
+    time_limit: float | None = None
+    width: int = 512
+    blocks: int = 2
+    short_side: int = 480
+    cells_per_view: int = 1024
+    buffer_gb: float = 2.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        positive = ("views", "steps", "batch", "width", "short_side", "cells_per_view", "buffer_gb")
+        for name in positive:
+            if not getattr(self, name) > 0:
+                raise OptionError(f"{name.replace('_', '-')} must be positive")
+        if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:
+            raise OptionError("time-limit must be between 5 seconds and a week")
+        if self.short_side < 64 or self.blocks < 0:
+            raise OptionError("short-side must be at least 64 pixels and blocks not negative")
+
+
+PRESETS: dict[Preset, MappingOptions] = {
+    "draft": MappingOptions(views=600, steps=500),
+    "standard": MappingOptions(views=2000, steps=2500),
+    "full": MappingOptions(views=8000, steps=25000, buffer_gb=8.0),
+}
+
+
+def preset_options(preset: Preset, **changes: object) -> MappingOptions:
+    """A preset with some options changed.
+
+    Raises:
+        OptionError: unknown preset or impossible value.
+    """
+    if preset not in PRESETS:
+        raise OptionError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
+    return replace(PRESETS[preset], **changes)  # type: ignore[arg-type]

@@ -1,0 +1,159 @@
+"""Training a head on a feature buffer."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reloc.heads.mlp import MlpHead
+from reloc.mapping.feature_buffer import FeatureBuffer
+from reloc.mapping.loss import curriculum, mapping_loss
+from reloc.mapping.optimiser import Muon
+
+
+@dataclass(frozen=True)
+class TrainerOptions:
+    """How a head is trained.
+
+    Attributes:
+        batch: features per step.
+        learning_rate: peak for the matrices (Muon).
+        point_learning_rate: peak for biases and the last layer (AdamW).
+        warmup: share of the training in which the learning rate rises.
+        clamp_start: w of the loss at the beginning, in pixels, at least.
+        clamp_follow: w begins at no less than this many times the running median error, so that a
+            scene on which an untrained head errs by hundreds of pixels still gets a gradient.
+        clamp_end: w at the end, in pixels.
+        seed: of weights and batches.
+    """
+
+    batch: int = 5120
+    learning_rate: float = 0.02
+    point_learning_rate: float = 3e-3
+    warmup: float = 0.1
+    clamp_start: float = 50.0
+    clamp_follow: float = 2.0
+    clamp_end: float = 1.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Figures of the latest step.
+
+    Attributes:
+        loss: mean over the batch, pixels.
+        median_error: running median of the reprojection error, pixels.
+        inlier_share: points of the batch within 10 pixels.
+    """
+
+    loss: float
+    median_error: float
+    inlier_share: float
+
+
+class HeadTrainer:
+    """Trains a head step by step; where in the schedule a step stands is told by the caller.
+
+    The loop never waits for the device: figures are read only when ``state()`` is asked for.
+    """
+
+    def __init__(
+        self, head: MlpHead, buffer: FeatureBuffer, options: TrainerOptions, *, amp: torch.dtype
+    ) -> None:
+        self.head = head
+        self.buffer = buffer
+        self.options = options
+        self.amp = amp
+        self.device = buffer.rays.device
+        self.steps = 0
+        # The output layer maps to metres, not to another hidden layer: Adam suits it better.
+        matrices = [p for n, p in head.named_parameters() if p.ndim == 2 and "point" not in n]
+        others = [p for n, p in head.named_parameters() if p.ndim != 2 or "point" in n]
+        self.optimisers: list[torch.optim.Optimizer] = [
+            Muon(matrices, lr=options.learning_rate),
+            torch.optim.AdamW(others, lr=options.point_learning_rate, weight_decay=0.01),
+        ]
+        self._peaks = [options.learning_rate, options.point_learning_rate]
+        self._median = torch.full((), -1.0, device=self.device)
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def step(self, fraction: float) -> None:
+        """One step at a fraction, 0 to 1, of the whole training."""
+        self._set_learning_rates(fraction)
+        options, buffer = self.options, self.buffer
+        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + self.steps)
+        rows = torch.randint(buffer.count, (options.batch,), generator=generator).to(self.device)
+        start = (self._median * options.clamp_follow).clamp(min=options.clamp_start)
+        # curriculum() is linear in its start, which lives on the device.
+        clamp = options.clamp_end + start * curriculum(fraction, start=1.0, end=0.0)
+        amp = self.amp != torch.float32
+        with torch.autocast(self.device.type, self.amp, enabled=amp):
+            coordinates = self.head(buffer.features[rows])
+        terms = mapping_loss(
+            coordinates.float(),
+            buffer.rays[rows],
+            buffer.focals[rows],
+            buffer.cam_from_world[buffer.frames[rows].long()],
+            clamp=clamp,
+            scale=self.head.scale,
+        )
+        for optimiser in self.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        terms.loss.backward()
+        for optimiser in self.optimisers:
+            optimiser.step()
+        median = terms.errors.median()
+        self._median = torch.where(self._median < 0, median, self._median.lerp(median, 0.1))
+        self._last = (terms.loss.detach(), (terms.errors < 10).float().mean())
+        self.steps += 1
+
+    def state(self) -> TrainingState:
+        """Figures of the latest step; waits for the device."""
+        if self._last is None:
+            return TrainingState(math.nan, math.nan, 0.0)
+        return TrainingState(float(self._last[0]), float(self._median), float(self._last[1]))
+
+    def healthy(self) -> bool:
+        """Whether all weights are finite; waits for the device."""
+        return all(bool(torch.isfinite(p).all()) for p in self.head.parameters())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+        return {
+            "head": self.head.state_dict(),
+            "optimisers": [o.state_dict() for o in self.optimisers],
+            "median": self._median,
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+        self.head.load_state_dict(state["head"])
+        for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(stored)
+        self._median = state["median"].to(self.device)
+        self.steps = int(state["steps"])
+
+    def _set_learning_rates(self, fraction: float) -> None:
+        warmup = self.options.warmup
+        if fraction < warmup:
+            factor = max(fraction / warmup, 0.01)
+        else:
+            factor = 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
+        for optimiser, peak in zip(self.optimisers, self._peaks, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] = peak * max(factor, 1e-3)
+
+
+def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int) -> MlpHead:
+    """An untrained head with weights drawn from the seed, without touching torch's global state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        head = MlpHead(channels=channels, width=width, blocks=blocks, scale=scale)
+        # Start with all points near the origin, at one scale from where cameras stand.
+        nn.init.normal_(head.point.weight, std=0.02)
+        nn.init.zeros_(head.point.bias)
+    return head
