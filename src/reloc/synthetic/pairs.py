@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reloc.errors import SceneError
 from reloc.geometry import Camera, inverted
 from reloc.synthetic.bake import bake
 from reloc.synthetic.paths import free_points, look, shows_enough
@@ -18,6 +19,10 @@ from reloc.synthetic.world import World
 
 Array = NDArray[np.float64]
 Rng = np.random.Generator
+
+# Pixels of the second view per pixel of the first below which nothing is left to recognize.
+_SMALLEST_AREA = 1 / 16
+_GROUP = 4
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,9 @@ def render_training_views(
         texel: metres per texel of the paintings.
         overlap: pairs are listed if they overlap by a share within these bounds.
         device: where to render.
+
+    Raises:
+        SceneError: the room is too full for a camera.
     """
     rng = np.random.default_rng([seed, 0x9A17])
     world = make_room(seed)
@@ -134,6 +142,10 @@ def correspondences(
     z = np.maximum(points[..., 2], 1e-6)
     warp = points[..., :2] / z[..., None] * (fx, fy) + (cx, cy)
     inside = (points[..., 2] > 0.05) & (warp > 0.5).all(axis=-1) & (warp < size - 0.5).all(axis=-1)
+    # A surface that the second view sees as a sliver, or from behind, has no pixels there to match.
+    down, right = np.gradient(warp, step, axis=(0, 1))
+    area = right[..., 0] * down[..., 1] - right[..., 1] * down[..., 0]
+    inside &= area > _SMALLEST_AREA
     warp = np.where(inside[..., None], warp, -1.0).astype(np.float32)
     # Inverse depth is linear across a plane's picture, so interpolating it is exact on surfaces.
     seen = cv2.remap(
@@ -157,20 +169,24 @@ def _overlap(views: TrainingViews, first: int, second: int) -> float:
 def _grouped_poses(world: World, rng: Rng, count: int) -> list[Array]:
     """Poses in groups of four around one spot, turned to the same thing with parallax."""
     poses: list[Array] = []
-    while len(poses) < count:
+    for _ in range(20 * count):
         spots = free_points(world, rng, 250, low=0.9, high=1.9)
         anchor, yaw = spots[0], rng.uniform(-np.pi, np.pi)
         if not shows_enough(world, look(anchor, yaw, -0.15, 0.0)):
             continue
         target = anchor + rng.uniform(1.5, 3.0) * np.array([np.cos(yaw), np.sin(yaw), -0.15])
         near = spots[np.linalg.norm(spots - anchor, axis=1) < rng.uniform(0.6, 1.5)]
-        group = 0
+        group: list[Array] = []
         for eye in near:
+            if len(group) == _GROUP:
+                break
             forward = target + rng.normal(0, 0.25, 3) - eye
             turned = float(np.arctan2(forward[1], forward[0]))
             pitch = float(np.clip(np.arctan2(forward[2], np.hypot(*forward[:2])), -0.7, 0.4))
             pose = look(eye, turned, pitch, rng.normal(0, 0.12))
-            if group < 4 and len(poses) < count and shows_enough(world, pose):
-                poses.append(pose)
-                group += 1
-    return poses
+            if shows_enough(world, pose):
+                group.append(pose)
+        poses += group
+        if len(poses) >= count:
+            return poses[:count]
+    raise SceneError(f"the room of seed {world.seed} is too full for a camera; take another seed")

@@ -38,7 +38,7 @@ def free_points(
 def shows_enough(world: World, world_from_cam: Array) -> bool:
     """Whether a view has depth: its nearest parts are not in its face, its middle is farther."""
     depth = cast_image(world, _VIEW, world_from_cam, torch.device("cpu")).t.numpy()
-    return bool(np.median(depth) > 1.0 and np.quantile(depth, 0.1) > 0.45)
+    return bool(np.median(depth) > 1.4 and np.quantile(depth, 0.1) > 0.45)
 
 
 def look(eye: Array, yaw: float, pitch: float, roll: float) -> Array:
