@@ -231,12 +231,9 @@ class Camera:
         if "FISHEYE" in self.model:
             theta = np.linalg.norm(target, axis=1, keepdims=True)
             uv *= np.tan(np.minimum(theta, 1.5)) / np.maximum(theta, 1e-9)
-        step = 1e-6
         for _ in range(25):
             error = self._distorted(uv) - target
-            du = (self._distorted(uv + (step, 0)) - self._distorted(uv - (step, 0))) / (2 * step)
-            dv = (self._distorted(uv + (0, step)) - self._distorted(uv - (0, step))) / (2 * step)
-            det = du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]
+            du, dv, det = self._slopes(uv)
             det = np.where(np.abs(det) > 1e-12, det, np.nan)
             delta = np.stack(
                 [
@@ -248,9 +245,20 @@ class Camera:
             uv = uv - delta
             if np.nanmax(np.abs(delta), initial=0.0) < 1e-12:
                 break
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             good = np.abs(self._distorted(uv) - target).max(axis=1) < 1e-6
+            # A polynomial has other roots behind its fold. The true one can be reached from the
+            # axis without the image turning inside out on the way.
+            for part in np.linspace(1.0, 0.0, 6, endpoint=False):
+                good &= self._slopes(uv * part)[2] > 0
         return np.where(good[:, None], uv, np.nan)
+
+    def _slopes(self, uv: Array) -> tuple[Array, Array, Array]:
+        """Derivatives (N, 2) of the distortion by u and by v, and their determinant (N,)."""
+        step = 1e-6
+        du = (self._distorted(uv + (step, 0)) - self._distorted(uv - (step, 0))) / (2 * step)
+        dv = (self._distorted(uv + (0, step)) - self._distorted(uv - (0, step))) / (2 * step)
+        return du, dv, du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]
 
     def _distorted(self, uv: Array) -> Array:
         distort = _MODELS[self.model].distort
