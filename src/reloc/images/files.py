@@ -4,6 +4,7 @@ Pixels are taken as stored: the EXIF orientation is ignored, as COLMAP does, sin
 intrinsics belong to the stored image.
 """
 
+import os
 import warnings
 from pathlib import Path
 
@@ -61,9 +62,25 @@ def read_image(path: Path, *, grey: bool = False) -> NDArray[np.uint8]:
     image_size(path)
     flag = cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
     pixels = cv2.imread(str(path), flag | cv2.IMREAD_IGNORE_ORIENTATION)
-    if pixels is None:
+    if pixels is None or _jpeg_ends_early(Path(path)):
         raise ImageError(f"{path}: the image is damaged or cut short; restore it or remove it")
     return pixels if grey else np.ascontiguousarray(pixels[:, :, ::-1])
+
+
+def _jpeg_ends_early(path: Path) -> bool:
+    """Whether a JPEG was cut short, which OpenCV does not tell: it fills up with grey."""
+    with path.open("rb") as file:
+        is_jpeg = file.read(2) == b"\xff\xd8"
+        file.seek(-2, os.SEEK_END)
+        if not is_jpeg or file.read() == b"\xff\xd9":
+            return False
+    # Some cameras leave out the end marker or append data of their own: let Pillow decide.
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError):
+        return True
+    return False
 
 
 def read_depth(path: Path) -> NDArray[np.uint16]:

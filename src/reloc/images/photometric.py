@@ -45,9 +45,9 @@ def blurred(image: Grey, rng: np.random.Generator) -> Grey:
 
 def noised(image: Grey, rng: np.random.Generator) -> Grey:
     """Sensor noise of a random strength."""
-    noise = np.empty(image.shape, np.int16)
-    cv2.randn(noise, 0, rng.uniform(1.0, 12.0))
-    return cv2.add(image, noise, dtype=cv2.CV_8U)
+    # Not cv2.randn: that draws from a generator of its own, and views would not repeat.
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(1.0, 12.0))
+    return cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U)
 
 
 def compressed(image: Grey, rng: np.random.Generator) -> Grey:
