@@ -72,8 +72,17 @@ def load_backbone(path: Path | None = None) -> ConvBackbone:
             channels, width = int(metadata["channels"]), int(metadata["width"])
             if not (0 < channels <= 4096 and 0 < width <= 4096):
                 raise MapError(f"{path}: the backbone claims an impossible size")
+            # The file bounds the network: its largest layers must be there before any is made.
+            for name, shape in (
+                ("out.weight", [channels, width, 1, 1]),
+                ("local.conv.weight", [width, width, 3, 3]),
+            ):
+                if file.get_slice(name).get_shape() != shape:
+                    raise ValueError(f"{name} is not {shape}")
             network = ConvBackbone(channels=channels, width=width).fuse()
             network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
+            if not all(torch.isfinite(p).all() for p in network.parameters()):
+                raise ValueError("weights that are not finite")
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise MapError(f"{path}: the backbone file is damaged; fetch or train it again") from error
     network.fingerprint = fingerprint(network)

@@ -13,10 +13,15 @@ from reloc.backbone.pretrain.pairs import (
     random_homography,
     warped,
 )
-from reloc.files import atomic_path
 from reloc.images.photometric import retaken
 from reloc.progress import Progress, silent
-from reloc.synthetic.pairs import TrainingViews, correspondences, render_training_views
+from reloc.synthetic import (
+    TrainingViews,
+    correspondences,
+    read_views,
+    render_training_views,
+    write_views,
+)
 
 
 class RenderedPairs:
@@ -85,10 +90,6 @@ class RenderedPairs:
 
 def _cached_room(folder: Path, seed: int, views: int) -> TrainingViews:
     path = folder / f"room-{seed:06d}-{views}.npz"
-    if path.exists():
-        with np.load(path, allow_pickle=False) as stored:
-            return TrainingViews(**{name: stored[name] for name in stored.files})
-    room = render_training_views(seed, views=views)
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **vars(room))
-    return room
+    if not path.exists():
+        write_views(path, render_training_views(seed, views=views))
+    return read_views(path)

@@ -15,7 +15,7 @@ from torch.nn import functional
 from reloc.backbone.network import ConvBackbone
 from reloc.backbone.pretrain.contrastive import info_nce, sample_features
 from reloc.backbone.pretrain.pairs import Pair, PairSource
-from reloc.errors import MapError
+from reloc.errors import MapError, SceneError
 from reloc.files import atomic_path
 from reloc.progress import Progress, silent
 
@@ -70,7 +70,11 @@ class Batch:
 
 
 def make_batch(sources: Sequence[WeightedSource], options: PretrainOptions, step: int) -> Batch:
-    """The batch of a step; it depends on the options' seed and the step alone."""
+    """The batch of a step; it depends on the options' seed and the step alone.
+
+    Raises:
+        SceneError: no pair with matches enough was found.
+    """
     rng = np.random.default_rng([options.seed, step])
     weights = np.array([s.weight for s in sources])
     picks = rng.choice(len(sources), size=options.pairs, p=weights / weights.sum())
@@ -87,6 +91,8 @@ def make_batch(sources: Sequence[WeightedSource], options: PretrainOptions, step
         pairs.append(pair)
         count = len(pair.pixels_first)
         chosen.append(rng.choice(count, size=options.points, replace=count < options.points))
+    if not pairs:
+        raise SceneError("no two views of the training images overlap; give more or larger images")
 
     def images(views: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(views)).unsqueeze(1).float() / 255

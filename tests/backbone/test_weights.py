@@ -1,0 +1,160 @@
+"""Backbone files: their identity, and what is refused."""
+
+import json
+import struct
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from reloc.backbone import load_backbone, save_backbone
+from reloc.backbone.weights import FORMAT, fingerprint
+from reloc.errors import MapError
+
+
+@pytest.fixture
+def saved(small_backbone, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    save_backbone(small_backbone().fuse(), path)
+    return path
+
+
+def rewritten(path, *, metadata=None, **tensors):
+    """The file with some of its content changed; None removes a tensor."""
+    state = {**load_file(path), **tensors}
+    known = {"format": FORMAT, "channels": "8", "width": "8", "fingerprint": "0"}
+    save_file(
+        {name: tensor for name, tensor in state.items() if tensor is not None},
+        path,
+        metadata={**known, **(metadata or {})},
+    )
+    return path
+
+
+def test_what_is_saved_is_what_is_loaded(small_backbone, tmp_path):
+    network = small_backbone(channels=6, width=10).fuse()
+    path = tmp_path / "new" / "weights.safetensors"
+    name = save_backbone(network, path)
+    loaded = load_backbone(path)
+    assert (loaded.channels, loaded.width, loaded.fingerprint) == (6, 10, name)
+    assert not loaded.training
+    assert not any(p.requires_grad for p in loaded.parameters())
+    assert all(p.dtype == torch.float32 for p in loaded.parameters())
+    images = torch.rand(1, 1, 40, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(images), network(images), rtol=0.02, atol=0.02)
+    # Once through fp16, nothing changes any more.
+    assert save_backbone(loaded, tmp_path / "again.safetensors") == name
+    again = load_file(tmp_path / "again.safetensors")
+    assert all(torch.equal(again[name], tensor) for name, tensor in load_file(path).items())
+
+
+def test_the_fingerprint_tells_weights_apart(small_backbone):
+    network = small_backbone().fuse()
+    name = fingerprint(network)
+    assert len(name) == 16
+    assert int(name, 16) >= 0
+    assert fingerprint(small_backbone().fuse()) == name
+    assert fingerprint(small_backbone(seed=1).fuse()) != name
+    with torch.no_grad():
+        network.out.bias[3] += 0.01
+    assert fingerprint(network) != name
+
+
+def test_the_fingerprint_is_of_the_weights_not_of_what_the_file_claims(saved):
+    before = load_backbone(saved).fingerprint
+    assert load_backbone(rewritten(saved, metadata={"fingerprint": "f" * 16})).fingerprint == before
+
+
+def test_only_fused_weights_are_saved(small_backbone, tmp_path):
+    with pytest.raises(ValueError, match="fuse"):
+        save_backbone(small_backbone(), tmp_path / "weights.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def refused(path):
+    with pytest.raises(MapError) as caught:
+        load_backbone(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_missing_file_is_named_with_the_remedy(tmp_path):
+    assert "no such backbone" in refused(tmp_path / "none.safetensors")
+    assert "no such backbone" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.1, 0.9, 0.999])
+def test_a_file_cut_short_is_refused(saved, share):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(len(content) * share)])
+    assert "damaged" in refused(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\0" * 64, b"PK\x03\x04" + b"\0" * 99, struct.pack("<Q", 2**60) + b"{}", b"\x80\x04." * 20],
+)
+def test_foreign_files_are_refused(tmp_path, content):
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(content)
+    refused(path)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"format": "reloc-backbone-9"},
+        {"format": "reloc-map-1"},
+        {"channels": "9"},
+        {"channels": "eight"},
+        {"width": "-8"},
+        {"width": "0"},
+        {"width": "10000000"},
+    ],
+)
+def test_claims_that_do_not_fit_are_refused(saved, metadata):
+    refused(rewritten(saved, metadata=metadata))
+
+
+def test_safetensors_without_metadata_are_refused(tmp_path):
+    path = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(3)}, path)
+    assert FORMAT in refused(path)
+
+
+def test_a_small_file_cannot_claim_a_huge_network(saved, monkeypatch):
+    """The claim must be checked against the tensors before memory is taken for it."""
+
+    def never(**sizes):
+        raise AssertionError(f"built a network of {sizes}")
+
+    path = rewritten(saved, metadata={"channels": "4096", "width": "4096"})
+    monkeypatch.setattr("reloc.backbone.weights.ConvBackbone", never)
+    refused(path)
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"out.bias": None},
+        {"out.bias": torch.zeros(9)},
+        {"extra": torch.zeros(3)},
+        {"out.bias": torch.full((8,), float("nan"))},
+        {"out.weight": torch.full((8, 8, 1, 1), float("inf"))},
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(saved, tensors):
+    assert "damaged" in refused(rewritten(saved, **tensors))
+
+
+def test_a_header_that_lies_about_its_tensors_is_refused(saved):
+    content = saved.read_bytes()
+    size = struct.unpack("<Q", content[:8])[0]
+    header = json.loads(content[8 : 8 + size])
+    header["out.bias"]["shape"] = [2**40]
+    text = json.dumps(header).encode()
+    saved.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + size :])
+    assert "damaged" in refused(saved)
