@@ -37,9 +37,9 @@ def pose_covariance(
     dv = np.stack([zero, 1 / z, -y / z**2], axis=1)
     cross = np.stack(
         [
-            np.stack([zero, z, -y], axis=1),
-            np.stack([-z, zero, x], axis=1),
-            np.stack([y, -x, zero], axis=1),
+            np.stack([zero, -z, y], axis=1),
+            np.stack([z, zero, -x], axis=1),
+            np.stack([-y, x, zero], axis=1),
         ],
         axis=1,
     )

@@ -1,0 +1,110 @@
+"""The covariance of a pose against what noise really does to it."""
+
+import numpy as np
+import pytest
+
+from reloc.geometry import inverted, look_at, pose_from, rotation_from_vector, transformed
+from reloc.pose.covariance import pose_covariance
+from reloc.pose.solver import SolverOptions, solve_pose
+
+FOCAL = 500.0
+POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
+
+
+def scene(count=80, seed=0):
+    """World points before the camera, off to one side so that the covariance has a shape."""
+    rng = np.random.default_rng(seed)
+    rays = rng.uniform((-0.2, -0.3), (0.6, 0.2), (count, 2))
+    return transformed(POSE, np.c_[rays, np.ones(count)] * rng.uniform(2, 6, (count, 1))), rays
+
+
+def motion(estimate):
+    """The small motion of the camera, in its own frame, from the true pose to an estimate."""
+    d = inverted(POSE) @ estimate
+    r = d[:3, :3]
+    return np.r_[
+        0.5 * np.array([r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1]]), d[:3, 3]
+    ]
+
+
+def test_it_predicts_the_spread_of_poses_under_noise():
+    points, rays = scene()
+    rng = np.random.default_rng(1)
+    motions, predicted = [], []
+    for _ in range(250):
+        noisy = rays + rng.normal(0, 0.5 / FOCAL, rays.shape)
+        solution = solve_pose(points, noisy, FOCAL, options=SolverOptions(refine_scale=50.0))
+        motions.append(motion(solution.world_from_cam))
+        predicted.append(pose_covariance(points, noisy, FOCAL, solution.world_from_cam))
+    measured, expected = np.cov(np.array(motions).T), np.mean(predicted, axis=0)
+    # Whitened by the prediction the spread must be that of six independent unit normals.
+    white = np.linalg.inv(np.linalg.cholesky(expected))
+    values = np.linalg.eigvalsh(white @ measured @ white.T)
+    assert values.min() > 0.55
+    assert values.max() < 1.7
+    np.testing.assert_allclose(np.diag(measured), np.diag(expected), rtol=0.35)
+
+
+def noisy_case():
+    points, rays = scene()
+    return points, rays + np.random.default_rng(2).normal(0, 1 / FOCAL, rays.shape)
+
+
+def test_it_is_symmetric_and_positive():
+    points, rays = noisy_case()
+    covariance = pose_covariance(points, rays, FOCAL, POSE)
+    assert covariance.shape == (6, 6)
+    np.testing.assert_allclose(covariance, covariance.T, rtol=1e-6, atol=1e-18)
+    assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+@pytest.mark.parametrize("scale", [0.001, 1000.0])
+def test_the_unit_of_length_scales_the_translation_alone(scale):
+    points, rays = noisy_case()
+    units = np.r_[np.ones(3), np.full(3, scale)]
+    pose = POSE.copy()
+    pose[:3, 3] *= scale
+    np.testing.assert_allclose(
+        pose_covariance(points * scale, rays, FOCAL, pose),
+        pose_covariance(points, rays, FOCAL, POSE) * np.outer(units, units),
+        rtol=1e-6,
+    )
+
+
+def test_the_world_frame_does_not_matter():
+    points, rays = noisy_case()
+    moved = pose_from(rotation_from_vector([0.3, 2, -1]), [5, 6, 7])
+    np.testing.assert_allclose(
+        pose_covariance(transformed(moved, points), rays, FOCAL, moved @ POSE),
+        pose_covariance(points, rays, FOCAL, POSE),
+        rtol=1e-6,
+    )
+
+
+def test_more_points_and_less_noise_are_surer():
+    def spread(count, noise):
+        points, rays = scene(count)
+        rays = rays + np.random.default_rng(0).normal(0, noise / FOCAL, rays.shape)
+        return np.sqrt(np.trace(pose_covariance(points, rays, FOCAL, POSE)[3:, 3:]))
+
+    assert spread(400, 1.0) == pytest.approx(spread(100, 1.0) / 2, rel=0.4)
+    assert spread(100, 3.0) == pytest.approx(3 * spread(100, 1.0), rel=0.01)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_too_few_points_determine_nothing(count):
+    points, rays = noisy_case()
+    assert pose_covariance(points[:count], rays[:count], FOCAL, POSE) is None
+
+
+@pytest.mark.parametrize("case", ["one point", "a line through the camera", "behind"])
+def test_points_that_do_not_fix_the_pose_give_none(case):
+    points, rays = noisy_case()
+    if case == "one point":
+        points, rays = np.repeat(points[:1], 20, axis=0), np.repeat(rays[:1], 20, axis=0)
+    elif case == "behind":
+        points[5] = 2 * POSE[:3, 3] - points[5]
+    else:
+        points = POSE[:3, 3] + np.outer(np.linspace(1, 4, 20), POSE[:3, 2])
+        rays = np.zeros((20, 2))
+    assert pose_covariance(points, rays, FOCAL, POSE) is None
