@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reloc.errors import OptionError
+from reloc.maps.scene_map import MAX_SHORT_SIDE
 
 Preset = Literal["draft", "standard", "full"]
 
@@ -44,8 +45,10 @@ class MappingOptions:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
         if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:
             raise OptionError("time-limit must be between 5 seconds and a week")
-        if self.short_side < 64 or self.blocks < 0:
-            raise OptionError("short-side must be at least 64 pixels and blocks not negative")
+        if not 64 <= self.short_side <= MAX_SHORT_SIDE or self.blocks < 0:
+            raise OptionError(
+                f"short-side must be 64 to {MAX_SHORT_SIDE} pixels and blocks not negative"
+            )
 
 
 PRESETS: dict[Preset, MappingOptions] = {

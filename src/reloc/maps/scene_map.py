@@ -23,6 +23,8 @@ FORMAT = "reloc-map-1"
 MAX_BYTES = 256 * 1024 * 1024
 # Mapping cameras serve pictures and plans; a sample of this many shows any place.
 MAX_CAMERAS = 1000
+# A map cannot make its reader blow up images without end.
+MAX_SHORT_SIDE = 8192
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class SceneMap:
             IndexError,
             TypeError,
             ValueError,
+            OverflowError,
             AttributeError,
             RuntimeError,
             RecursionError,
@@ -152,6 +155,9 @@ class SceneMap:
         ):
             raise ValueError("impossible head")
         scale, extent = float(header["scale"]), float(header["extent"])
+        short_side = int(header["short_side"])
+        if not 8 <= short_side <= MAX_SHORT_SIDE:
+            raise ValueError("impossible image size")
         # The file itself bounds the head: its tensors must add up before any is allocated.
         expected = channels * width + width * width * (3 * blocks + 1)
         held = sum(t.numel() for name, t in tensors.items() if name.startswith("head."))
@@ -181,7 +187,7 @@ class SceneMap:
             head=head.requires_grad_(False).eval(),
             origin=origin,
             backbone=str(header["backbone"]),
-            short_side=int(header["short_side"]),
+            short_side=short_side,
             extent=extent,
             unit=str(header["unit"]),
             cameras=cameras,

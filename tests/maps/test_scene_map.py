@@ -1,0 +1,276 @@
+"""The map file: a round trip, its size, and what is refused."""
+
+import json
+import struct
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from reloc.errors import MapError, OutputError
+from reloc.geometry import Camera, look_at
+from reloc.heads.mlp import MlpHead
+from reloc.maps.scene_map import FORMAT, MAX_BYTES, MappingCamera, SceneMap
+
+ONE = Camera("OPENCV", 640, 480, (500, 501, 320, 240, -0.1, 0.02, 0.001, 0.002))
+OTHER = Camera.pinhole(width=480, height=640, fx=505)
+
+
+def made_map(*, cameras=(ONE, OTHER, ONE), head=None, **changes):
+    torch.manual_seed(0)
+    scene_map = SceneMap(
+        head=head or MlpHead(channels=6, width=16, blocks=1, scale=2.5),
+        origin=np.array([4.5e6 + 0.123456, -3.2e6, 100.25]),
+        backbone="0123456789abcdef",
+        short_side=480,
+        extent=7.5,
+        unit="metre",
+        cameras=tuple(
+            MappingCamera(f"rgb/{n:03}é.jpg", look_at((n, 2, 1), (0.5, 0, 0)), camera)
+            for n, camera in enumerate(cameras)
+        ),
+        info={"scene": "attic", "seconds": {"training": 1.5}, "steps": 10, "notes": [None, True]},
+    )
+    return replace(scene_map, **changes)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "attic.reloc"
+    made_map().save(path)
+    return path
+
+
+def rewritten(path, *, header=None, metadata=None, tensors=None):
+    """The file with parts of it changed; None removes a part."""
+    with safe_open(path, framework="pt") as file:
+        found = dict(file.metadata())
+    state = {**load_file(path), **(tensors or {})}
+    if header is not None:
+        found["reloc"] = json.dumps({**json.loads(found["reloc"]), **header})
+    found.update(metadata or {})
+    save_file(
+        {k: v for k, v in state.items() if v is not None},
+        path,
+        metadata={k: v for k, v in found.items() if v is not None},
+    )
+    return path
+
+
+def refused(path):
+    with pytest.raises(MapError) as caught:
+        SceneMap.load(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    return message
+
+
+def test_a_map_comes_back_as_it_was(saved):
+    made, loaded = made_map(), SceneMap.load(saved)
+    np.testing.assert_array_equal(loaded.origin, made.origin)
+    for name in ("backbone", "short_side", "extent", "unit", "scale", "info"):
+        assert getattr(loaded, name) == getattr(made, name), name
+    assert [(c.name, c.camera) for c in loaded.cameras] == [
+        (c.name, c.camera) for c in made.cameras
+    ]
+    for a, b in zip(loaded.cameras, made.cameras, strict=True):
+        assert a.world_from_cam.dtype == np.float64
+        np.testing.assert_allclose(a.world_from_cam, b.world_from_cam, atol=1e-6)
+    features = torch.randn(50, 6)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded.head(features), made.head(features), rtol=0.01, atol=0.01)
+    assert not loaded.head.training
+    assert not any(p.requires_grad for p in loaded.head.parameters())
+
+
+def test_a_second_round_trip_changes_nothing(saved, tmp_path):
+    SceneMap.load(saved).save(tmp_path / "again")
+    first, second = load_file(saved), load_file(tmp_path / "again")
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_the_default_head_takes_four_megabytes(tmp_path):
+    head = MlpHead(channels=256, scale=2.0)
+    path = tmp_path / "map"
+    made_map(head=head, cameras=[ONE] * 1000).save(path)
+    assert 3.0e6 < path.stat().st_size <= 4.2e6
+
+
+def test_a_map_without_cameras_is_a_map(tmp_path):
+    made_map(cameras=()).save(tmp_path / "map")
+    loaded = SceneMap.load(tmp_path / "map")
+    assert loaded.cameras == ()
+    assert loaded.query_camera() is None
+
+
+def test_a_query_gets_the_camera_that_all_mapping_frames_share():
+    assert made_map(cameras=(ONE, ONE)).query_camera() == ONE
+    assert made_map(cameras=(ONE, OTHER)).query_camera() is None
+
+
+def test_a_map_that_cannot_be_written_leaves_the_old_one(saved, monkeypatch):
+    before = saved.read_bytes()
+    with pytest.raises(ValueError, match="JSON"):
+        made_map(info={"loss": float("nan")}).save(saved)
+    assert saved.read_bytes() == before
+    assert [p.name for p in saved.parent.iterdir()] == [saved.name]
+    with pytest.raises(OutputError, match="cannot be written"):
+        made_map().save(saved / "below")
+
+
+def test_a_missing_map_is_named_with_the_remedy(tmp_path):
+    assert "reloc map" in refused(tmp_path / "none.reloc")
+    refused(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.2, 0.9, 0.999])
+def test_a_map_cut_short_is_refused(saved, share):
+    content = saved.read_bytes()
+    saved.write_bytes(content[: int(len(content) * share)])
+    assert "damaged" in refused(saved)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\0" * 100,
+        b"PK\x03\x04" + b"\0" * 99,
+        b"\x80\x04\x95" + b"." * 50,
+        struct.pack("<Q", 2**62) + b"{}",
+        struct.pack("<Q", 9) + b'{"a":[[[['[:9],
+    ],
+)
+def test_foreign_files_are_refused(tmp_path, content):
+    path = tmp_path / "map"
+    path.write_bytes(content)
+    refused(path)
+
+
+def test_other_safetensors_and_other_versions_are_refused(saved, tmp_path):
+    other = tmp_path / "other.safetensors"
+    save_file({"a": torch.zeros(3)}, other)
+    assert FORMAT in refused(other)
+    save_file({"a": torch.zeros(3)}, other, metadata={"format": "pt"})
+    assert FORMAT in refused(other)
+    message = refused(rewritten(saved, metadata={"format": "reloc-map-2"}))
+    assert "reloc-map-2" in message
+    assert FORMAT in message
+
+
+def test_a_file_too_large_for_a_map_is_not_opened(tmp_path):
+    path = tmp_path / "map"
+    with path.open("wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    assert "too large" in refused(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        {"kind": "mlp", "channels": 4096, "width": 8192, "blocks": 64},
+        {"kind": "mlp", "channels": 6, "width": 17, "blocks": 1},
+        {"kind": "mlp", "channels": 6, "width": 16, "blocks": 0},
+        {"kind": "mlp", "channels": 6, "width": 16, "blocks": -1},
+        {"kind": "mlp", "channels": 0, "width": 0, "blocks": 0},
+        {"kind": "mlp", "channels": 10**30, "width": 16, "blocks": 1},
+        {"kind": "mlp", "channels": float("inf"), "width": 16, "blocks": 1},
+        {"kind": "mlp", "channels": "six", "width": 16, "blocks": 1},
+        {"kind": "forest", "channels": 6, "width": 16, "blocks": 1},
+        {"kind": "mlp"},
+        [],
+        None,
+    ],
+)
+def test_heads_that_do_not_fit_the_file_are_refused(saved, head, monkeypatch):
+    built = []
+
+    class Watched(MlpHead):
+        def __init__(self, **sizes):
+            built.append(sizes)
+            super().__init__(**sizes)
+
+    monkeypatch.setattr("reloc.maps.scene_map.MlpHead", Watched)
+    assert "damaged" in refused(rewritten(saved, header={"head": head}))
+    # Nothing large may be allocated on the word of a small file.
+    assert all(max(sizes.values()) < 100 for sizes in built)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {"scale": 0},
+        {"scale": -1.0},
+        {"scale": float("nan")},
+        {"scale": float("inf")},
+        {"extent": float("nan")},
+        {"extent": -1},
+        {"short_side": "wide"},
+        {"short_side": float("inf")},
+        {"short_side": 0},
+        {"short_side": -480},
+        {"short_side": 10**9},
+        {"info": 7},
+        {"frame_names": ["one"]},
+        {"frame_names": 3},
+        {"camera_of_frame": [0, 1, 2]},
+        {"camera_of_frame": [0, 1, "x"]},
+        {"camera_models": []},
+        {"camera_models": [["PINHOLE", 640, 480, [1]], ["PINHOLE", 640, 480, [1]]]},
+        {"camera_models": [["PINHOLE", 640, 480, [10**400, 1, 1, 1]]] * 2},
+        {"camera_models": [["EYE", 640, 480, [500, 500, 320, 240]]] * 2},
+        {"camera_models": [[[], 640, 480, [500, 500, 320, 240]]] * 2},
+        {"camera_models": 7},
+    ],
+)
+def test_headers_that_make_no_sense_are_refused(saved, header):
+    assert "damaged" in refused(rewritten(saved, header=header))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", "[" * 100_000, '{"head": {}}'])
+def test_headers_that_are_no_header_are_refused(saved, text):
+    assert "damaged" in refused(rewritten(saved, metadata={"reloc": text}))
+
+
+def test_a_file_without_a_header_is_refused(saved):
+    assert "damaged" in refused(rewritten(saved, metadata={"reloc": None}))
+
+
+@pytest.mark.parametrize(
+    "tensors",
+    [
+        {"head.point.bias": torch.full((4,), float("nan"))},
+        {"head.point.weight": torch.full((4, 16), float("inf"))},
+        {"head.point.bias": torch.zeros(5)},
+        {"head.point.bias": None},
+        {"head.extra": torch.zeros(5)},
+        {"origin": None},
+        {"origin": torch.zeros(4)},
+        {"origin": torch.tensor([0, float("nan"), 0])},
+        {"cameras": None},
+        {"cameras": torch.zeros(2, 3, 4)},
+        {"cameras": torch.zeros(3, 4, 4)},
+        {"cameras": torch.full((3, 3, 4), float("inf"))},
+    ],
+)
+def test_tensors_that_make_no_sense_are_refused(saved, tensors):
+    assert "damaged" in refused(rewritten(saved, tensors=tensors))
+
+
+def test_flipped_bytes_are_refused_or_harmless(saved):
+    """Whatever is damaged, a map is loaded or a MapError raised: nothing else."""
+    content = saved.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(150):
+        broken = bytearray(content)
+        for position in rng.integers(0, min(len(broken), 2500), 2):
+            broken[position] = rng.integers(256)
+        saved.write_bytes(broken)
+        try:
+            SceneMap.load(saved)
+        except MapError as error:
+            assert "\n" not in str(error)
