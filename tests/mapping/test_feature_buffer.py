@@ -1,0 +1,60 @@
+"""The feature buffer keeps rows together and never overflows."""
+
+import torch
+
+from reloc.mapping.feature_buffer import FeatureBuffer
+
+
+def empty(capacity, **options):
+    return FeatureBuffer.empty(capacity, channels=3, cam_from_world=torch.zeros(4, 3, 4), **options)
+
+
+def view(start, count):
+    """Rows whose numbers tell where they came from."""
+    rows = torch.arange(start, start + count, dtype=torch.float32)
+    return rows[:, None].expand(-1, 3) / 8, rows[:, None].expand(-1, 2) * 0.5
+
+
+def test_rows_stay_together():
+    buffer = empty(20, dtype=torch.float32)
+    assert (buffer.capacity, buffer.count) == (20, 0)
+    buffer.append(*view(0, 8), 500.0, 2)
+    buffer.append(*view(100, 5), 300.0, 3)
+    assert buffer.count == 13
+    rows = torch.tensor([*range(8), *range(100, 105)], dtype=torch.float32)
+    assert torch.equal(buffer.features[:13, 1], rows / 8)
+    assert torch.equal(buffer.rays[:13, 0], rows * 0.5)
+    assert buffer.focals[:13].tolist() == [500.0] * 8 + [300.0] * 5
+    assert buffer.frames[:13].tolist() == [2] * 8 + [3] * 5
+
+
+def test_what_does_not_fit_is_dropped():
+    buffer = empty(10)
+    buffer.append(*view(0, 8), 500.0, 0)
+    buffer.append(*view(8, 8), 400.0, 1)
+    assert buffer.count == 10
+    assert buffer.focals.tolist() == [500.0] * 8 + [400.0] * 2
+    buffer.append(*view(50, 8), 300.0, 2)
+    assert buffer.count == 10
+    assert 2 not in buffer.frames
+
+
+def test_an_empty_view_adds_nothing():
+    buffer = empty(10)
+    buffer.append(*view(0, 0), 500.0, 0)
+    assert buffer.count == 0
+
+
+def test_features_are_kept_in_half_precision_and_rays_in_full():
+    buffer = empty(4)
+    assert buffer.features.dtype == torch.bfloat16
+    assert buffer.rays.dtype == buffer.focals.dtype == torch.float32
+
+
+def test_features_may_live_in_a_file(tmp_path):
+    storage = torch.from_file(str(tmp_path / "f"), shared=True, size=30, dtype=torch.bfloat16)
+    buffer = empty(10, features=storage.view(10, 3))
+    buffer.append(*view(0, 6), 500.0, 0)
+    del buffer
+    again = torch.from_file(str(tmp_path / "f"), shared=True, size=30, dtype=torch.bfloat16)
+    assert torch.equal(again.view(10, 3)[:6, 0].float(), torch.arange(6) / 8)
