@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from reloc.errors import ImageError
 from reloc.images.augment import augmented_view, cell_pixels, plain_view
 
 LANDSCAPE, PORTRAIT, ODD = (640, 480), (480, 853), (411, 307)
@@ -158,3 +159,12 @@ def test_tiny_images_make_views(shape):
     for view in (plain_view(image, short_side=24), augmented_view(image, rng, short_side=24)):
         assert min(view.image.shape) >= 8
         assert np.isfinite(view.original_from_view).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 60_000), (60_000, 1)])
+def test_an_image_that_would_make_an_enormous_view_is_refused(shape):
+    image = np.zeros(shape, np.uint8)
+    with pytest.raises(ImageError, match="long and thin"):
+        plain_view(image, short_side=480)
+    with pytest.raises(ImageError, match="long and thin"):
+        augmented_view(image, np.random.default_rng(0), short_side=480)

@@ -11,8 +11,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.errors import ImageError
+
 Array = NDArray[np.float64]
 Grey = NDArray[np.uint8]
+
+# OpenCV warps at most 32767 pixels a side; no photo at a sensible short side comes near.
+MAX_SIDE = 16384
 
 
 @dataclass(frozen=True)
@@ -41,13 +46,24 @@ def cell_pixels(height: int, width: int, *, stride: int) -> Array:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
+def _size(width: int, height: int, scale: float) -> tuple[int, int]:
+    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    if max(size) > MAX_SIDE:
+        raise ImageError(f"an image of {width}x{height} is too long and thin to be of use")
+    return size
+
+
 def plain_view(image: Grey, *, short_side: int) -> View:
-    """The image resampled to a short side in pixels."""
+    """The image resampled to a short side in pixels.
+
+    Raises:
+        ImageError: the image is so long and thin that the view would be enormous.
+    """
     height, width = image.shape
     scale = short_side / min(height, width)
     if abs(scale - 1) < 1e-3:
         return View(image, np.array([[1.0, 0, 0], [0, 1.0, 0]]), 1.0)
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    size = _size(width, height, scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     resized = cv2.resize(image, size, interpolation=method)
     affine = np.array([[width / size[0], 0, 0], [0, height / size[1], 0]])
@@ -63,12 +79,16 @@ def augmented_view(
     max_zoom: float = 1.5,
     light: float = 0.1,
 ) -> View:
-    """The image turned, zoomed and relit at random (ACE, supplement: 2/3..3/2, 15 degrees, 0.1)."""
+    """The image turned, zoomed and relit at random (ACE, supplement: 2/3..3/2, 15 degrees, 0.1).
+
+    Raises:
+        ImageError: as ``plain_view``.
+    """
     height, width = image.shape
     zoom = np.exp(rng.uniform(-np.log(max_zoom), np.log(max_zoom)))
     scale = short_side / min(height, width) * zoom
     angle = np.radians(rng.uniform(-max_rotation_deg, max_rotation_deg))
-    size = (max(8, round(width * scale)), max(8, round(height * scale)))
+    size = _size(width, height, scale)
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
     linear = np.array([[cos, -sin], [sin, cos]])
     offset = np.array(size) / 2 - linear @ (np.array([width, height]) / 2)
