@@ -133,7 +133,7 @@ def test_a_view_depends_on_its_seed_and_frame_alone(frame_of):
 
 def test_an_image_of_another_size_than_its_camera_is_refused(frame_of):
     frame = replace(frame_of(LANDSCAPE), camera=PORTRAIT)
-    with pytest.raises(ImageError, match="400x300.*300x440"):
+    with pytest.raises(ImageError, match=r"400x300.*300x440"):
         prepare_view(frame, 0, plain=True, options=FillOptions(), seed=0, stride=8)
 
 
@@ -240,7 +240,7 @@ def test_a_scene_without_usable_images_is_one_clear_error(frame_of, tmp_path):
     frames = [frame_of(LANDSCAPE, n) for n in range(3)]
     for frame in frames[:2]:
         frame.image.write_bytes(b"")
-    with pytest.raises(SceneError, match="hardly any mapping image.*empty") as caught:
+    with pytest.raises(SceneError, match=r"hardly any mapping image.*empty") as caught:
         filler_of(frames).fill(buffer_of(frames, 1000), passes=1000)
     assert "\n" not in str(caught.value)
     frames[2].image.unlink()

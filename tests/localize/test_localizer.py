@@ -1,0 +1,267 @@
+"""The way from an image to a pose, with networks that know the answer."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from reloc.errors import CameraError, ImageError, MapError, OptionError
+from reloc.geometry import (
+    Camera,
+    inverted,
+    look_at,
+    pose_error,
+    pose_from,
+    rotation_from_vector,
+    transformed,
+)
+from reloc.heads.mlp import MlpHead
+from reloc.localize.localizer import Localizer, Query, fitting_camera
+from reloc.maps.scene_map import MappingCamera, SceneMap
+
+LANDSCAPE = Camera("OPENCV", 400, 300, (330, 350, 215, 140, -0.18, 0.05, 0.002, -0.001))
+PORTRAIT = Camera("OPENCV", 300, 440, (350, 330, 140, 235, -0.12, 0.03, -0.001, 0.002))
+ORIGIN = np.array([1.0e6, -2.0e6, 300.0])  # a world frame of surveyors
+POSE = pose_from(np.eye(3), ORIGIN) @ look_at((1.0, -4, 0.7), (0.2, 0, 0))
+
+
+class Oracle:
+    """A backbone whose features are the true scene coordinates, relative to the origin."""
+
+    channels, stride, fingerprint = 3, 8, "oracle"
+
+    def __init__(self, camera=LANDSCAPE, pose=POSE, *, outliers=0.3):
+        self.camera, self.pose, self.outliers = camera, pose, outliers
+
+    def __call__(self, images):
+        height, width = images.shape[-2:]
+        rows, columns = -(-height // 8), -(-width // 8)
+        x, y = np.meshgrid(np.arange(columns) * 8 + 4.0, np.arange(rows) * 8 + 4.0)
+        pixels = np.stack([x.ravel(), y.ravel()], axis=1)
+        pixels = pixels * (self.camera.width / width, self.camera.height / height)
+        rays = np.nan_to_num(self.camera.rays(pixels))
+        rng = np.random.default_rng(0)
+        depth = 3 + np.sin(5 * rays[:, :1]) + rays[:, 1:]
+        points = transformed(self.pose, np.c_[rays, np.ones(len(rays))] * depth) - ORIGIN
+        wrong = rng.random(len(points)) < self.outliers
+        points[wrong] = rng.uniform(-5, 5, (wrong.sum(), 3))
+        return torch.from_numpy(points.T.reshape(1, 3, rows, columns)).float()
+
+
+class Echo(torch.nn.Module):
+    """A head that takes features for coordinates."""
+
+    scale = torch.tensor(3.0)
+
+    def forward(self, features):
+        return features
+
+
+def made_map(*, cameras=(LANDSCAPE,), short_side=300, **changes):
+    scene_map = SceneMap(
+        head=Echo(),
+        origin=ORIGIN,
+        backbone="oracle",
+        short_side=short_side,
+        extent=4.0,
+        unit="metre",
+        cameras=tuple(MappingCamera(f"{n}.jpg", POSE, c) for n, c in enumerate(cameras)),
+    )
+    return replace(scene_map, **changes)
+
+
+def localizer(oracle=None, **options):
+    return Localizer(made_map(**options), oracle or Oracle(), device="cpu")
+
+
+def photo(camera=LANDSCAPE, *, channels=None):
+    shape = (camera.height, camera.width) + ((channels,) if channels else ())
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("camera", [LANDSCAPE, PORTRAIT], ids=["landscape", "portrait"])
+@pytest.mark.parametrize("short_side", [200, 300, 410])
+def test_true_coordinates_give_the_true_pose(camera, short_side):
+    """Through resampling, distortion, an off-centre principal point and a far-off origin."""
+    estimate = localizer(Oracle(camera), short_side=short_side).localize(
+        photo(camera), camera, name="a.jpg"
+    )
+    translation, rotation = pose_error(estimate.world_from_cam, POSE)
+    assert translation < 5e-4
+    assert rotation < 0.01
+    assert estimate.localized
+    assert estimate.image == "a.jpg"
+    assert estimate.reason is None
+    assert 0.6 < estimate.inlier_share < 0.8
+    assert 0.5 <= estimate.confidence <= 1
+    assert estimate.covariance.shape == (6, 6)
+    assert np.linalg.eigvalsh(estimate.covariance).min() >= 0
+    assert set(estimate.seconds) == {"read", "backbone", "head", "pose"}
+    assert all(value >= 0 for value in estimate.seconds.values())
+
+
+@pytest.mark.filterwarnings("error")
+def test_colour_grey_and_files_are_the_same_to_it(tmp_path):
+    place, grey = localizer(), photo()
+    locked = grey.copy()
+    locked.flags.writeable = False  # as arrays of Pillow are
+    colour = np.repeat(grey[:, :, None], 3, axis=2)
+    cv2.imwrite(str(tmp_path / "a.png"), grey)
+    images = (grey, colour, tmp_path / "a.png", grey[::-1, ::-1], locked)
+    queries = [Query("a", image) for image in images]
+    poses = [estimate.world_from_cam for estimate in place.localize_many(queries)]
+    for pose in poses[1:]:
+        np.testing.assert_allclose(pose, poses[0], atol=1e-6)
+
+
+def test_the_maps_camera_serves_images_of_any_size_of_its_shape():
+    estimate = localizer().localize(cv2.resize(photo(), (800, 600)))
+    assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-4
+
+
+def test_noise_is_not_localized():
+    estimate = localizer(Oracle(outliers=1.0)).localize(photo())
+    assert not estimate.localized
+    assert estimate.confidence < 0.5
+    assert estimate.reason
+    assert "\n" not in estimate.reason
+
+
+def test_estimates_come_in_order_and_bad_queries_do_not_stop_the_rest(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    queries = [
+        Query("good", photo()),
+        Query("broken", tmp_path / "bad.jpg"),
+        Query("missing", tmp_path / "none.jpg"),
+        Query("other shape", photo(PORTRAIT)),
+        Query("floats", photo() / 255.0),
+        Query("good again", photo()),
+    ]
+    estimates = list(localizer().localize_many(queries))
+    assert [e.image for e in estimates] == [q.name for q in queries]
+    assert [e.localized for e in estimates] == [True, False, False, False, False, True]
+    for estimate in estimates[1:5]:
+        assert estimate.world_from_cam is None
+        assert estimate.reason
+        assert "\n" not in estimate.reason
+    assert "bad.jpg" in estimates[1].reason
+    assert "none.jpg" in estimates[2].reason
+
+
+def test_queries_are_read_as_they_are_needed():
+    asked = []
+
+    def endless():
+        number = 0
+        while True:
+            asked.append(number)
+            yield Query(str(number), photo())
+            number += 1
+
+    answers = localizer().localize_many(endless())
+    assert [next(answers).image for _ in range(3)] == ["0", "1", "2"]
+    answers.close()
+    assert len(asked) < 15
+
+
+def test_many_and_one_agree():
+    place = localizer()
+    one = place.localize(photo())
+    many = list(place.localize_many([Query(str(n), photo()) for n in range(5)]))
+    for estimate in many:
+        np.testing.assert_array_equal(estimate.world_from_cam, one.world_from_cam)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((300, 400)),
+        np.zeros((300, 400), np.uint16),
+        np.zeros((0, 400), np.uint8),
+        np.zeros((300, 400, 4), np.uint8),
+        np.zeros((3, 300, 400), np.uint8),
+        np.zeros(400, np.uint8),
+        np.zeros((1, 300, 400, 3), np.uint8),
+    ],
+    ids=lambda image: f"{image.shape}{image.dtype}",
+)
+def test_arrays_that_are_no_images_are_refused(image):
+    place = localizer()
+    with pytest.raises(ImageError, match="an image"):
+        place.localize(image, LANDSCAPE)
+    with pytest.raises(ImageError, match="an image"):
+        place.correspondences(image, LANDSCAPE)
+
+
+def test_a_map_of_another_backbone_is_refused():
+    with pytest.raises(MapError, match=r"cafe.*oracle") as caught:
+        localizer(backbone="cafe")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(OptionError, match="device"):
+        Localizer(made_map(), Oracle(), device="abacus")
+
+
+def test_the_map_and_its_head_stay_as_they_are():
+    head = MlpHead(channels=3, width=8, scale=2.0)
+    scene_map = made_map(head=head.train())
+    place = Localizer(scene_map, Oracle(), device="cpu")
+    place.localize(photo())
+    assert head.training
+    assert place.head is not head
+
+
+def test_correspondences_are_pixels_rays_and_points_that_agree():
+    found = localizer(Oracle(outliers=0.0)).correspondences(photo(), LANDSCAPE)
+    count = len(found.scene_coordinates)
+    assert count > 1500
+    assert found.rays.shape == found.pixels.shape == (count, 2)
+    seen = LANDSCAPE.project(transformed(inverted(POSE), found.scene_coordinates))
+    np.testing.assert_allclose(seen, found.pixels, atol=0.01)
+    np.testing.assert_allclose(LANDSCAPE.pixels(found.rays), found.pixels, atol=1e-3)
+    assert found.focal == pytest.approx(LANDSCAPE.focal)
+    assert (found.pixels > 0).all()
+    assert (found.pixels < (400, 300)).all()
+
+
+def test_the_pose_turns_with_the_world():
+    turn = pose_from(rotation_from_vector([0.1, 0.2, 1.0]), (0, 0, 0))
+    moved = turn.copy()
+    moved[:3, 3] = ORIGIN - turn[:3, :3] @ ORIGIN
+    estimate = localizer(Oracle(pose=moved @ POSE)).localize(photo())
+    assert pose_error(estimate.world_from_cam, moved @ POSE)[0] < 5e-4
+
+
+@pytest.mark.parametrize("size", [(800, 600), (401, 300), (200, 150)])
+def test_a_camera_fits_images_of_its_shape(size):
+    camera = fitting_camera(LANDSCAPE, width=size[0], height=size[1], name="a.jpg")
+    assert (camera.width, camera.height) == size
+    assert camera.fx == pytest.approx(330 * size[0] / 400)
+    assert camera.cy == pytest.approx(140 * size[1] / 300)
+
+
+def test_a_camera_with_one_focal_length_fits_rounded_sizes():
+    camera = Camera("SIMPLE_RADIAL", 853, 480, (700, 426, 240, -0.05))
+    assert fitting_camera(camera, width=1920, height=1080, name="a").fx == pytest.approx(1576, 2e-3)
+
+
+def test_the_same_size_gives_the_same_camera():
+    assert fitting_camera(LANDSCAPE, width=400, height=300, name="a.jpg") is LANDSCAPE
+
+
+@pytest.mark.parametrize("size", [(300, 400), (400, 290), (640, 360)])
+def test_a_camera_of_another_shape_is_refused(size):
+    with pytest.raises(CameraError, match=r"a\.jpg.*another shape") as caught:
+        fitting_camera(LANDSCAPE, width=size[0], height=size[1], name="a.jpg")
+    assert "\n" not in str(caught.value)
+
+
+def test_no_camera_at_hand_is_said():
+    with pytest.raises(CameraError, match=r"a\.jpg: no camera"):
+        fitting_camera(None, width=400, height=300, name="a.jpg")
+    with pytest.raises(CameraError, match="no camera"):
+        localizer(cameras=(LANDSCAPE, PORTRAIT)).localize(photo())
