@@ -1,11 +1,14 @@
 """Files and folders that appear complete or not at all."""
 
+import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reloc.errors import OutputError
-from reloc.files import atomic_folder, atomic_path, write_text
+from reloc.files import atomic_folder, atomic_path, json_text, write_text
 
 
 def test_a_file_takes_its_place_when_the_block_succeeds(tmp_path):
@@ -69,3 +72,34 @@ def test_a_disk_error_names_the_target_and_the_remedy(tmp_path):
             place(Path(blocked / "below")),
         ):
             pytest.fail("the block must not run")
+
+
+def test_files_get_the_permissions_of_the_umask(tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("")
+    write_text(tmp_path / "ours", "")
+    assert (tmp_path / "ours").stat().st_mode == plain.stat().st_mode
+
+
+def test_text_is_utf8(tmp_path):
+    write_text(tmp_path / "a.txt", "Straße 北")
+    assert (tmp_path / "a.txt").read_bytes() == "Straße 北".encode()
+
+
+def test_json_is_strict_and_knows_arrays():
+    value = {
+        "pose": np.eye(2),
+        "count": np.int64(3),
+        "error": np.float32(0.5),
+        "bad": [np.nan, math.inf, np.array([1.0, -np.inf])],
+        "flag": np.bool_(True),
+        "nested": ({"a": None},),
+    }
+    assert json.loads(json_text(value, indent=None)) == {
+        "pose": [[1, 0], [0, 1]],
+        "count": 3,
+        "error": 0.5,
+        "bad": [None, None, [1, None]],
+        "flag": True,
+        "nested": [{"a": None}],
+    }

@@ -76,7 +76,7 @@ def map_scene(
     check_mappable(scene)
     chosen = pick_device(device)
     extractor = FeatureExtractor(backbone, device=chosen)
-    frames = scene.mapping
+    frames = tuple(f for f in scene.mapping if f.world_from_cam is not None)
     poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
     origin = poses[:, :3, 3].mean(axis=0)
     scale = scene_scale(poses)

@@ -1,0 +1,39 @@
+"""Choosing where to compute."""
+
+import pytest
+import torch
+
+from reloc.devices import inference_dtype, pick_device
+from reloc.errors import OptionError
+
+
+def test_the_cpu_is_always_there():
+    assert pick_device("cpu") == torch.device("cpu")
+    assert pick_device(torch.device("cpu")) == torch.device("cpu")
+
+
+def test_the_best_device_is_one_that_works():
+    device = pick_device()
+    assert torch.ones(2, device=device).sum().item() == 2
+
+
+@pytest.mark.parametrize("name", ["abacus", "", "cpu:x"])
+def test_a_name_that_is_no_device_is_refused(name):
+    with pytest.raises(OptionError, match="device") as caught:
+        pick_device(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_that_this_machine_lacks_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(OptionError, match="no cuda device"):
+        pick_device("cuda")
+    with pytest.raises(OptionError, match="no meta device"):
+        pick_device("meta")
+
+
+def test_inference_runs_in_a_floating_type_that_the_cpu_has():
+    dtype = inference_dtype(torch.device("cpu"))
+    assert dtype in (torch.float32, torch.bfloat16)
+    product = torch.ones(4, 4, dtype=dtype) @ torch.ones(4, 4, dtype=dtype)
+    assert product[0, 0] == 4
