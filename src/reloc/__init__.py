@@ -1,1 +1,62 @@
-"""Map a place from posed photos; say where a new photo was taken."""
+"""Map a place from posed photos; say where a new photo was taken.
+
+The names below are the public interface; they load what they need when first used, so that
+importing the package costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reloc.backbone import Backbone, load_backbone
+    from reloc.errors import RelocError
+    from reloc.evaluate import Evaluation
+    from reloc.geometry import Camera
+    from reloc.localize import Estimate, Localizer, Query
+    from reloc.mapping import MappingOptions, MappingResult, map_scene, preset_options
+    from reloc.maps import SceneMap
+    from reloc.scenes import Frame, Scene, open_scene
+
+_HOMES = {
+    "Backbone": "backbone",
+    "Camera": "geometry",
+    "Estimate": "localize",
+    "Evaluation": "evaluate",
+    "Frame": "scenes",
+    "Localizer": "localize",
+    "MappingOptions": "mapping",
+    "MappingResult": "mapping",
+    "Query": "localize",
+    "RelocError": "errors",
+    "Scene": "scenes",
+    "SceneMap": "maps",
+    "load_backbone": "backbone",
+    "map_scene": "mapping",
+    "open_scene": "scenes",
+    "preset_options": "mapping",
+}
+
+__all__ = [
+    "Backbone",
+    "Camera",
+    "Estimate",
+    "Evaluation",
+    "Frame",
+    "Localizer",
+    "MappingOptions",
+    "MappingResult",
+    "Query",
+    "RelocError",
+    "Scene",
+    "SceneMap",
+    "load_backbone",
+    "map_scene",
+    "open_scene",
+    "preset_options",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'reloc' has no attribute {name!r}")
+    return getattr(import_module(f"reloc.{_HOMES[name]}"), name)

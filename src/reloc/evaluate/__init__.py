@@ -1,0 +1,19 @@
+"""Estimates against known poses: the figures of the field."""
+
+from reloc.evaluate.metrics import (
+    Evaluation,
+    FrameResult,
+    evaluate,
+    worst_frames,
+    write_evaluation,
+)
+from reloc.evaluate.table import evaluation_table
+
+__all__ = [
+    "Evaluation",
+    "FrameResult",
+    "evaluate",
+    "evaluation_table",
+    "worst_frames",
+    "write_evaluation",
+]

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -107,8 +108,19 @@ class Localizer:
         return next(self.localize_many([Query(name, image, camera)], strict=True))
 
     def correspondences(self, image: NDArray[np.uint8], camera: Camera) -> Correspondences:
-        """Scene coordinates of all cells of a grey image (H, W), without solving for the pose."""
-        view = plain_view(image, short_side=self.map.short_side)
+        """Scene coordinates of all cells of an image, without solving for the pose.
+
+        Args:
+            image: (H, W) grey or (H, W, 3) RGB, uint8.
+            camera: intrinsics at the image's size or of its shape.
+
+        Raises:
+            CameraError, ImageError: as ``localize``.
+        """
+        grey = _as_grey(image)
+        height, width = grey.shape
+        camera = fitting_camera(camera, width=width, height=height, name="image")
+        view = plain_view(grey, short_side=self.map.short_side)
         return self._matched(view, camera, self._coordinates(self.extractor(view.image)))
 
     def localize_many(
@@ -256,8 +268,6 @@ def fitting_camera(camera: Camera | None, *, width: int, height: int, name: str)
 
 
 def _as_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    import cv2
-
     if image.dtype != np.uint8 or image.size == 0:
         raise ImageError("an image is a non-empty uint8 array (H, W) or (H, W, 3)")
     if image.ndim == 2:

@@ -126,11 +126,12 @@ def read_ace(path: Path) -> tuple[Estimate, ...]:
 
 
 def _write_json(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
-    rows = ",\n".join(json_text(_row(estimate), indent=None) for _, estimate in pairs)
+    rows = ",\n".join(json_text(estimate_record(estimate), indent=None) for _, estimate in pairs)
     write_text(path, f'{{"estimates": [\n{rows}\n]}}\n')
 
 
-def _row(estimate: Estimate) -> dict[str, Any]:
+def estimate_record(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as JSON has it; the pose is null unless it is to be trusted."""
     trusted = _trusted(estimate)
     return {
         "image": estimate.image,

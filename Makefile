@@ -1,0 +1,33 @@
+# Two commands do everything on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: demo test check clean
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit('reloc needs Python 3.11 or newer') if sys.version_info < (3, 11) else None"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@
+
+# Renders a room, maps it from one walk, localizes another and opens the report.
+demo: $(VENV)/.installed
+	rm -rf $(DEMO)
+	$(BIN)/reloc synthesize $(DEMO)/scene
+	$(BIN)/reloc info $(DEMO)/scene
+	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --time-limit 90
+	$(BIN)/reloc eval $(DEMO)/room.safetensors $(DEMO)/scene --json $(DEMO)/eval.json --report $(DEMO)/report
+	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO)/report/index.html" || true
+
+test: check
+	$(BIN)/pytest
+
+check: $(VENV)/.installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO)

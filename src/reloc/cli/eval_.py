@@ -1,0 +1,133 @@
+"""``reloc eval``: how well a map localizes the queries of a scene."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import cv2
+import numpy as np
+import tyro
+from numpy.typing import NDArray
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.errors import ImageError, SceneError
+from reloc.evaluate import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
+from reloc.images.files import read_image
+from reloc.localize import Estimate, Localizer, Query
+from reloc.maps import SceneMap
+from reloc.progress import Progress
+from reloc.scenes import open_scene
+from reloc.scenes.scene import Frame, Scene
+from reloc.view.point_cloud import map_point_cloud
+from reloc.view.points import render_points
+from reloc.view.report import WorstFrame, write_report
+
+WORST = 6
+PICTURE_WIDTH = 480
+
+
+def eval_(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
+    /,
+    *,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Localize a scene's queries and measure the errors against their known poses.
+
+    Args:
+        map: A map made by `reloc map`.
+        scene: Folder of the scene, in any of the layouts that reloc reads.
+        query: File that lists the query images, one per line; the scene's own split without it.
+        poses: Pose file to use in place of the scene's own poses.
+        json: Write all figures, and those of every frame, to this file.
+        report: Write a page with plots and the worst frames to this folder.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        quiet: Show no progress.
+    """
+    scene_map = SceneMap.load(map)
+    found = open_scene(scene, query=query, poses=poses)
+    if not found.queries:
+        raise SceneError(
+            f"{scene}: has no queries; name them with --query FILE, one image path per line"
+        )
+    localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+    with progress_bar(quiet=quiet) as progress:
+        estimates = localize_frames(localizer, found.queries, progress=progress)
+        evaluation = evaluate(
+            estimates,
+            found.queries,
+            scene_extent=scene_map.extent,
+            map_bytes=map.stat().st_size,
+            mapping_seconds=sum(scene_map.info.get("seconds", {}).values()),
+            unit=scene_map.unit,  # type: ignore[arg-type]
+            scene_name=found.name,
+            map_name=map.name,
+        )
+        if json is not None:
+            write_evaluation(json, evaluation)
+        if report is not None:
+            worst = picture_worst(localizer, found, evaluation, estimates, progress=progress)
+            write_report(report / "index.html", evaluation, mapping=found.mapping, worst=worst)
+    screen = console()
+    screen.print(evaluation_table([evaluation]))
+    for note in evaluation.notes:
+        screen.print(f"note: {note}", markup=False)
+    if report is not None:
+        screen.print(f"report: {report / 'index.html'}", markup=False)
+
+
+def localize_frames(
+    localizer: Localizer, frames: Sequence[Frame], *, progress: Progress
+) -> list[Estimate]:
+    """Estimates of frames by their images and cameras alone; their poses are not looked at."""
+    queries = (Query(frame.name, frame.image, frame.camera) for frame in frames)
+    estimates = []
+    for estimate in localizer.localize_many(queries):
+        estimates.append(estimate)
+        progress("localizing", len(estimates), len(frames))
+    return estimates
+
+
+def picture_worst(
+    localizer: Localizer,
+    scene: Scene,
+    evaluation: Evaluation,
+    estimates: Sequence[Estimate],
+    *,
+    progress: Progress,
+) -> list[WorstFrame]:
+    """The worst queries beside what the map shows from where it thinks they were taken."""
+    cloud = map_point_cloud(localizer, scene.mapping, progress=progress)
+    frames = {frame.name: frame for frame in scene.queries}
+    poses = {estimate.image: estimate.world_from_cam for estimate in estimates}
+    pictures = []
+    for bad in worst_frames(evaluation, WORST):
+        frame, pose = frames[bad.image], poses.get(bad.image)
+        try:
+            photo = _small(read_image(frame.image))
+        except ImageError:
+            continue
+        rendering = None
+        if pose is not None:
+            camera = frame.camera.resized(photo.shape[1], photo.shape[0])
+            rendering = render_points(
+                cloud.points, cloud.colours, camera, pose,
+                radius=0.006 * max(localizer.map.extent, localizer.map.scale),
+            )  # fmt: skip
+        pictures.append(WorstFrame(bad.image, photo, rendering))
+    return pictures
+
+
+def _small(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = photo.shape[:2]
+    size = (PICTURE_WIDTH, round(height * PICTURE_WIDTH / width))
+    return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -1,0 +1,112 @@
+"""``reloc localize``: where were these photos taken?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+import tyro
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.errors import ImageError, OptionError
+from reloc.files import json_text
+from reloc.geometry import Camera
+from reloc.images.camera_spec import parse_camera
+from reloc.images.files import exif_camera, image_size
+from reloc.images.sources import VIDEO_SUFFIXES, NamedImage, named_images
+from reloc.localize import Estimate, Localizer, Query
+from reloc.localize.pose_files import estimate_record, write_poses
+from reloc.maps import SceneMap
+from reloc.scenes.scene import Frame
+
+
+def localize(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    images: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE...")],
+    /,
+    *,
+    camera: str | None = None,
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    format: Literal["json", "tum", "colmap", "ace"] = "json",
+    every: int = 1,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Say where photos were taken.
+
+    Args:
+        map: A map made by `reloc map`.
+        images: Image files, folders of images, or videos.
+        camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. By
+            default the map's own camera where the size fits, then EXIF.
+        out: Write the poses here; by default one JSON line per image goes to the screen.
+        format: Of the file: json, tum (for evo), colmap (a folder), or ace.
+        every: Take only every so many frames of a video.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        quiet: Show no progress.
+    """
+    if out is None and format != "json":
+        raise OptionError(f"format {format} needs a file to write: add --out FILE")
+    scene_map = SceneMap.load(map)
+    localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+    named = list(named_images(images, every=every)) if _only_files(images) else None
+    total = len(named) if named is not None else 0
+    frames: list[Frame] = []
+    estimates: list[Estimate] = []
+
+    def queries() -> Iterator[Query]:
+        for item in named if named is not None else named_images(images, every=every):
+            chosen = query_camera(item, camera, scene_map)
+            frames.append(_frame(item, chosen))
+            yield Query(item.name, item.image, chosen)
+
+    with progress_bar(quiet=quiet or out is None) as progress:
+        for estimate in localizer.localize_many(queries()):
+            if out is None:
+                print(json_text(estimate_record(estimate), indent=None), flush=True)
+            else:
+                estimates.append(estimate)
+            progress("localizing", len(estimates), max(total, len(estimates)))
+    if out is not None:
+        write_poses(out, estimates, frames, format=format)
+        good = sum(e.localized for e in estimates)
+        console().print(f"{out}: {good} of {len(estimates)} localized", markup=False)
+
+
+def _only_files(images: tuple[Path, ...]) -> bool:
+    """Whether all can be listed without decoding: then a progress bar knows its end."""
+    return all(path.suffix.lower() not in VIDEO_SUFFIXES for path in images)
+
+
+def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Camera | None:
+    """The camera of a query: as given, the map's if the size is the same, or from EXIF.
+
+    None leaves it to the localizer to resize the map's camera, or to say that there is none.
+
+    Raises:
+        CameraError: what was given describes no camera.
+    """
+    if isinstance(item.image, np.ndarray):
+        height, width = item.image.shape[:2]
+    else:
+        try:
+            width, height = image_size(item.image)
+        except ImageError:
+            return None  # the localizer will say what is wrong with the image
+    if given is not None:
+        return parse_camera(given, width=width, height=height)
+    own = scene_map.query_camera()
+    if own is not None and (own.width, own.height) == (width, height):
+        return own
+    if isinstance(item.image, Path):
+        return exif_camera(item.image)
+    return None
+
+
+def _frame(item: NamedImage, camera: Camera | None) -> Frame:
+    path = item.image if isinstance(item.image, Path) else Path(item.name)
+    fallback = Camera.pinhole(width=1, height=1, fx=1.0)
+    return Frame(item.name, path, camera or fallback, None, time=item.time)

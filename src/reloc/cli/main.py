@@ -1,0 +1,86 @@
+"""The command line: one verb a file, errors as one line."""
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+from reloc.errors import RelocError
+
+# Each verb is a function of its own name in the module of its name. They are imported when they
+# are called for, so that `reloc info` does not wait for PyTorch.
+VERBS = {
+    "info": "Say what a scene holds: frames, cameras, extent, and what cannot be used.",
+    "map": "Map a place from posed photos.",
+    "localize": "Say where photos were taken.",
+    "eval": "Localize a scene's queries and measure the errors.",
+    "convert": "Write a scene in another layout.",
+    "download": "Fetch a public dataset as ready scenes.",
+    "synthesize": "Make a synthetic scene from a seed.",
+    "pretrain": "Train a backbone.",
+}
+_MODULES = {"map": "map_", "eval": "eval_"}
+
+
+def _function(verb: str) -> Callable[..., Any]:
+    name = _MODULES.get(verb, verb)
+    function: Callable[..., Any] = getattr(import_module(f"reloc.cli.{name}"), name)
+    return function
+
+
+def _usage() -> str:
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {text}" for verb, text in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: reloc VERB ...",
+            "",
+            "Map a place from posed photos in minutes, then say where any new photo was taken.",
+            "",
+            *lines,
+            "",
+            "reloc VERB --help tells the options of a verb; reloc --version the version.",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one verb; returns the exit status: 0 done, 1 interrupted, 2 bad input."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or given[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if given else 2
+    if given[0] == "--version":
+        from importlib.metadata import version
+
+        print(f"reloc {version('reloc')}")
+        return 0
+    verb = given[0]
+    if verb not in VERBS:
+        print(
+            f"reloc: error: no verb is called {verb!r}; there are {', '.join(VERBS)}",
+            file=sys.stderr,
+        )
+        return 2
+    import tyro
+
+    try:
+        tyro.cli(
+            _function(verb),
+            prog=f"reloc {verb}",
+            args=given[1:],
+            config=(tyro.conf.FlagCreatePairsOff,),
+        )
+    except RelocError as error:
+        print(f"reloc: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt as stop:
+        print(f"reloc: interrupted{f'; {stop}' if str(stop) else ''}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

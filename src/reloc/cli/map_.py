@@ -1,0 +1,129 @@
+"""``reloc map``: posed photos to a map."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal, TextIO
+
+import tyro
+from rich.markup import escape
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.errors import OutputError
+from reloc.mapping import PRESETS, map_scene
+from reloc.progress import Progress
+from reloc.scenes import open_scene
+
+
+def map_(
+    scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
+    out: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    /,
+    *,
+    preset: Literal["draft", "standard", "full"] = "standard",
+    time_limit: float | None = None,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    seed: int = 0,
+    buffer_gb: float | None = None,
+    resume: bool = False,
+    metrics: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    quiet: bool = False,
+) -> None:
+    """Map a place from posed photos.
+
+    Args:
+        scene: Folder of the scene, in any of the layouts that reloc reads.
+        out: The map file to write, a .safetensors of about 4 MB.
+        preset: How much work to put in; draft is a minute on a laptop, standard a few.
+        time_limit: Seconds to be done in; plans the work to end within it on this machine.
+        query: File that lists images to hold back from mapping, one per line.
+        poses: Pose file to use in place of the scene's own poses.
+        backbone: Backbone weights; by default those that come with reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        seed: Of everything random; the same seed gives the same map on a CPU.
+        buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
+        resume: Go on with a mapping that was interrupted.
+        metrics: Write the progress as JSON lines to this file.
+        quiet: Show no progress.
+    """
+    began = time.monotonic()
+    found = open_scene(scene, query=query, poses=poses)
+    options = replace(PRESETS[preset], time_limit=time_limit, seed=seed)
+    if buffer_gb is not None:
+        options = replace(options, buffer_gb=buffer_gb)
+    _check_writable(out)
+    checkpoint = out.with_name(out.name + ".partial")
+    with progress_bar(quiet=quiet) as bar, _recorded(bar, metrics) as progress:
+        try:
+            result = map_scene(
+                found,
+                load_backbone(backbone),
+                options=options,
+                device=device,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            hint = "the same command with --resume goes on" if checkpoint.exists() else ""
+            raise KeyboardInterrupt(hint) from None
+    result.scene_map.save(out)
+    info = result.scene_map.info
+    screen = console()
+    for skipped in result.skipped[:5]:
+        screen.print(f"skipped {escape(skipped.name)}: {escape(skipped.reason)}")
+    if len(result.skipped) > 5:
+        screen.print(f"skipped {len(result.skipped) - 5} more")
+    screen.print(
+        f"{escape(str(out))}: {info['frames'] - info['skipped']} frames, {info['steps']} steps, "
+        f"{out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - began:.0f} s; "
+        f"{100 * info['inlier_share']:.0f} % of the mapping features within 10 px"
+    )
+
+
+def _check_writable(out: Path) -> None:
+    """Minutes of work should not end in a folder that cannot be written to."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        probe = out.with_name(f".{out.name}.probe")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{out}: cannot be written ({error.strerror}); choose a folder you may write to"
+        ) from error
+    if out.is_dir():
+        raise OutputError(
+            f"{out}: is a folder; name a file, for instance {out / 'map.safetensors'}"
+        )
+
+
+@contextmanager
+def _recorded(progress: Progress, path: Path | None) -> Iterator[Progress]:
+    """The progress, also written as JSON lines."""
+    if path is None:
+        yield progress
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file: TextIO = path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
+    began = time.monotonic()
+    with file:
+
+        def recorded(stage: str, done: int, total: int, **figures: float) -> None:
+            progress(stage, done, total, **figures)
+            seconds = round(time.monotonic() - began, 3)
+            line = {"seconds": seconds, "stage": stage, "done": done, "total": total, **figures}
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+
+        yield recorded

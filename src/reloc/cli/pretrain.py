@@ -1,0 +1,81 @@
+"""``reloc pretrain``: train a backbone."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from reloc.backbone import save_backbone
+from reloc.backbone.pretrain.pairs import PhotoPairs
+from reloc.backbone.pretrain.rendered import RenderedPairs
+from reloc.backbone.pretrain.trainer import PretrainOptions, WeightedSource
+from reloc.backbone.pretrain.trainer import pretrain as train
+from reloc.cli.console import console, progress_bar
+from reloc.devices import pick_device
+from reloc.errors import OptionError
+from reloc.files import write_text
+
+
+def pretrain(
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    /,
+    *,
+    photos: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None,
+    rooms: int = 200,
+    photo_share: float = 0.5,
+    steps: int = 4500,
+    pairs: int = 12,
+    size: int = 224,
+    seed: int = 0,
+    device: str | None = None,
+    resume: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Train a backbone by contrast over pairs of views with known correspondences.
+
+    Args:
+        out: Folder for backbone.safetensors, the checkpoint, the log and the rendered rooms.
+        photos: Folder of photos, seen under random homographies.
+        rooms: Rendered rooms to learn from; they are made once and kept in the folder.
+        photo_share: Share of pairs that come from photos, 0 to 1; the others are rendered.
+        steps: Optimiser steps.
+        pairs: Pairs of views per step.
+        size: Side of a view in pixels.
+        seed: Of weights and data.
+        device: cpu, cuda or mps; by default the best there is.
+        resume: Go on from the checkpoint in the folder.
+        quiet: Show no progress.
+    """
+    if not 0 <= photo_share <= 1:
+        raise OptionError("photo-share must be between 0 and 1")
+    photo_share = photo_share if photos is not None else 0.0
+    if photo_share < 1 and rooms < 1:
+        raise OptionError("nothing to learn from: give --photos FOLDER, --rooms N or both")
+    options = PretrainOptions(steps=steps, pairs=pairs, size=size, seed=seed)
+    log: list[str] = []
+    with progress_bar(quiet=quiet) as bar:
+        sources = []
+        if photos is not None and photo_share > 0:
+            source = PhotoPairs.from_folder(photos, size=size, progress=bar)
+            sources.append(WeightedSource(source, photo_share))
+        if photo_share < 1:
+            rendered = RenderedPairs.from_cache(out / "rooms", rooms=rooms, size=size, progress=bar)
+            sources.append(WeightedSource(rendered, 1 - photo_share))
+
+        def progress(stage: str, done: int, total: int, **metrics: float) -> None:
+            bar(stage, done, total, **metrics)
+            log.append(json.dumps({"step": done, **{k: round(v, 4) for k, v in metrics.items()}}))
+
+        network = train(
+            sources,
+            options,
+            checkpoint=out / "checkpoint.pt",
+            device=pick_device(device),
+            resume=resume,
+            progress=progress,
+        )
+    write_text(out / "log.jsonl", "\n".join(log) + "\n")
+    path = out / "backbone.safetensors"
+    fingerprint = save_backbone(network, path)
+    console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, fingerprint {fingerprint}")

@@ -1,0 +1,48 @@
+"""``reloc synthesize``: a synthetic scene from a seed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.markup import escape
+
+from reloc.cli.console import console, progress_bar
+
+
+def synthesize(
+    out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
+    /,
+    *,
+    seed: int = 0,
+    mapping: int = 120,
+    queries: int = 30,
+    width: int = 640,
+    height: int = 480,
+    quiet: bool = False,
+) -> None:
+    """Make a synthetic scene: a furnished room, walked through for mapping and for queries.
+
+    Args:
+        out: Folder to write, in the layout of ACE; must not exist yet.
+        seed: Of the room, the paths and the pictures.
+        mapping: Frames to map from.
+        queries: Frames to localize.
+        width: Of the pictures, in pixels.
+        height: Of the pictures, in pixels.
+        quiet: Show no progress.
+    """
+    from reloc.synthetic.scene import write_synthetic_scene
+
+    with progress_bar(quiet=quiet) as progress:
+        scene = write_synthetic_scene(
+            out,
+            seed=seed,
+            mapping=mapping,
+            queries=queries,
+            width=width,
+            height=height,
+            progress=progress,
+        )
+    console().print(
+        f"{escape(str(out))}: {len(scene.mapping)} mapping frames, {len(scene.queries)} queries"
+    )
