@@ -271,7 +271,8 @@ def _as_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     if image.dtype != np.uint8 or image.size == 0:
         raise ImageError("an image is a non-empty uint8 array (H, W) or (H, W, 3)")
     if image.ndim == 2:
-        return image
+        # PyTorch takes neither flipped nor read-only arrays.
+        return np.require(image, requirements=["C", "W"])
     if image.ndim == 3 and image.shape[2] == 3:
         return cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     raise ImageError(f"an image has the shape (H, W) or (H, W, 3), not {image.shape}")
