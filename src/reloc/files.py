@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -52,6 +52,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Yields a binary file that appears at ``path`` when the block succeeds.
+
+    For serialisers that take a file: what goes wrong on the disk then comes as an OSError, whatever
+    they make of it themselves. Raises OutputError as ``atomic_path`` does.
+    """
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+        file.flush()
 
 
 def write_text(path: Path, text: str) -> None:

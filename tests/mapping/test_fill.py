@@ -166,7 +166,7 @@ def test_the_buffer_is_filled_from_all_frames(frame_of):
     buffer, told = buffer_of(frames, 10_000), []
     filler = filler_of(frames)
     views = filler.fill(
-        buffer, passes=2, progress=lambda stage, done, total: told.append((done, total))
+        buffer, max_views=8, progress=lambda stage, done, total: told.append((done, total))
     )
     assert views == 8
     assert buffer.count == 800
@@ -188,16 +188,21 @@ def test_drawn_features_belong_to_their_rays(tmp_path):
         cv2.imwrite(str(tmp_path / f"{number}.png"), ramp)
         frames.append(Frame(f"{number}.png", tmp_path / f"{number}.png", camera, np.eye(4)))
     buffer = buffer_of(frames, 150)
-    filler_of(frames).fill(buffer, passes=1)
+    filler_of(frames).fill(buffer, max_views=2)
     expected = (buffer.rays[:, 0] * 300 + 160) / 320
     assert (buffer.features[:, 0] - expected).abs().max() < 0.02
 
 
-def test_filling_ends_at_the_capacity_the_passes_or_the_views(frame_of):
+def test_filling_ends_at_the_capacity_the_views_or_the_time(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(3)]
-    for capacity, limits, views in ((250, {}, 3), (10_000, {}, 6), (10_000, {"max_views": 4}, 4)):
+    for capacity, limits, views in (
+        (250, {}, 3),
+        (700, {}, 7),
+        (10_000, {"max_views": 4}, 4),
+        (10_000, {"seconds": 0.0}, 1),
+    ):
         buffer = buffer_of(frames, capacity)
-        assert filler_of(frames).fill(buffer, passes=2, **limits) == views
+        assert filler_of(frames).fill(buffer, **limits) == views
         assert buffer.count == min(capacity, 100 * views)
 
 
@@ -206,7 +211,7 @@ def test_the_same_seed_fills_the_same_buffer(frame_of):
     filled = []
     for seed in (0, 0, 1):
         buffer = buffer_of(frames, 500)
-        filler_of(frames, seed=seed).fill(buffer, passes=2)
+        filler_of(frames, seed=seed).fill(buffer)
         filled.append(buffer)
     assert torch.equal(filled[0].features, filled[1].features)
     assert torch.equal(filled[0].rays, filled[1].rays)
@@ -217,7 +222,7 @@ def test_the_same_seed_fills_the_same_buffer(frame_of):
 def test_the_first_pass_is_plain_and_the_next_are_not(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(2)]
     buffer = buffer_of(frames, 10_000)
-    filler_of(frames).fill(buffer, passes=4)
+    filler_of(frames).fill(buffer, max_views=8)
     focal = LANDSCAPE.focal * 160 / 300
     plain = [abs(f / focal - 1) < 1e-5 for f in buffer.focals[: buffer.count : 100].tolist()]
     assert plain == [True] * 2 + [False] * 4 + [True] * 2
@@ -230,7 +235,7 @@ def test_bad_images_are_skipped_once_and_named(frame_of, tmp_path):
     frames[4] = replace(frames[4], camera=PORTRAIT)
     buffer = buffer_of(frames, 10_000)
     filler = filler_of(frames)
-    assert filler.fill(buffer, passes=3) == 2 * 3
+    assert filler.fill(buffer, max_views=6) == 6
     assert sorted(s.name for s in filler.skipped) == ["1.png", "3.png", "4.png"]
     assert all(s.reason and "\n" not in s.reason for s in filler.skipped)
     assert set(buffer.frames[: buffer.count].tolist()) == {0, 2}
@@ -241,8 +246,8 @@ def test_a_scene_without_usable_images_is_one_clear_error(frame_of, tmp_path):
     for frame in frames[:2]:
         frame.image.write_bytes(b"")
     with pytest.raises(SceneError, match=r"hardly any mapping image.*empty") as caught:
-        filler_of(frames).fill(buffer_of(frames, 1000), passes=1000)
+        filler_of(frames).fill(buffer_of(frames, 1000))
     assert "\n" not in str(caught.value)
     frames[2].image.unlink()
     with pytest.raises(SceneError, match="hardly any mapping image"):
-        filler_of(frames).fill(buffer_of(frames, 1000), passes=1000)
+        filler_of(frames).fill(buffer_of(frames, 1000))

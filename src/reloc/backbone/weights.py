@@ -6,11 +6,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from reloc.backbone.network import ConvBackbone
 from reloc.errors import MapError
-from reloc.files import atomic_path
+from reloc.files import atomic_file
 
 SHIPPED = "reloc-s8"
 FORMAT = "reloc-backbone-1"
@@ -48,8 +48,9 @@ def save_backbone(network: ConvBackbone, path: Path) -> str:
         "width": str(network.width),
         "fingerprint": fingerprint(network),
     }
-    with atomic_path(path) as temporary:
-        save_file(state, temporary, metadata=metadata)
+    content = save(state, metadata=metadata)
+    with atomic_file(path) as file:
+        file.write(content)
     return metadata["fingerprint"]
 
 

@@ -20,6 +20,8 @@ from reloc.localize.pose_files import estimate_record, write_poses
 from reloc.maps import SceneMap
 from reloc.scenes.scene import Frame
 
+EXIF_TOLERANCE = 0.06
+
 
 def localize(
     map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
@@ -48,6 +50,8 @@ def localize(
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
     """
+    if not images:
+        raise OptionError("no images given; name files, folders or videos after the map")
     if out is None and format != "json":
         raise OptionError(f"format {format} needs a file to write: add --out FILE")
     scene_map = SceneMap.load(map)
@@ -82,8 +86,10 @@ def _only_files(images: tuple[Path, ...]) -> bool:
 
 
 def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Camera | None:
-    """The camera of a query: as given, the map's if the size is the same, or from EXIF.
+    """The camera of a query: as given, the map's own, or from EXIF.
 
+    EXIF is good to a few percent. Where it agrees with the map's camera to within that, the photo
+    was most likely taken by the same lens and the map, whose camera was calibrated, knows better.
     None leaves it to the localizer to resize the map's camera, or to say that there is none.
 
     Raises:
@@ -101,9 +107,13 @@ def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Ca
     own = scene_map.query_camera()
     if own is not None and (own.width, own.height) == (width, height):
         return own
-    if isinstance(item.image, Path):
-        return exif_camera(item.image)
-    return None
+    exif = exif_camera(item.image) if isinstance(item.image, Path) else None
+    if own is None or exif is None:
+        return exif
+    same_shape = abs(own.width * height / (own.height * width) - 1) < 0.01
+    if same_shape and abs(own.focal * width / own.width / exif.focal - 1) < EXIF_TOLERANCE:
+        return None
+    return exif
 
 
 def _frame(item: NamedImage, camera: Camera | None) -> Frame:

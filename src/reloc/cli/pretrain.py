@@ -24,7 +24,7 @@ def pretrain(
     photos: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None,
     rooms: int = 200,
     photo_share: float = 0.5,
-    steps: int = 4500,
+    steps: int = 3000,
     pairs: int = 12,
     size: int = 224,
     seed: int = 0,

@@ -1,9 +1,12 @@
 """Filling the feature buffer: read, augment, run the backbone, draw cells."""
 
+import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
@@ -18,6 +21,8 @@ from reloc.images.files import read_image
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Frame, Skipped
+
+MIN_CELLS = 16
 
 
 @dataclass(frozen=True)
@@ -103,53 +108,54 @@ class BufferFiller:
         self.skipped: list[Skipped] = []
         self._dropped: set[int] = set()
 
-    def _prepared(self, passes: int) -> Iterator[PreparedView]:
-        """Views in a fixed order, read a few ahead in threads."""
+    def _schedule(self) -> Iterator[tuple[int, int]]:
+        """Endless (pass, frame) pairs, every pass in a new order, while there are frames."""
         rng = np.random.default_rng([self.options.seed, 7])
-        jobs: list[Future[PreparedView]] = []
+        for number in count():
+            if len(self.frames) - len(self._dropped) < 2:
+                return
+            for index in rng.permutation(len(self.frames)):
+                if int(index) not in self._dropped:
+                    yield number, int(index)
+
+    def _prepared(self) -> Iterator[PreparedView]:
+        """Views as scheduled, read a few ahead in threads."""
+        jobs: deque[tuple[int, Future[PreparedView]]] = deque()
         with ThreadPoolExecutor(2) as pool:
             try:
-                for number in range(passes):
-                    plain = number % self.options.plain_every == 0
-                    for index in rng.permutation(len(self.frames)):
-                        if int(index) in self._dropped:
-                            continue
-                        job = pool.submit(
-                            prepare_view,
-                            self.frames[index],
-                            int(index),
-                            plain=plain,
-                            options=self.options,
-                            seed=self.options.seed * 1000 + number,
-                            stride=self.extractor.stride,
-                        )
-                        job.frame_index = int(index)  # type: ignore[attr-defined]
-                        jobs.append(job)
-                        if len(jobs) >= 6:
-                            yield from self._finished(jobs.pop(0))
-                while jobs:
-                    yield from self._finished(jobs.pop(0))
+                for number, index in self._schedule():
+                    job = pool.submit(
+                        prepare_view,
+                        self.frames[index],
+                        index,
+                        plain=number % self.options.plain_every == 0,
+                        options=self.options,
+                        seed=self.options.seed * 1000 + number,
+                        stride=self.extractor.stride,
+                    )
+                    jobs.append((index, job))
+                    if len(jobs) >= min(6, len(self.frames)):
+                        yield from self._finished(*jobs.popleft())
             finally:
-                for job in jobs:
+                for _, job in jobs:
                     job.cancel()
 
-    def _finished(self, job: "Future[PreparedView]") -> Iterator[PreparedView]:
-        index = job.frame_index  # type: ignore[attr-defined]
+    def _finished(self, index: int, job: Future[PreparedView]) -> Iterator[PreparedView]:
         try:
             prepared = job.result()
+            if prepared.usable.sum() < MIN_CELLS:
+                raise CameraError(f"{self.frames[index].name}: hardly a pixel has a viewing ray")
         except (ImageError, CameraError) as error:
             if index not in self._dropped:
                 self._dropped.add(index)
                 self.skipped.append(Skipped(self.frames[index].name, str(error)))
             return
-        if prepared.usable.sum() >= 16:
-            yield prepared
+        yield prepared
 
     def fill(
         self,
         buffer: FeatureBuffer,
         *,
-        passes: int,
         max_views: int | None = None,
         seconds: float | None = None,
         progress: Progress = silent,
@@ -158,7 +164,6 @@ class BufferFiller:
 
         Args:
             buffer: where features go.
-            passes: over all frames.
             max_views: stop after so many views.
             seconds: stop after so much time.
             progress: told after every view.
@@ -168,9 +173,9 @@ class BufferFiller:
         """
         began = time.monotonic()
         views = 0
-        total = passes * len(self.frames)
+        total = min(max_views or sys.maxsize, -(-buffer.capacity // self.options.cells_per_view))
         generator = torch.Generator().manual_seed(self.options.seed)
-        for prepared in self._prepared(passes):
+        for prepared in self._prepared():
             features = self.extractor(prepared.view.image)
             cells = torch.from_numpy(np.flatnonzero(prepared.usable))
             take = min(len(cells), self.options.cells_per_view)
@@ -182,10 +187,13 @@ class BufferFiller:
                 prepared.frame,
             )
             views += 1
+            elapsed = time.monotonic() - began
+            if seconds is not None:
+                total = min(total, max(views, round(views * seconds / max(elapsed, 1e-3))))
             progress("features", views, total)
             if buffer.count == buffer.capacity or views == max_views:
                 break
-            if seconds is not None and time.monotonic() - began > seconds:
+            if seconds is not None and elapsed > seconds:
                 break
         usable = len(self.frames) - len(self._dropped)
         if usable < 2 or buffer.count == 0:

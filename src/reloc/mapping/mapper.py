@@ -13,7 +13,7 @@ import torch
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import MapError, SceneError
-from reloc.files import atomic_path
+from reloc.files import atomic_file
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.options import MappingOptions
@@ -96,8 +96,7 @@ def map_scene(
         limit = options.time_limit
         views = filler.fill(
             buffer,
-            passes=-(-(stored["views"] if stored else options.views) // len(frames)),
-            max_views=stored["views"] if stored else None,
+            max_views=stored["views"] if stored else None if limit else options.views,
             seconds=None if limit is None or stored else FILL_SHARE * limit,
             progress=progress,
         )
@@ -173,8 +172,9 @@ def _empty_buffer(
     """Room for all planned features: on the device, in host memory, or in a mapped file."""
     half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
     row_bytes = extractor.channels * 2 + 16
-    capacity = options.views * options.cells_per_view
     fits = int(options.buffer_gb * 1e9 / row_bytes)
+    # Against the clock, as many views as time and memory allow; else as many as were asked for.
+    capacity = fits if options.time_limit else options.views * options.cells_per_view
     features = None
     if capacity > fits:
         features = torch.from_file(
@@ -246,8 +246,8 @@ def _checkpoint_header(options: MappingOptions, backbone: Backbone, scene: Scene
 
 
 def _save_checkpoint(path: Path, trainer: HeadTrainer, header: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        torch.save(header | {"trainer": trainer.state_dict()}, temporary)
+    with atomic_file(path) as file:
+        torch.save(header | {"trainer": trainer.state_dict()}, file)
 
 
 def _stored_state(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reloc.heads.mlp import MlpHead
 from reloc.mapping.feature_buffer import FeatureBuffer
@@ -20,6 +20,7 @@ class TrainerOptions:
     Attributes:
         batch: features per step.
         learning_rate: peak for the matrices (Muon).
+        momentum: of Muon; short trainings want it low.
         point_learning_rate: peak for biases and the last layer (AdamW).
         warmup: share of the training in which the learning rate rises.
         clamp_start: w of the loss at the beginning, in pixels, at least.
@@ -30,7 +31,8 @@ class TrainerOptions:
     """
 
     batch: int = 5120
-    learning_rate: float = 0.02
+    learning_rate: float = 0.05
+    momentum: float = 0.9
     point_learning_rate: float = 3e-3
     warmup: float = 0.1
     clamp_start: float = 50.0
@@ -73,7 +75,7 @@ class HeadTrainer:
         matrices = [p for n, p in head.named_parameters() if p.ndim == 2 and "point" not in n]
         others = [p for n, p in head.named_parameters() if p.ndim != 2 or "point" in n]
         self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(matrices, lr=options.learning_rate),
+            Muon(matrices, lr=options.learning_rate, momentum=options.momentum),
             torch.optim.AdamW(others, lr=options.point_learning_rate, weight_decay=0.01),
         ]
         self._peaks = [options.learning_rate, options.point_learning_rate]
@@ -152,8 +154,4 @@ def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int)
     """An untrained head with weights drawn from the seed, without touching torch's global state."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        head = MlpHead(channels=channels, width=width, blocks=blocks, scale=scale)
-        # Start with all points near the origin, at one scale from where cameras stand.
-        nn.init.normal_(head.point.weight, std=0.02)
-        nn.init.zeros_(head.point.bias)
-    return head
+        return MlpHead(channels=channels, width=width, blocks=blocks, scale=scale)

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from reloc.errors import CameraError, MapError
-from reloc.files import atomic_path
+from reloc.files import atomic_file
 from reloc.geometry import Camera
 from reloc.heads.mlp import MlpHead
 
@@ -102,9 +102,10 @@ class SceneMap:
             "frame_names": [c.name for c in self.cameras],
             "info": dict(self.info),
         }
-        with atomic_path(Path(path)) as temporary:
-            metadata = {"format": FORMAT, "reloc": json.dumps(header, allow_nan=False)}
-            save_file(tensors, temporary, metadata=metadata)
+        metadata = {"format": FORMAT, "reloc": json.dumps(header, allow_nan=False)}
+        content = save(tensors, metadata=metadata)
+        with atomic_file(Path(path)) as file:
+            file.write(content)
 
     @classmethod
     def load(cls, path: Path) -> "SceneMap":

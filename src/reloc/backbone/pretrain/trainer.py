@@ -16,7 +16,7 @@ from reloc.backbone.network import ConvBackbone
 from reloc.backbone.pretrain.contrastive import info_nce, sample_features
 from reloc.backbone.pretrain.pairs import Pair, PairSource
 from reloc.errors import MapError, SceneError
-from reloc.files import atomic_path
+from reloc.files import atomic_file
 from reloc.progress import Progress, silent
 
 
@@ -38,7 +38,7 @@ class PretrainOptions:
         checkpoint_every: steps between checkpoints.
     """
 
-    steps: int = 6000
+    steps: int = 3000
     pairs: int = 12
     size: int = 224
     points: int = 256
@@ -217,8 +217,8 @@ def pretrain(
                 "optimiser": optimiser.state_dict(),
                 "schedule": schedule.state_dict(),
             }
-            with atomic_path(checkpoint) as temporary:
-                torch.save(state, temporary)
+            with atomic_file(checkpoint) as file:
+                torch.save(state, file)
     result = average.module
     assert isinstance(result, ConvBackbone)
     return result.cpu().fuse()
