@@ -1,7 +1,8 @@
 """What can go wrong with what a user hands in.
 
 Every message is one line that names the file, says what is wrong with it and what to do.
-The command line prints it and exits with status 2; nothing else is caught there.
+The command line prints it and exits with status 2; besides these it catches only what the
+operating system refuses.
 """
 
 

@@ -1,10 +1,17 @@
-"""A small scene on disk for the verbs."""
+"""Small scenes on disk for the verbs, a map that works, and a way to call them as a user does."""
 
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+
+from reloc.cli.main import main
+from reloc.mapping import PRESETS, MappingOptions
+from reloc.synthetic.scene import write_synthetic_scene
 
 
 @pytest.fixture
@@ -23,3 +30,72 @@ def small_scene(tmp_path: Path) -> Path:
             (root / split / "calibration" / f"{number}.txt").write_text("30")
     (root / "train" / "poses" / "2.txt").unlink()
     return root
+
+
+MEMORISED = MappingOptions(
+    views=7, steps=300, batch=1024, width=256, blocks=1, short_side=480, cells_per_view=4800
+)
+TOY = MappingOptions(
+    views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a command did: its exit status and what it printed."""
+
+    status: int
+    out: str
+    err: str
+
+    def refusal(self) -> str:
+        """The one line of an error, checked to be just that."""
+        assert self.status == 2, self
+        lines = [line for line in self.err.splitlines() if line.startswith("reloc: error: ")]
+        assert len(lines) == 1, self.err
+        assert self.err.splitlines()[-1] == lines[0]
+        assert "Traceback" not in self.err + self.out
+        return lines[0].removeprefix("reloc: error: ")
+
+
+@pytest.fixture
+def reloc(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """Runs a verb as the command line does."""
+
+    def run(*arguments: object) -> Run:
+        capsys.readouterr()
+        status = main([str(argument) for argument in arguments])
+        return Run(status, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes the draft preset a matter of a second."""
+    monkeypatch.setitem(PRESETS, "draft", TOY)
+
+
+@pytest.fixture(scope="session")
+def made_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic scene of seven mapping frames and three queries; not to be written to."""
+    root = tmp_path_factory.mktemp("made") / "place"
+    write_synthetic_scene(root, mapping=7, queries=3, width=160, height=120, depth=False)
+    return root
+
+
+@pytest.fixture
+def place(made_place: Path, tmp_path: Path) -> Path:
+    """A copy of that scene that a test may spoil."""
+    return Path(shutil.copytree(made_place, tmp_path / "place"))
+
+
+@pytest.fixture(scope="session")
+def made_map(made_place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map that knows its own mapping images by heart; not to be written to."""
+    path = tmp_path_factory.mktemp("map") / "place.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "draft", MEMORISED)
+        arguments = ["map", str(made_place), str(path), "--preset", "draft", "--quiet"]
+        assert main([*arguments, "--device", "cpu"]) == 0
+    return path

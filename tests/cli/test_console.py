@@ -1,9 +1,14 @@
 """Progress on the console: lines where there is no terminal, nothing when quiet."""
 
+import json
+from pathlib import Path
+
+import pytest
 from rich.console import Console
 
 from reloc.cli import console as module
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console, progress_bar, recorded
+from reloc.errors import OutputError
 
 
 def test_results_go_to_standard_output(capsys):
@@ -33,6 +38,61 @@ def test_a_line_every_few_seconds_tells_the_time_left(capsys, monkeypatch):
             progress("fetch", done, 10)
     lines = capsys.readouterr().err.splitlines()
     assert lines == ["fetch: 0/10", "fetch: 2/10, about 32 s left", "fetch: 4/10, about 24 s left"]
+
+
+def test_resumed_work_does_not_count_what_was_done_before(capsys, monkeypatch):
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))
+    with progress_bar() as progress:
+        for done in (900, 910):
+            progress("training", done, 1000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["training: 900/1000", "training: 910/1000, about 90 s left"]
+
+
+def test_a_bar_of_resumed_work_does_not_count_what_was_done_before(monkeypatch):
+    clock = iter(range(10**6))
+    screen = Console(force_terminal=True, width=120, record=True, highlight=False)
+    monkeypatch.setattr(module, "Console", lambda **options: screen)
+    bars = module._bars(screen)
+    bars.get_time = lambda: float(next(clock))
+    progress = module._BarProgress(bars)
+    for done in range(900, 911):
+        progress("training", done, 1000)
+    assert bars.tasks[0].speed <= 1
+
+
+def test_recorded_progress_is_strict_json_by_the_line(tmp_path):
+    path = tmp_path / "new" / "log.jsonl"
+    told = []
+    for append in (False, True):
+        with recorded(lambda *a, **m: told.append((a, m)), path, append=append) as progress:
+            progress("training", 1, 2, loss=float("nan"), inliers=0.5)
+    lines = path.read_text().splitlines()
+    assert len(lines) == len(told) == 2
+    for line in lines:
+        row = json.loads(line, parse_constant=pytest.fail)
+        assert row.pop("seconds") >= 0
+        assert row == {"stage": "training", "done": 1, "total": 2, "loss": None, "inliers": 0.5}
+    with recorded(lambda *a, **m: None, path):
+        pass
+    assert path.read_text() == ""
+
+
+def test_a_record_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "file").write_text("whole")
+    path = tmp_path / "file" / "log.jsonl"
+    with pytest.raises(OutputError, match="cannot be written"), recorded(print, path):
+        pass
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_told():
+    with (
+        pytest.raises(OutputError, match=r"/dev/full: cannot be written .*space"),
+        recorded(lambda *a, **m: None, Path("/dev/full")) as progress,
+    ):
+        progress("training", 1, 2)
 
 
 def test_quiet_says_nothing(capsys):

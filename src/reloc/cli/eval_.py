@@ -67,8 +67,8 @@ def eval_(
             found.queries,
             scene_extent=scene_map.extent,
             map_bytes=map.stat().st_size,
-            mapping_seconds=sum(scene_map.info.get("seconds", {}).values()),
-            unit=scene_map.unit,  # type: ignore[arg-type]
+            mapping_seconds=scene_map.seconds,
+            unit=scene_map.unit,
             scene_name=found.name,
             map_name=map.name,
         )
@@ -79,7 +79,7 @@ def eval_(
             write_report(report / "index.html", evaluation, mapping=found.mapping, worst=worst)
     screen = console()
     screen.print(evaluation_table([evaluation]))
-    for note in evaluation.notes:
+    for note in found.notes:
         screen.print(f"note: {note}", markup=False)
     if report is not None:
         screen.print(f"report: {report / 'index.html'}", markup=False)

@@ -90,7 +90,7 @@ def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Ca
 
     EXIF is good to a few percent. Where it agrees with the map's camera to within that, the photo
     was most likely taken by the same lens and the map, whose camera was calibrated, knows better.
-    None leaves it to the localizer to resize the map's camera, or to say that there is none.
+    None leaves it to the localizer to say why there is none.
 
     Raises:
         CameraError: what was given describes no camera.
@@ -103,17 +103,23 @@ def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Ca
         except ImageError:
             return None  # the localizer will say what is wrong with the image
     if given is not None:
-        return parse_camera(given, width=width, height=height)
+        camera = parse_camera(given, width=width, height=height)
+        return _fitted(camera, width, height) or camera
     own = scene_map.query_camera()
     if own is not None and (own.width, own.height) == (width, height):
         return own
     exif = exif_camera(item.image) if isinstance(item.image, Path) else None
+    own = own and _fitted(own, width, height)
     if own is None or exif is None:
-        return exif
-    same_shape = abs(own.width * height / (own.height * width) - 1) < 0.01
-    if same_shape and abs(own.focal * width / own.width / exif.focal - 1) < EXIF_TOLERANCE:
+        return own or exif
+    return own if abs(own.focal / exif.focal - 1) < EXIF_TOLERANCE else exif
+
+
+def _fitted(camera: Camera, width: int, height: int) -> Camera | None:
+    """The camera at the size of an image, None if that is of another shape."""
+    if abs(camera.width * height / (camera.height * width) - 1) >= 0.01:
         return None
-    return exif
+    return camera.resized(width, height)
 
 
 def _frame(item: NamedImage, camera: Camera | None) -> Frame:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 from reloc.errors import RelocError
@@ -46,6 +47,9 @@ def _usage() -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit status: 0 done, 1 interrupted, 2 bad input."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # File names need not be text, and a terminal need not know every letter.
+        sys.stdout.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help", "help"):
         print(_usage())
@@ -79,6 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(
+            f"reloc: error: {where}{error.strerror or error}; check the path, its permissions and "
+            "the space on its disk",
+            file=sys.stderr,
+        )
+        return 2
     return 0
 
 

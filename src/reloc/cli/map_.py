@@ -1,21 +1,18 @@
 """``reloc map``: posed photos to a map."""
 
-import json
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, TextIO
+from typing import Annotated, Literal
 
 import tyro
 from rich.markup import escape
 
 from reloc.backbone import load_backbone
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console, progress_bar, recorded
 from reloc.errors import OutputError
 from reloc.mapping import PRESETS, map_scene
-from reloc.progress import Progress
 from reloc.scenes import open_scene
 
 
@@ -60,7 +57,10 @@ def map_(
         options = replace(options, buffer_gb=buffer_gb)
     _check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
-    with progress_bar(quiet=quiet) as bar, _recorded(bar, metrics) as progress:
+    with (
+        progress_bar(quiet=quiet) as bar,
+        recorded(bar, metrics) if metrics else nullcontext(bar) as progress,
+    ):
         try:
             result = map_scene(
                 found,
@@ -77,6 +77,8 @@ def map_(
     result.scene_map.save(out)
     info = result.scene_map.info
     screen = console()
+    for note in found.notes:
+        screen.print(f"note: {note}", markup=False)
     for skipped in result.skipped[:5]:
         screen.print(f"skipped {escape(skipped.name)}: {escape(skipped.reason)}")
     if len(result.skipped) > 5:
@@ -90,6 +92,10 @@ def map_(
 
 def _check_writable(out: Path) -> None:
     """Minutes of work should not end in a folder that cannot be written to."""
+    if out.is_dir():
+        raise OutputError(
+            f"{out}: is a folder; name a file, for instance {out / 'map.safetensors'}"
+        )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         probe = out.with_name(f".{out.name}.probe")
@@ -99,31 +105,3 @@ def _check_writable(out: Path) -> None:
         raise OutputError(
             f"{out}: cannot be written ({error.strerror}); choose a folder you may write to"
         ) from error
-    if out.is_dir():
-        raise OutputError(
-            f"{out}: is a folder; name a file, for instance {out / 'map.safetensors'}"
-        )
-
-
-@contextmanager
-def _recorded(progress: Progress, path: Path | None) -> Iterator[Progress]:
-    """The progress, also written as JSON lines."""
-    if path is None:
-        yield progress
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        file: TextIO = path.open("w", encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
-    began = time.monotonic()
-    with file:
-
-        def recorded(stage: str, done: int, total: int, **figures: float) -> None:
-            progress(stage, done, total, **figures)
-            seconds = round(time.monotonic() - began, 3)
-            line = {"seconds": seconds, "stage": stage, "done": done, "total": total, **figures}
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-
-        yield recorded

@@ -1,6 +1,5 @@
 """``reloc pretrain``: train a backbone."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -11,10 +10,9 @@ from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.rendered import RenderedPairs
 from reloc.backbone.pretrain.trainer import PretrainOptions, WeightedSource
 from reloc.backbone.pretrain.trainer import pretrain as train
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console, progress_bar, recorded
 from reloc.devices import pick_device
 from reloc.errors import OptionError
-from reloc.files import write_text
 
 
 def pretrain(
@@ -53,7 +51,6 @@ def pretrain(
     if photo_share < 1 and rooms < 1:
         raise OptionError("nothing to learn from: give --photos FOLDER, --rooms N or both")
     options = PretrainOptions(steps=steps, pairs=pairs, size=size, seed=seed)
-    log: list[str] = []
     with progress_bar(quiet=quiet) as bar:
         sources = []
         if photos is not None and photo_share > 0:
@@ -62,20 +59,15 @@ def pretrain(
         if photo_share < 1:
             rendered = RenderedPairs.from_cache(out / "rooms", rooms=rooms, size=size, progress=bar)
             sources.append(WeightedSource(rendered, 1 - photo_share))
-
-        def progress(stage: str, done: int, total: int, **metrics: float) -> None:
-            bar(stage, done, total, **metrics)
-            log.append(json.dumps({"step": done, **{k: round(v, 4) for k, v in metrics.items()}}))
-
-        network = train(
-            sources,
-            options,
-            checkpoint=out / "checkpoint.pt",
-            device=pick_device(device),
-            resume=resume,
-            progress=progress,
-        )
-    write_text(out / "log.jsonl", "\n".join(log) + "\n")
+        with recorded(bar, out / "log.jsonl", append=resume) as progress:
+            network = train(
+                sources,
+                options,
+                checkpoint=out / "checkpoint.pt",
+                device=pick_device(device),
+                resume=resume,
+                progress=progress,
+            )
     path = out / "backbone.safetensors"
     fingerprint = save_backbone(network, path)
     console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, fingerprint {fingerprint}")

@@ -7,6 +7,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.cli.console import console, progress_bar
+from reloc.errors import OptionError
 
 
 def synthesize(
@@ -31,6 +32,8 @@ def synthesize(
         height: Of the pictures, in pixels.
         quiet: Show no progress.
     """
+    if mapping < 1 or queries < 0 or seed < 0:
+        raise OptionError("mapping must be at least 1, queries and seed not negative")
     from reloc.synthetic.scene import write_synthetic_scene
 
     with progress_bar(quiet=quiet) as progress:

@@ -29,7 +29,7 @@ def parse_camera(text: str, *, width: int, height: int) -> Camera:
     """
     path = Path(text)
     try:
-        if len(text) < 4096 and path.is_file():
+        if _is_file(path):
             if path.stat().st_size > MAX_FILE_BYTES:
                 raise CameraError(f"{path}: too large to describe a camera")
             lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
@@ -62,3 +62,11 @@ def parse_camera(text: str, *, width: int, height: int) -> Camera:
                 fx=matrix[0, 0], fy=matrix[1, 1], cx=matrix[0, 2], cy=matrix[1, 2],
             )  # fmt: skip
     raise CameraError(f"{text[:80]!r} describes no camera; {HELP}")
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a text names a file; the parameters of a camera may be too long for a name."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False

@@ -1,6 +1,7 @@
 """Mapping a scene: posed images in, a map out."""
 
 import platform
+import shutil
 import tempfile
 import time
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,7 @@ import torch
 
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
-from reloc.errors import MapError, SceneError
+from reloc.errors import MapError, OutputError, SceneError
 from reloc.files import atomic_file
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
@@ -69,7 +70,7 @@ def map_scene(
     Raises:
         SceneError: too few usable frames, or all from one spot.
         MapError: the checkpoint is damaged or belongs to other options.
-        OutputError: the checkpoint cannot be written.
+        OutputError: the checkpoint or a temporary file cannot be written.
     """
     began = time.monotonic()
     options = options or MappingOptions()
@@ -177,6 +178,13 @@ def _empty_buffer(
     capacity = fits if options.time_limit else options.views * options.cells_per_view
     features = None
     if capacity > fits:
+        needed, free = capacity * row_bytes, shutil.disk_usage(scratch).free
+        # Writing to a mapped file that finds no room ends the process without a word.
+        if needed > free:
+            raise OutputError(
+                f"{scratch.parent}: {needed / 1e9:.1f} GB are needed for features, "
+                f"{free / 1e9:.1f} GB are free; set TMPDIR to a larger disk or allow more memory"
+            )
         features = torch.from_file(
             str(scratch / "features"),
             shared=True,

@@ -43,6 +43,8 @@ class MappingOptions:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
+        if self.seed < 0:
+            raise OptionError("seed must not be negative")
         if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:
             raise OptionError("time-limit must be between 5 seconds and a week")
         if not 64 <= self.short_side <= MAX_SHORT_SIDE or self.blocks < 0:

@@ -1,10 +1,11 @@
 """The map of a place: a head with all that it takes to use it, in one small file."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -56,7 +57,7 @@ class SceneMap:
     backbone: str
     short_side: int
     extent: float
-    unit: str
+    unit: Literal["metre", "unknown"]
     cameras: tuple[MappingCamera, ...]
     info: Mapping[str, Any] = field(default_factory=dict)
 
@@ -64,6 +65,14 @@ class SceneMap:
     def scale(self) -> float:
         """Typical depth of the scene, in scene units."""
         return float(self.head.scale)
+
+    @property
+    def seconds(self) -> float | None:
+        """Wall time of mapping, None if the map does not tell."""
+        stages = self.info.get("seconds")
+        values = stages.values() if isinstance(stages, dict) else ()
+        known = [v for v in values if isinstance(v, int | float) and math.isfinite(v)]
+        return float(sum(known)) if known else None
 
     def query_camera(self) -> Camera | None:
         """The camera to assume for a query: that of the mapping frames if all share one."""
@@ -190,7 +199,7 @@ class SceneMap:
             backbone=str(header["backbone"]),
             short_side=short_side,
             extent=extent,
-            unit=str(header["unit"]),
+            unit="metre" if header["unit"] == "metre" else "unknown",
             cameras=cameras,
             info=dict(header["info"]),
         )

@@ -15,7 +15,7 @@ from torch.nn import functional
 from reloc.backbone.network import ConvBackbone
 from reloc.backbone.pretrain.contrastive import info_nce, sample_features
 from reloc.backbone.pretrain.pairs import Pair, PairSource
-from reloc.errors import MapError, SceneError
+from reloc.errors import MapError, OptionError, SceneError
 from reloc.files import atomic_file
 from reloc.progress import Progress, silent
 
@@ -49,6 +49,12 @@ class PretrainOptions:
     width: int = 256
     seed: int = 0
     checkpoint_every: int = 200
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.pairs) < 1 or self.size < 32 or self.seed < 0:
+            raise OptionError(
+                "steps and pairs must be at least 1, size at least 32 and seed not negative"
+            )
 
 
 @dataclass(frozen=True)

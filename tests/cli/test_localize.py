@@ -1,0 +1,259 @@
+"""``reloc localize``: images in, poses out, and what is said of images that are none."""
+
+import json
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from reloc.backbone import save_backbone
+from reloc.backbone.network import ConvBackbone
+from reloc.cli.localize import query_camera
+from reloc.geometry import Camera, pose_error
+from reloc.images.sources import NamedImage
+from reloc.localize.pose_files import read_ace, read_estimates, read_tum
+from reloc.maps import SceneMap
+from reloc.scenes import open_scene
+
+CAMERA = "131.2"
+
+
+def rows(run):
+    assert run.status == 0, run.err
+    return [json.loads(line) for line in run.out.splitlines()]
+
+
+@pytest.fixture
+def several_cameras(made_map, tmp_path):
+    """The same map made from two cameras, so that none is at hand for a query."""
+    scene_map = SceneMap.load(made_map)
+    first, *others = scene_map.cameras
+    other = replace(first, camera=Camera.pinhole(width=160, height=120, fx=99))
+    path = tmp_path / "several.safetensors"
+    replace(scene_map, cameras=(other, *others)).save(path)
+    return path
+
+
+def test_a_folder_gives_a_json_line_each_with_the_true_poses(reloc, made_map, made_place):
+    found = rows(reloc("localize", made_map, made_place / "train" / "rgb"))
+    scene = open_scene(made_place)
+    assert [row["image"] for row in found] == [f.image.as_posix() for f in scene.mapping]
+    for row, frame in zip(found, scene.mapping, strict=True):
+        translation, rotation = pose_error(np.array(row["world_from_cam"]), frame.world_from_cam)
+        assert row["localized"]
+        assert translation < 0.2
+        assert rotation < 2
+        assert row["inliers"] > 0
+        assert 0.5 <= row["confidence"] <= 1
+
+
+def test_black_and_foreign_photos_are_not_localized(reloc, made_map, tmp_path):
+    rng = np.random.default_rng(0)
+    photos = {
+        "black": np.zeros((120, 160, 3), np.uint8),
+        "white": np.full((120, 160, 3), 255, np.uint8),
+        "noise": rng.integers(0, 256, (120, 160, 3), dtype=np.uint8),
+        "clouds": cv2.resize(rng.integers(0, 256, (9, 12, 3), dtype=np.uint8), (160, 120)),
+    }
+    for name, pixels in photos.items():
+        assert cv2.imwrite(str(tmp_path / f"{name}.png"), pixels)
+    for row in rows(reloc("localize", made_map, tmp_path)):
+        assert not row["localized"], row["image"]
+        assert row["world_from_cam"] is None
+        assert row["covariance"] is None
+        assert row["reason"]
+        assert row["confidence"] < 0.5
+
+
+def test_bad_images_are_answered_with_the_reason_and_the_others_as_ever(
+    reloc, made_map, place, tmp_path
+):
+    images = place / "train" / "rgb"
+    whole = (images / "00001.jpg").read_bytes()
+    (images / "00001.jpg").write_bytes(whole[: len(whole) // 2])
+    (images / "00002.jpg").write_bytes(b"")
+    (images / "00003.jpg").write_bytes(b"no image at all")
+    tall = cv2.resize(cv2.imread(str(images / "00000.jpg")), (120, 160))
+    cv2.imwrite(str(images / "00004.jpg"), tall)
+    out = tmp_path / "out.json"
+    run = reloc("localize", made_map, images, "--out", out)
+    assert run.status == 0
+    assert run.out == f"{out}: 3 of 7 localized\n"
+    found = {row.image.rsplit("/", 1)[1]: row for row in read_estimates(out)}
+    assert [found[f"0000{n}.jpg"].localized for n in range(7)] == [True] + [False] * 4 + [True] * 2
+    for number, reason in enumerate(("cut short", "empty", "readable", "another shape"), start=1):
+        assert reason in found[f"0000{number}.jpg"].reason
+        assert f"0000{number}.jpg" in found[f"0000{number}.jpg"].reason
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "avi"])
+def test_frames_of_a_video_have_times(reloc, made_map, made_place, tmp_path, suffix):
+    path = tmp_path / f"walk.{suffix}"
+    code = {"mp4": "mp4v", "avi": "MJPG"}[suffix]
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 10, (160, 120))
+    for image in sorted((made_place / "train" / "rgb").iterdir()):
+        video.write(cv2.imread(str(image)))
+    video.release()
+    out = tmp_path / "poses.tum"
+    run = reloc("localize", made_map, path, "--every", 3, "--out", out, "--format", "tum")
+    assert run.status == 0, run.err
+    times, poses = read_tum(out)
+    assert len(poses) >= 2
+    assert set(np.round(times, 6)) <= {0.0, 0.3, 0.6}
+    names = [row["image"] for row in rows(reloc("localize", made_map, path, "--every", 3))]
+    assert names == [f"{path.as_posix()}#{n:06d}" for n in (0, 3, 6)]
+
+
+def test_formats_hold_the_same_poses(reloc, made_map, made_place, tmp_path):
+    images = made_place / "train" / "rgb"
+    outs = {name: tmp_path / name for name in ("json", "tum", "ace", "colmap")}
+    for name, out in outs.items():
+        assert reloc("localize", made_map, images, "--out", out, "--format", name).status == 0
+    estimates = read_estimates(outs["json"])
+    poses = np.array([e.world_from_cam for e in estimates])
+    np.testing.assert_allclose(read_tum(outs["tum"])[1], poses, atol=1e-6)
+    np.testing.assert_allclose([e.world_from_cam for e in read_ace(outs["ace"])], poses, atol=1e-6)
+    lines = (outs["colmap"] / "images.txt").read_text().splitlines()
+    assert sum(line.endswith(".jpg") for line in lines) == len(poses)
+    camera = (outs["colmap"] / "cameras.txt").read_text().splitlines()[-1].split()
+    assert camera[1:4] == ["PINHOLE", "160", "120"]
+
+
+def test_resized_photos_get_the_maps_camera_at_their_size(reloc, made_map, made_place, tmp_path):
+    """Also in the COLMAP model, whose reader has nothing else to go by."""
+    photo = cv2.imread(str(made_place / "train" / "rgb" / "00000.jpg"))
+    cv2.imwrite(str(tmp_path / "large.png"), cv2.resize(photo, (320, 240)))
+    out = tmp_path / "model"
+    run = reloc("localize", made_map, tmp_path / "large.png", "--out", out, "--format", "colmap")
+    assert run.out == f"{out}: 1 of 1 localized\n"
+    own = SceneMap.load(made_map).query_camera()
+    line = (out / "cameras.txt").read_text().splitlines()[-1].split()
+    assert line[1:4] == ["PINHOLE", "320", "240"]
+    assert float(line[4]) == pytest.approx(2 * own.fx)
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        CAMERA,
+        "131.2,131.2,80,60",
+        "PINHOLE 160 120 131.2 131.2 80 60",
+        "1 SIMPLE_PINHOLE 640 480 524.8 320 240",
+        "OPENCV 160 120 131.2 131.2 80 60 0 0 0 0",
+        "FILE",
+    ],
+)
+def test_a_camera_may_be_given_in_several_ways(
+    reloc, several_cameras, made_place, tmp_path, camera
+):
+    if camera == "FILE":
+        (tmp_path / "k.txt").write_text("131.2 0 80\n0 131.2 60\n0 0 1\n")
+        camera = tmp_path / "k.txt"
+    image = made_place / "train" / "rgb" / "00002.jpg"
+    (row,) = rows(reloc("localize", several_cameras, image, "--camera", camera))
+    assert row["localized"]
+
+
+def test_a_query_without_a_camera_says_so(reloc, several_cameras, made_place):
+    (row,) = rows(reloc("localize", several_cameras, made_place / "train/rgb/00000.jpg"))
+    assert not row["localized"]
+    assert "no camera at hand" in row["reason"]
+    assert "--camera" in row["reason"]
+
+
+def test_exif_serves_where_the_map_has_no_camera_or_another(made_map, several_cameras, tmp_path):
+    own = SceneMap.load(made_map)
+    none = SceneMap.load(several_cameras)
+    photo = Image.new("RGB", (320, 240))
+
+    def asked(scene_map, millimetres):
+        tags = Image.Exif()
+        tags.get_ifd(0x8769)[0xA405] = millimetres
+        path = tmp_path / f"{millimetres}.jpg"
+        photo.save(path, exif=tags)
+        return query_camera(NamedImage("a", path), None, scene_map)
+
+    twice = own.query_camera().resized(320, 240)
+    same = round(twice.focal / 400 * 43.27)
+    assert asked(own, same) == twice
+    assert asked(none, same).focal == pytest.approx(twice.focal, rel=0.06)
+    assert asked(own, 100).focal == pytest.approx(100 / 43.27 * 400)
+
+
+@pytest.mark.parametrize(
+    "camera", ["wide", "-5", "nan", "1,2", "PINHOLE 160 120 131", "PINHOLE 160 x 1 1 1 1"]
+)
+def test_a_camera_that_is_none_is_refused(reloc, made_map, made_place, camera):
+    images = made_place / "test" / "rgb"
+    run = reloc("localize", made_map, images, f"--camera={camera}")
+    assert run.refusal()
+
+
+def test_a_camera_of_another_shape_is_told_for_each_image(reloc, made_map, made_place):
+    run = reloc(
+        "localize", made_map, made_place / "test/rgb", "--camera", "PINHOLE 90 90 80 80 4 4"
+    )
+    for row in rows(run):
+        assert not row["localized"]
+        assert "another shape" in row["reason"]
+
+
+def test_images_must_be_named_and_there(reloc, made_map, tmp_path):
+    assert "no images given" in reloc("localize", made_map).refusal()
+    assert "no such image" in reloc("localize", made_map, tmp_path / "gone.jpg").refusal()
+    (tmp_path / "empty").mkdir()
+    assert "holds no images" in reloc("localize", made_map, tmp_path / "empty").refusal()
+    (tmp_path / "a.txt").write_text("text")
+    assert "neither" in reloc("localize", made_map, tmp_path / "a.txt").refusal()
+    (tmp_path / "a.mp4").write_bytes(b"")
+    message = reloc("localize", made_map, tmp_path / "a.mp4").refusal()
+    assert str(tmp_path / "a.mp4") in message
+
+
+def test_formats_other_than_json_need_a_file(reloc, made_map, made_place):
+    run = reloc("localize", made_map, made_place / "test", "--format", "tum")
+    assert "--out FILE" in run.refusal()
+
+
+@pytest.mark.parametrize("damage", ["gone", "empty", "truncated", "text", "hostile"])
+def test_maps_that_are_none_are_refused(reloc, made_map, made_place, tmp_path, damage):
+    path = tmp_path / "bad.safetensors"
+    whole = made_map.read_bytes()
+    content = {
+        "empty": b"",
+        "truncated": whole[: len(whole) // 2],
+        "text": b"not a map",
+        "hostile": (2**62).to_bytes(8, "little") + whole[8:],
+    }
+    if damage in content:
+        path.write_bytes(content[damage])
+    message = reloc("localize", path, made_place / "test" / "rgb").refusal()
+    assert str(path) in message
+    assert "make" in message
+
+
+def test_a_map_of_another_backbone_is_refused(reloc, made_map, made_place, tmp_path):
+    other = tmp_path / "other.safetensors"
+    save_backbone(ConvBackbone(channels=256, width=16).fuse(), other)
+    message = reloc("localize", made_map, made_place / "test", "--backbone", other).refusal()
+    assert "backbone" in message
+    assert "map the scene again" in message
+
+
+@pytest.mark.parametrize("name", ["json", "tum", "ace", "colmap"])
+def test_an_output_below_a_file_is_refused(reloc, made_map, made_place, tmp_path, name):
+    (tmp_path / "file").write_text("whole")
+    out = tmp_path / "file" / "out"
+    images = made_place / "train" / "rgb"
+    run = reloc("localize", made_map, images, "--out", out, "--format", name, "--quiet")
+    assert str(out) in run.refusal()
+    assert (tmp_path / "file").read_text() == "whole"
+
+
+def test_the_same_image_twice_is_refused_in_a_file(reloc, made_map, made_place, tmp_path):
+    image = made_place / "test" / "rgb" / "00000.jpg"
+    out = tmp_path / "out.json"
+    assert "two estimates" in reloc("localize", made_map, image, image, "--out", out).refusal()
+    assert not out.exists()

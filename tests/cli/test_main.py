@@ -1,0 +1,100 @@
+"""The command line as a whole: usage, exit status, and errors as one line."""
+
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from reloc.cli import info as info_module
+from reloc.cli import main as module
+from reloc.cli.main import VERBS, main
+
+
+def shell(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "reloc", *map(str, arguments)],
+        capture_output=True, text=True, timeout=120, check=False, **options,
+    )  # fmt: skip
+
+
+def test_usage_names_every_verb(reloc):
+    run = reloc("--help")
+    assert run.status == 0
+    assert all(f"\n  {verb} " in run.out for verb in VERBS)
+    assert reloc().status == 2
+
+
+def test_version(reloc):
+    assert reloc("--version").out.startswith("reloc ")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(capsys, verb):
+    with pytest.raises(SystemExit) as stop:
+        main([verb, "--help"])
+    assert stop.value.code == 0
+    assert f"reloc {verb}" in capsys.readouterr().out
+
+
+def test_an_unknown_verb_is_refused(reloc):
+    message = reloc("mapp").refusal()
+    assert "'mapp'" in message
+    assert "localize" in message
+
+
+def test_an_unknown_option_is_refused(capsys, small_scene):
+    with pytest.raises(SystemExit) as stop:
+        main(["info", str(small_scene), "--colour", "red"])
+    assert stop.value.code == 2
+    assert "--colour" in capsys.readouterr().err
+
+
+def test_as_a_process(small_scene, tmp_path):
+    good = shell("info", small_scene)
+    assert (good.returncode, good.stderr) == (0, "")
+    assert "small (ace)" in good.stdout
+    bad = shell("info", tmp_path / "nowhere")
+    assert (bad.returncode, bad.stdout) == (2, "")
+    assert bad.stderr == f"reloc: error: {tmp_path / 'nowhere'}: no such folder\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
+def test_names_need_not_be_text(small_scene):
+    odd = small_scene.rename(small_scene.with_name("small-\udcff"))
+    run = shell("info", odd, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "small-\\udcff (ace)" in run.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (KeyboardInterrupt(), 1, "reloc: interrupted\n"),
+        (KeyboardInterrupt("go on"), 1, "reloc: interrupted; go on\n"),
+        (BrokenPipeError(), 1, ""),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "/somewhere/file"),
+            2,
+            "reloc: error: /somewhere/file: No space left on device; check the path, its "
+            "permissions and the space on its disk\n",
+        ),
+    ],
+)
+def test_what_stops_a_verb_from_outside(reloc, monkeypatch, small_scene, error, status, line):
+    def stopped(*args, **options):
+        raise error
+
+    monkeypatch.setattr(info_module, "open_scene", stopped)
+    run = reloc("info", small_scene)
+    assert (run.status, run.out, run.err) == (status, "", line)
+
+
+def test_mistakes_of_ours_are_not_hidden(monkeypatch, small_scene):
+    def broken(*args, **options):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, "_function", lambda verb: broken)
+    with pytest.raises(ZeroDivisionError):
+        main(["info"])

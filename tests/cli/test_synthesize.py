@@ -1,0 +1,38 @@
+"""``reloc synthesize``."""
+
+import pytest
+
+from reloc.scenes import open_scene
+
+
+def test_a_scene_is_written_and_told(reloc, tmp_path):
+    out = tmp_path / "room"
+    size = ("--width", 48, "--height", 32, "--mapping", 6, "--queries", 2)
+    run = reloc("synthesize", out, *size, "--seed", 3)
+    assert run.status == 0
+    assert run.out == f"{out}: 6 mapping frames, 2 queries\n"
+    assert "rendering: 8/8" in run.err
+    scene = open_scene(out)
+    assert (len(scene.mapping), len(scene.queries)) == (6, 2)
+    assert (scene.mapping[0].camera.width, scene.mapping[0].camera.height) == (48, 32)
+
+
+def test_a_taken_folder_is_refused_and_stays_as_it_is(reloc, tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    assert str(tmp_path) in reloc("synthesize", tmp_path).refusal()
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize(
+    "option", [("--mapping", 0), ("--queries", -1), ("--seed", -1), ("--width", 0)]
+)
+def test_impossible_numbers_are_refused(reloc, tmp_path, option):
+    reloc("synthesize", tmp_path / "room", "=".join(map(str, option))).refusal()
+    assert not (tmp_path / "room").exists()
+
+
+def test_a_folder_below_a_file_is_refused(reloc, tmp_path):
+    (tmp_path / "file").write_text("whole")
+    size = ("--width", 48, "--height", 32, "--mapping", 1, "--queries", 0)
+    message = reloc("synthesize", tmp_path / "file" / "room", *size).refusal()
+    assert str(tmp_path / "file" / "room") in message
