@@ -28,18 +28,32 @@ def parse_camera(text: str, *, width: int, height: int) -> Camera:
         CameraError: it describes no camera.
     """
     path = Path(text)
+    if not _is_file(path):
+        return _parsed(text, width, height)
     try:
-        if _is_file(path):
-            if path.stat().st_size > MAX_FILE_BYTES:
-                raise CameraError(f"{path}: too large to describe a camera")
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-            content = [line for line in lines if line.strip() and not line.startswith("#")]
-            models = [line for line in content if any(w in CAMERA_MODELS for w in line.split())]
-            if len(models) > 1:
-                raise CameraError(f"{path}: holds {len(models)} cameras; give one of its lines")
-            text = " ".join(content)
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise CameraError("too large to describe a camera")
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        content = [line for line in lines if line.strip() and not line.startswith("#")]
+        models = [line for line in content if any(w in CAMERA_MODELS for w in line.split())]
+        if len(models) > 1:
+            raise CameraError(f"holds {len(models)} cameras; give one of its lines")
+        return _parsed(" ".join(content), width, height)
+    except CameraError as error:
+        raise CameraError(f"{path}: {error}") from error
     except OSError as error:
         raise CameraError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _is_file(path: Path) -> bool:
+    """Whether a text names a file; the parameters of a camera may be too long for a name."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _parsed(text: str, width: int, height: int) -> Camera:
     words = text.replace(",", " ").split()
     model = next((i for i, word in enumerate(words[:2]) if word in CAMERA_MODELS), None)
     try:
@@ -62,11 +76,3 @@ def parse_camera(text: str, *, width: int, height: int) -> Camera:
                 fx=matrix[0, 0], fy=matrix[1, 1], cx=matrix[0, 2], cy=matrix[1, 2],
             )  # fmt: skip
     raise CameraError(f"{text[:80]!r} describes no camera; {HELP}")
-
-
-def _is_file(path: Path) -> bool:
-    """Whether a text names a file; the parameters of a camera may be too long for a name."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False

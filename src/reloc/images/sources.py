@@ -45,7 +45,9 @@ def named_images(paths: Sequence[Path], *, every: int = 1) -> Iterator[NamedImag
     for path in paths:
         suffix = path.suffix.lower()
         if path.is_dir():
-            found = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+            found = sorted(
+                p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+            )
             if not found:
                 raise ImageError(f"{path}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
             yield from (NamedImage(p.as_posix(), p) for p in found)

@@ -1,0 +1,340 @@
+"""``reloc map``: from a folder to a map, through every kind of bad input and interruption."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reloc import files
+from reloc.maps import SceneMap
+
+# A mapping of a few seconds that checkpoints all the time, in a process that can be killed.
+LONG = """
+import sys
+from reloc.cli.main import main
+from reloc.mapping import PRESETS, MappingOptions, mapper
+mapper.CHECKPOINT_SECONDS = 0.2
+PRESETS["draft"] = MappingOptions(
+    views=12, steps=int(sys.argv[1]), batch=64, width=32, blocks=1, short_side=120,
+    cells_per_view=60,
+)
+sys.exit(main(sys.argv[2:]))
+"""
+# Files of more than 50 kB find no room; the signal that would end the process is turned down.
+FULL_DISK = """
+import resource, signal, sys
+from reloc.cli.main import main
+from reloc.mapping import PRESETS, MappingOptions
+PRESETS["draft"] = MappingOptions(
+    views=12, steps=10, batch=64, width=128, blocks=1, short_side=120, cells_per_view=60
+)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def mapped(reloc, toy, tmp_path):
+    """Maps a scene with the toy preset."""
+    return lambda scene, *options, out=tmp_path / "map.safetensors": reloc(
+        "map", scene, out, "--preset", "draft", "--device", "cpu", *options
+    )
+
+
+def pose_file(place, number):
+    return place / "train" / "poses" / f"{number:05d}.txt"
+
+
+def image_file(place, number):
+    return place / "train" / "rgb" / f"{number:05d}.jpg"
+
+
+def write_pose(place, number, pose):
+    np.savetxt(pose_file(place, number), pose)
+
+
+def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
+    run = mapped(made_place)
+    assert run.status == 0, run.err
+    path = tmp_path / "map.safetensors"
+    assert run.out.startswith(f"{path}: 7 frames, 10 steps, ")
+    assert "features: 12/12" in run.err
+    assert "training: 10/10" in run.err
+    assert SceneMap.load(path).info["frames"] == 7
+    assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
+
+
+def test_the_same_seed_gives_the_same_map(mapped, made_place, tmp_path):
+    outs = [tmp_path / name for name in "abc"]
+    for out, seed in zip(outs, (4, 4, 5), strict=True):
+        assert mapped(made_place, "--seed", seed, "--quiet", out=out).err == ""
+    one, same, other = map(load_file, outs)
+    assert one.keys() == same.keys()
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_metrics_are_json_lines(mapped, made_place, tmp_path):
+    path = tmp_path / "new" / "metrics.jsonl"
+    assert mapped(made_place, "--metrics", path, "--quiet").status == 0
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    assert {row["stage"] for row in rows} == {"features", "training"}
+    assert all({"seconds", "stage", "done", "total"} <= set(row) for row in rows)
+    assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
+    assert any({"loss", "median_px", "inliers"} <= set(row) for row in rows)
+
+
+@pytest.mark.slow
+def test_a_time_limit_is_kept_to(mapped, made_place, tmp_path):
+    assert mapped(made_place, "--time-limit", 5, "--buffer-gb", 0.01).status == 0
+    info = SceneMap.load(tmp_path / "map.safetensors").info
+    assert sum(info["seconds"].values()) < 10
+    assert info["steps"] > 10
+
+
+def test_a_query_list_holds_images_back(mapped, place, tmp_path):
+    (place / "back.txt").write_text("train/rgb/00000.jpg\n")
+    assert mapped(place, "--query", place / "back.txt").status == 0
+    names = {c.name for c in SceneMap.load(tmp_path / "map.safetensors").cameras}
+    assert "train/rgb/00001.jpg" in names
+    assert "train/rgb/00000.jpg" not in names
+
+
+BAD_POSES = {
+    "nan": np.diag([1, np.nan, 1, 1]),
+    "infinite": np.array([[1, 0, 0, np.inf], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]),
+    "no rotation": np.diag([1.0, 2.0, 1.0, 1.0]),
+    "mirrored": np.diag([1.0, 1.0, -1.0, 1.0]),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_POSES)
+def test_frames_with_bad_poses_are_skipped_counted_and_shown(mapped, place, kind):
+    write_pose(place, 2, BAD_POSES[kind])
+    run = mapped(place)
+    assert run.status == 0, run.err
+    assert "note: 1 frames: skipped, for instance train/rgb/00002.jpg: " in run.out
+    assert ": 6 frames, " in run.out
+
+
+def test_frames_with_bad_images_are_skipped_counted_and_shown(mapped, place):
+    whole = image_file(place, 1).read_bytes()
+    image_file(place, 1).write_bytes(whole[: len(whole) // 2])  # found out when it is decoded
+    image_file(place, 2).write_bytes(b"")
+    run = mapped(place)
+    assert run.status == 0, run.err
+    assert "note: 1 frames: skipped, for instance train/rgb/00002.jpg: the file is empty" in run.out
+    assert "skipped train/rgb/00001.jpg: " in run.out
+    assert "cut short" in run.out
+    assert ": 5 frames, " in run.out
+
+
+def test_frames_without_calibration_are_skipped_counted_and_shown(mapped, place):
+    (place / "train" / "calibration" / "00003.txt").unlink()
+    run = mapped(place)
+    assert "skipped, for instance train/rgb/00003.jpg: no calibration" in run.out
+    assert ": 6 frames, " in run.out
+
+
+def transforms(place, names, *, width=160, height=120):
+    """The scene as a transforms.json of some of its images, in a folder of its own."""
+    root = place.with_name("turned")
+    shutil.copytree(place / "train" / "rgb", root / "rgb")
+    frames = [
+        {
+            "file_path": f"rgb/{name}",
+            "transform_matrix": np.loadtxt(pose_file(place, int(name[:5]))).tolist(),
+        }
+        for name in names
+    ]
+    camera = {"w": width, "h": height, "fl_x": 131, "fl_y": 131, "cx": width / 2, "cy": height / 2}
+    (root / "transforms.json").write_text(json.dumps({**camera, "frames": frames}))
+    return root
+
+
+def test_duplicate_names_count_once(mapped, place):
+    names = [f"{n:05d}.jpg" for n in range(7)]
+    run = mapped(transforms(place, [*names, names[0]]))
+    assert run.status == 0, run.err
+    assert "another frame has the same name" in run.out
+    assert ": 7 frames, " in run.out
+
+
+def test_cameras_of_another_shape_are_refused(mapped, place):
+    root = transforms(place, [f"{n:05d}.jpg" for n in range(7)], width=120, height=160)
+    message = mapped(root).refusal()
+    assert str(root) in message
+    assert "120x160" in message
+    assert "160x120" in message
+
+
+def test_too_few_frames_are_refused(mapped, place):
+    for number in range(3, 7):
+        pose_file(place, number).unlink()
+    message = mapped(place).refusal()
+    assert str(place) in message
+    assert "3 usable mapping frames" in message
+    assert "at least 5" in message
+
+
+def test_one_spot_is_refused(mapped, place):
+    for number in range(7):
+        write_pose(place, number, np.eye(4))
+    message = mapped(place).refusal()
+    assert "one spot" in message
+    assert "add frames" in message
+
+
+def test_all_images_broken_late_is_refused(mapped, place, tmp_path):
+    for number in range(7):
+        whole = image_file(place, number).read_bytes()
+        image_file(place, number).write_bytes(whole[: len(whole) // 2])
+    assert "hardly any mapping image" in mapped(place).refusal()
+    assert not (tmp_path / "map.safetensors").exists()
+
+
+def test_black_images_end_in_a_map_or_one_line(mapped, place):
+    for number in range(7):
+        cv2.imwrite(str(image_file(place, number)), np.zeros((120, 160, 3), np.uint8))
+    run = mapped(place)
+    assert run.status == 0 or run.refusal()
+
+
+def test_no_scene_and_no_backbone_are_refused(mapped, made_place, tmp_path):
+    assert "no such folder" in mapped(tmp_path / "nowhere").refusal()
+    assert "no known scene layout" in mapped(tmp_path).refusal()
+    assert "no such backbone" in mapped(made_place, "--backbone", tmp_path / "gone").refusal()
+    (tmp_path / "bad").write_bytes(b"no backbone")
+    assert str(tmp_path / "bad") in mapped(made_place, "--backbone", tmp_path / "bad").refusal()
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--seed=-1", "--time-limit=1", "--time-limit=nan", "--buffer-gb=0", "--device=abacus"],
+)
+def test_impossible_options_are_refused(mapped, made_place, option):
+    mapped(made_place, option).refusal()
+
+
+def test_an_output_that_is_a_folder_or_below_a_file_is_refused(
+    mapped, made_place, tmp_path, monkeypatch
+):
+    assert "name a file" in mapped(made_place, out=tmp_path).refusal()
+    monkeypatch.chdir(tmp_path)
+    assert "name a file" in mapped(made_place, out=".").refusal()
+    (tmp_path / "file").write_text("whole")
+    message = mapped(made_place, out=tmp_path / "file" / "map").refusal()
+    assert str(tmp_path / "file" / "map") in message
+    assert (tmp_path / "file").read_text() == "whole"
+
+
+def test_metrics_that_cannot_be_written_are_refused(mapped, made_place, tmp_path):
+    (tmp_path / "file").write_text("whole")
+    path = tmp_path / "file" / "metrics"
+    assert str(path) in mapped(made_place, "--metrics", path).refusal()
+
+
+def test_a_disk_that_is_full_at_the_end_leaves_the_old_map(
+    mapped, made_place, tmp_path, monkeypatch
+):
+    out = tmp_path / "map.safetensors"
+    out.write_bytes(b"the old map")
+
+    def full(handle):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    message = mapped(made_place).refusal()
+    assert str(out) in message
+    assert "space" in message
+    assert out.read_bytes() == b"the old map"
+    assert [p.name for p in tmp_path.iterdir()] == [out.name]
+
+
+def test_features_that_find_no_room_are_told_before_any_work(
+    mapped, made_place, tmp_path, monkeypatch
+):
+    usage = shutil.disk_usage(tmp_path)._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    message = mapped(made_place, "--buffer-gb", 1e-6).refusal()
+    assert "TMPDIR" in message
+
+
+def process(code, *arguments):
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on files there")
+def test_a_full_disk_leaves_no_pieces(made_place, tmp_path):
+    out = tmp_path / "map.safetensors"
+    job = process(FULL_DISK, "map", made_place, out, "--preset", "draft", "--device", "cpu")
+    _, err = job.communicate(timeout=120)
+    assert job.returncode == 2, err
+    assert err.splitlines()[-1].startswith(f"reloc: error: {out}: cannot be written (File too")
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
+    out, partial = tmp_path / "map.safetensors", tmp_path / "map.safetensors.partial"
+    command = ("map", made_place, out, "--preset", "draft", "--device", "cpu")
+    steps = 1200
+    job = process(LONG, steps, *command)
+    deadline = time.monotonic() + 120
+    while not partial.exists():
+        assert job.poll() is None, job.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    job.send_signal(getattr(signal, name))
+    _, err = job.communicate(timeout=60)
+    assert partial.exists()
+    assert not out.exists()
+    if name == "SIGINT":
+        assert job.returncode == 1
+        assert err.splitlines()[-1] == (
+            "reloc: interrupted; the same command with --resume goes on"
+        )
+    done = torch.load(partial, weights_only=True)["trainer"]["steps"]
+    assert 0 < done < steps
+    job = process(LONG, steps, *command, "--resume", "--metrics", tmp_path / "metrics")
+    _, err = job.communicate(timeout=120)
+    assert job.returncode == 0, err
+    assert SceneMap.load(out).info["steps"] == steps
+    trained = [json.loads(line) for line in (tmp_path / "metrics").read_text().splitlines()]
+    assert min(row["done"] for row in trained if row["stage"] == "training") > done
+    assert not partial.exists()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint"])
+def test_a_damaged_checkpoint_is_refused(mapped, made_place, tmp_path, content):
+    partial = tmp_path / "map.safetensors.partial"
+    partial.write_bytes(content)
+    message = mapped(made_place, "--resume").refusal()
+    assert str(partial) in message
+    assert "without --resume" in message
+
+
+def test_resume_without_a_checkpoint_starts(mapped, made_place, tmp_path):
+    assert mapped(made_place, "--resume").status == 0
+    assert (tmp_path / "map.safetensors").exists()
