@@ -175,7 +175,7 @@ def test_the_buffer_is_filled_from_all_frames(frame_of):
     assert filler.skipped == []
     # Features are those of the cells: brightness from 0 to 1, and both channels of one cell.
     features = buffer.features[:800]
-    assert 0 < features[:, 0].min() < features[:, 0].max() < 1
+    assert 0 <= features[:, 0].min() < features[:, 0].max() <= 1
     torch.testing.assert_close(features[:, 1], 2 * features[:, 0], rtol=0.02, atol=0.0)
 
 
@@ -190,7 +190,14 @@ def test_drawn_features_belong_to_their_rays(tmp_path):
     buffer = buffer_of(frames, 150)
     filler_of(frames).fill(buffer, max_views=2)
     expected = (buffer.rays[:, 0] * 300 + 160) / 320
-    assert (buffer.features[:, 0] - expected).abs().max() < 0.02
+    # The second frame's view is relit, so its levels lie on another line.
+    for number in range(2):
+        rows = buffer.frames[:150] == number
+        x, y = expected[rows].numpy(), buffer.features[:150][rows, 0].float().numpy()
+        clear = (y > 0.02) & (y < 0.98)
+        slope, offset = np.polyfit(x[clear], y[clear], 1)
+        assert 0.7 < slope < 1.3
+        assert np.abs(slope * x + offset - y)[clear].max() < 0.02
 
 
 def test_filling_ends_at_the_capacity_the_views_or_the_time(frame_of):
@@ -219,13 +226,15 @@ def test_the_same_seed_fills_the_same_buffer(frame_of):
     assert not torch.equal(filled[0].rays, filled[2].rays)
 
 
-def test_the_first_pass_is_plain_and_the_next_are_not(frame_of):
+def test_every_fourth_view_of_a_frame_is_plain(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(2)]
     buffer = buffer_of(frames, 10_000)
-    filler_of(frames).fill(buffer, max_views=8)
+    filler_of(frames).fill(buffer, max_views=16)
     focal = LANDSCAPE.focal * 160 / 300
     plain = [abs(f / focal - 1) < 1e-5 for f in buffer.focals[: buffer.count : 100].tolist()]
-    assert plain == [True] * 2 + [False] * 4 + [True] * 2
+    frame = buffer.frames[: buffer.count : 100].tolist()
+    assert sum(plain) == 4
+    assert sorted(n for n, is_plain in zip(frame, plain, strict=True) if is_plain) == [0, 0, 1, 1]
 
 
 def test_bad_images_are_skipped_once_and_named(frame_of, tmp_path):

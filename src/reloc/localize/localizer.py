@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError, MapError
 from reloc.geometry import Camera
-from reloc.images.augment import View, cell_pixels, plain_view
+from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
 from reloc.images.files import read_image
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
@@ -121,7 +122,8 @@ class Localizer:
         height, width = grey.shape
         camera = fitting_camera(camera, width=width, height=height, name="image")
         view = plain_view(grey, short_side=self.map.short_side)
-        return self._matched(view, camera, self._coordinates(self.extractor(view.image)))
+        local = self._matched(view, camera, self._coordinates(self.extractor(view.image)))
+        return replace(local, scene_coordinates=local.scene_coordinates + self.map.origin)
 
     def localize_many(
         self, queries: Iterable[Query], *, strict: bool = False, workers: int = 2
@@ -195,24 +197,22 @@ class Localizer:
         return coordinates.double().cpu().numpy()
 
     def _matched(self, view: View, camera: Camera, coordinates: Array) -> Correspondences:
-        pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=self.extractor.stride))
-        inside = ((pixels > 0) & (pixels < (camera.width, camera.height))).all(axis=1)
-        rays = camera.rays(np.clip(pixels, 0, (camera.width, camera.height)))
-        usable = inside & np.isfinite(rays).all(axis=1) & np.isfinite(coordinates).all(axis=1)
+        """Coordinates relative to the map's origin, with their rays; unusable cells left out."""
+        height, width = view.image.shape
+        pixels, rays = _cells(
+            camera, height, width, self.extractor.stride, tuple(view.original_from_view.ravel())
+        )
+        usable = np.isfinite(rays).all(axis=1) & np.isfinite(coordinates).all(axis=1)
         return Correspondences(
-            coordinates[usable] + self.map.origin,
-            rays[usable],
-            pixels[usable],
-            camera.focal * view.scale,
+            coordinates[usable], rays[usable], pixels[usable], camera.focal * view.scale
         )
 
     def _solve(
         self, name: str, view: View, camera: Camera, coordinates: Array, seconds: dict[str, float]
     ) -> Estimate:
         began = time.perf_counter()
-        matched = self._matched(view, camera, coordinates)
         # The solver works around the map's origin, where coordinates keep all their digits.
-        local = replace(matched, scene_coordinates=matched.scene_coordinates - self.map.origin)
+        local = self._matched(view, camera, coordinates)
         solution = solve_pose(local.scene_coordinates, local.rays, local.focal, options=self.solver)
         if solution is None:
             return Estimate(
@@ -244,6 +244,22 @@ class Localizer:
             seconds={**seconds, "pose": time.perf_counter() - began},
             reason=None if trust >= 0.5 else "too few scene coordinates agree with the best pose",
         )
+
+
+@lru_cache(maxsize=64)
+def _cells(
+    camera: Camera, height: int, width: int, stride: int, original_from_view: tuple[float, ...]
+) -> tuple[Array, Array]:
+    """Pixels of the image and rays (N, 2) of the cells of a view; rays are NaN where there is none.
+
+    Queries mostly share a camera, and removing its distortion costs more than solving for a pose.
+    """
+    homography = np.array(original_from_view).reshape(3, 3)
+    pixels = apply_homography(homography, cell_pixels(height, width, stride=stride))
+    outside = ((pixels <= 0) | (pixels >= (camera.width, camera.height))).any(axis=1)
+    rays = camera.rays(np.clip(pixels, 0, (camera.width, camera.height)))
+    rays[outside] = np.nan
+    return pixels, rays
 
 
 def fitting_camera(camera: Camera | None, *, width: int, height: int, name: str) -> Camera:

@@ -48,6 +48,15 @@ class FeatureBuffer:
             cam_from_world=cam_from_world.to(device),
         )
 
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features (n, C), rays (n, 2), focals (n,) and cam_from_world (n, 3, 4) of some rows.
+
+        All are on the device of the rays; features may lie elsewhere, in host memory or a file.
+        """
+        features = self.features[rows.to(self.features.device)].to(self.rays.device)
+        poses = self.cam_from_world[self.frames[rows].long()]
+        return features, self.rays[rows], self.focals[rows], poses
+
     @property
     def capacity(self) -> int:
         return len(self.features)

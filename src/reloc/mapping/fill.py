@@ -32,14 +32,13 @@ class FillOptions:
     Attributes:
         short_side: images are resampled to this short side in pixels, before augmentation.
         cells_per_view: features drawn from one view.
-        plain_every: every so manieth pass over the images is not augmented; the first one is
-            plain, since queries will come so.
+        plain_every: every so manieth view is not augmented, since queries will come so.
         seed: of augmentation and drawing.
     """
 
     short_side: int = 480
     cells_per_view: int = 1024
-    plain_every: int = 3
+    plain_every: int = 4
     seed: int = 0
 
 
@@ -128,7 +127,7 @@ class BufferFiller:
                         prepare_view,
                         self.frames[index],
                         index,
-                        plain=number % self.options.plain_every == 0,
+                        plain=(number + index) % self.options.plain_every == 0,
                         options=self.options,
                         seed=self.options.seed * 1000 + number,
                         stride=self.extractor.stride,

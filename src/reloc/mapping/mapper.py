@@ -26,7 +26,7 @@ from reloc.scenes import check_mappable
 from reloc.scenes.scene import Frame, Scene, Skipped
 
 # Share of a time limit that goes to reading images and computing features.
-FILL_SHARE = 0.35
+FILL_SHARE = 0.27
 CHECKPOINT_SECONDS = 20.0
 
 

@@ -27,9 +27,9 @@ class MappingOptions:
         seed: of everything random; the same seed gives the same map on a CPU.
     """
 
-    views: int = 2000
-    steps: int = 2500
-    batch: int = 5120
+    views: int = 2400
+    steps: int = 3000
+    batch: int = 3072
     time_limit: float | None = None
     width: int = 512
     blocks: int = 2
@@ -54,9 +54,9 @@ class MappingOptions:
 
 
 PRESETS: dict[Preset, MappingOptions] = {
-    "draft": MappingOptions(views=600, steps=500),
-    "standard": MappingOptions(views=2000, steps=2500),
-    "full": MappingOptions(views=8000, steps=25000, buffer_gb=8.0),
+    "draft": MappingOptions(views=500, steps=600),
+    "standard": MappingOptions(views=2400, steps=3000),
+    "full": MappingOptions(views=8000, steps=25000, batch=5120, buffer_gb=8.0),
 }
 
 

@@ -30,7 +30,7 @@ class TrainerOptions:
         seed: of weights and batches.
     """
 
-    batch: int = 5120
+    batch: int = 3072
     learning_rate: float = 0.05
     momentum: float = 0.9
     point_learning_rate: float = 3e-3
@@ -75,30 +75,35 @@ class HeadTrainer:
         matrices = [p for n, p in head.named_parameters() if p.ndim == 2 and "point" not in n]
         others = [p for n, p in head.named_parameters() if p.ndim != 2 or "point" in n]
         self.optimisers: list[torch.optim.Optimizer] = [
-            Muon(matrices, lr=options.learning_rate, momentum=options.momentum),
+            Muon(matrices, lr=options.learning_rate, momentum=options.momentum, every=2),
             torch.optim.AdamW(others, lr=options.point_learning_rate, weight_decay=0.01),
         ]
         self._peaks = [options.learning_rate, options.point_learning_rate]
         self._median = torch.full((), -1.0, device=self.device)
+        self._generator = torch.Generator(self.device)
         self._last: tuple[Tensor, Tensor] | None = None
 
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
         self._set_learning_rates(fraction)
         options, buffer = self.options, self.buffer
-        generator = torch.Generator().manual_seed(options.seed * 1_000_003 + self.steps)
-        rows = torch.randint(buffer.count, (options.batch,), generator=generator).to(self.device)
+        # Seeded by the step, so that a resumed training draws what it would have drawn.
+        self._generator.manual_seed(options.seed * 1_000_003 + self.steps)
+        rows = torch.randint(
+            buffer.count, (options.batch,), generator=self._generator, device=self.device
+        )
+        features, rays, focals, cam_from_world = buffer.batch(rows)
         start = (self._median * options.clamp_follow).clamp(min=options.clamp_start)
         # curriculum() is linear in its start, which lives on the device.
         clamp = options.clamp_end + start * curriculum(fraction, start=1.0, end=0.0)
         amp = self.amp != torch.float32
         with torch.autocast(self.device.type, self.amp, enabled=amp):
-            coordinates = self.head(buffer.features[rows])
+            coordinates = self.head(features.to(self.amp))
         terms = mapping_loss(
             coordinates.float(),
-            buffer.rays[rows],
-            buffer.focals[rows],
-            buffer.cam_from_world[buffer.frames[rows].long()],
+            rays,
+            focals,
+            cam_from_world,
             clamp=clamp,
             scale=self.head.scale,
         )

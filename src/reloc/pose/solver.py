@@ -29,10 +29,10 @@ class SolverOptions:
         seed: of the drawing of hypotheses.
     """
 
-    threshold: float = 10.0
+    threshold: float = 15.0
     min_iterations: int = 100
     max_iterations: int = 2000
-    refine_scale: float = 2.0
+    refine_scale: float = 4.0
     subset: int = 1500
     seed: int = 0
 

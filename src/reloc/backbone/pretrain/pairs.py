@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError, SceneError
+from reloc.images.augment import apply_homography
 from reloc.images.files import IMAGE_SUFFIXES, read_image
 from reloc.images.photometric import retaken
 from reloc.progress import Progress, silent
@@ -66,12 +67,6 @@ def random_homography(
     source = centre + reach * (corners @ turn.T)
     target = np.array([[0, 0], [size, 0], [size, size], [0, size]], np.float64)
     return cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
-
-
-def apply_homography(homography: Array, pixels: Array) -> Array:
-    """Maps pixels (N, 2)."""
-    mapped = np.c_[pixels, np.ones(len(pixels))] @ homography.T
-    return mapped[:, :2] / mapped[:, 2:]
 
 
 def warped(image: Grey, homography: Array, *, size: int) -> Grey:

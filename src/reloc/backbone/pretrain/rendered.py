@@ -8,11 +8,11 @@ import numpy as np
 from reloc.backbone.pretrain.pairs import (
     Array,
     Pair,
-    apply_homography,
     inside,
     random_homography,
     warped,
 )
+from reloc.images.augment import apply_homography
 from reloc.images.photometric import retaken
 from reloc.progress import Progress, silent
 from reloc.synthetic import (
