@@ -172,7 +172,7 @@ class BufferFiller:
         """
         began = time.monotonic()
         views = 0
-        total = min(max_views or sys.maxsize, -(-buffer.capacity // self.options.cells_per_view))
+        most = min(max_views or sys.maxsize, -(-buffer.capacity // self.options.cells_per_view))
         generator = torch.Generator().manual_seed(self.options.seed)
         for prepared in self._prepared():
             features = self.extractor(prepared.view.image)
@@ -187,9 +187,8 @@ class BufferFiller:
             )
             views += 1
             elapsed = time.monotonic() - began
-            if seconds is not None:
-                total = min(total, max(views, round(views * seconds / max(elapsed, 1e-3))))
-            progress("features", views, total)
+            in_time = most if seconds is None else round(views * seconds / max(elapsed, 1e-3))
+            progress("features", views, max(views, min(most, in_time)))
             if buffer.count == buffer.capacity or views == max_views:
                 break
             if seconds is not None and elapsed > seconds:
