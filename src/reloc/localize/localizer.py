@@ -88,7 +88,7 @@ class Localizer:
             )
         self.map = scene_map
         self.device = pick_device(device)
-        self.solver = solver or SolverOptions()
+        self.solver = (solver or SolverOptions()).for_short_side(scene_map.short_side)
         self.extractor = FeatureExtractor(backbone, device=self.device)
         self.head = copy.deepcopy(scene_map.head).to(self.device).eval()
 
@@ -224,7 +224,7 @@ class Localizer:
             )
         inliers = int(solution.inliers.sum())
         share = inliers / len(solution.inliers)
-        trust = confidence(solution.errors)
+        trust = confidence(solution.errors, short_side=self.map.short_side)
         covariance = pose_covariance(
             local.scene_coordinates[solution.inliers],
             local.rays[solution.inliers],

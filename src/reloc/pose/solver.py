@@ -4,7 +4,7 @@ PoseLib ignores option keys that it does not know, and names change between rele
 used here are checked against the installed version on first use.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -16,15 +16,19 @@ from reloc.geometry import inverted, orthonormalized, pose_from
 Array = NDArray[np.float64]
 
 
+REFERENCE_SHORT_SIDE = 480
+
+
 @dataclass(frozen=True)
 class SolverOptions:
     """How a pose is searched.
 
     Attributes:
-        threshold: inlier threshold in pixels of the view.
+        threshold: inlier threshold in pixels of a view with a short side of 480.
         min_iterations: hypotheses that are tried at least.
         max_iterations: hypotheses after which the search ends; bounds the time on bad images.
-        refine_scale: Cauchy scale in pixels of the last refinement over all points near the pose.
+        refine_scale: Cauchy scale in such pixels of the last refinement, over all points near the
+            pose.
         subset: points that hypotheses are made from and scored on.
         seed: of the drawing of hypotheses.
     """
@@ -32,9 +36,16 @@ class SolverOptions:
     threshold: float = 15.0
     min_iterations: int = 100
     max_iterations: int = 2000
-    refine_scale: float = 4.0
+    refine_scale: float = 2.0
     subset: int = 1500
     seed: int = 0
+
+    def for_short_side(self, short_side: int) -> "SolverOptions":
+        """The same options for views of another short side than 480, which they are meant for."""
+        factor = short_side / REFERENCE_SHORT_SIDE
+        return replace(
+            self, threshold=self.threshold * factor, refine_scale=self.refine_scale * factor
+        )
 
 
 @dataclass(frozen=True)
