@@ -33,7 +33,7 @@ def small_scene(tmp_path: Path) -> Path:
 
 
 MEMORISED = MappingOptions(
-    views=7, steps=300, batch=1024, width=256, blocks=1, short_side=480, cells_per_view=4800
+    views=56, steps=900, batch=1024, width=256, blocks=1, short_side=480, cells_per_view=2400
 )
 TOY = MappingOptions(
     views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
