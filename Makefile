@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	$(BIN)/reloc synthesize $(DEMO)/scene
 	$(BIN)/reloc info $(DEMO)/scene
-	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --time-limit 90
+	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --time-limit 150
 	$(BIN)/reloc eval $(DEMO)/room.safetensors $(DEMO)/scene --json $(DEMO)/eval.json --report $(DEMO)/report
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO)/report/index.html" || true
 
