@@ -1,7 +1,5 @@
 """The synthetic scene on disk: a room, a walk to map it and another to localize in it."""
 
-import shutil
-import tempfile
 from pathlib import Path
 
 import cv2
@@ -9,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reloc.errors import OutputError
+from reloc.files import atomic_folder
 from reloc.geometry import Camera
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Depth, Frame, Scene
@@ -54,40 +52,22 @@ def write_synthetic_scene(
         OutputError: something is there already, or the folder cannot be written to.
     """
     folder = Path(folder)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OutputError(f"{folder}: something is there already; choose a new folder")
-    # Paintings as fine as the pixels of a picture taken from about two metres.
-    texel = float(np.clip(2.4 / max(width, height), 0.003, 0.02))
-    baked = bake(make_room(seed), texel=texel, device=device)
     camera = Camera.pinhole(width=width, height=height, fx=0.82 * max(width, height))
     rng = np.random.default_rng([seed, 0x5CE2])
-    temporary: Path | None = None
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        temporary.chmod(0o755)
-        parts = {"train": walk(baked.world, seed=0, count=mapping)}
-        parts["test"] = walk(baked.world, seed=1, count=queries)
-        done = 0
-        frames: dict[str, list[Frame]] = {}
-        for part, poses in parts.items():
-            frames[part] = []
+    frames: dict[str, list[Frame]] = {"train": [], "test": []}
+    with atomic_folder(folder) as temporary:
+        # Paintings as fine as the pixels of a picture taken from about two metres.
+        texel = float(np.clip(2.4 / max(width, height), 0.003, 0.02))
+        baked = bake(make_room(seed), texel=texel, device=device)
+        walks = {
+            "train": walk(baked.world, seed=0, count=mapping),
+            "test": walk(baked.world, seed=1, count=queries),
+        }
+        for part, poses in walks.items():
             for number, pose in enumerate(poses):
                 _write_frame(temporary / part, number, baked, camera, pose, rng, depth)
                 frames[part].append(_frame(folder, part, number, camera, pose, depth))
-                done += 1
-                progress("rendering", done, mapping + queries)
-        if folder.exists():
-            folder.rmdir()
-        temporary.replace(folder)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise OutputError(
-            f"{folder}: cannot be written ({reason}); choose a folder with space and write access"
-        ) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
+                progress("rendering", sum(map(len, frames.values())), mapping + queries)
     return Scene(
         name=folder.name,
         root=folder,
