@@ -9,8 +9,8 @@ Array = NDArray[np.float64]
 def scene_scale(world_from_cam: Array, *, seed: int = 0) -> float:
     """Typical depth of what the cameras look at, in scene units.
 
-    Where two optical axes pass close to each other both cameras look at something near there:
-    the median of those depths over many pairs. Bounded by the spread of the camera centres, which
+    Two cameras whose axes converge mostly look at something near where these come closest: the
+    median of those depths over many pairs. Bounded by the spread of the camera centres, which
     also answers when all cameras look in parallel or away from each other.
 
     Args:
