@@ -8,7 +8,7 @@ import pytest
 
 from reloc.geometry import Camera, transformed
 from reloc.synthetic.bake import bake
-from reloc.synthetic.pairs import correspondences, render_training_views, sample_pairs
+from reloc.synthetic.pairs import correspondences, render_training_views
 from reloc.synthetic.photo import Conditions
 from reloc.synthetic.render import render
 from reloc.synthetic.rooms import make_room
@@ -88,16 +88,3 @@ def test_what_is_hidden_is_not_matched(views):
     hidden = views.depths.copy()
     hidden[j] = 0.1
     assert not correspondences(replace(views, depths=hidden), i, j)[1].any()
-
-
-def test_pairs_come_from_the_list(views):
-    drawn = [
-        pair
-        for pair, _ in zip(sample_pairs(views, np.random.default_rng(0)), range(3), strict=False)
-    ]
-    for pair in drawn:
-        assert pair.warp.shape == (96, 96, 2) and pair.valid.mean() > 0.15
-        inside = pair.warp[pair.valid]
-        assert inside.min() >= 0.5 and inside.max() <= 95.5
-    none = replace(views, pairs=np.zeros((0, 2), np.int64))
-    assert list(sample_pairs(none, np.random.default_rng(0))) == []

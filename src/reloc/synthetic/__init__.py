@@ -3,11 +3,9 @@
 from reloc.synthetic.bake import Baked, bake
 from reloc.synthetic.cache import read_views, write_views
 from reloc.synthetic.pairs import (
-    Pair,
     TrainingViews,
     correspondences,
     render_training_views,
-    sample_pairs,
 )
 from reloc.synthetic.paths import walk
 from reloc.synthetic.photo import Conditions, any_conditions
@@ -19,7 +17,6 @@ from reloc.synthetic.world import World
 __all__ = [
     "Baked",
     "Conditions",
-    "Pair",
     "Rendering",
     "TrainingViews",
     "World",
@@ -31,7 +28,6 @@ __all__ = [
     "render",
     "render_depth",
     "render_training_views",
-    "sample_pairs",
     "walk",
     "write_synthetic_scene",
     "write_views",

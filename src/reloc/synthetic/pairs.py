@@ -1,6 +1,5 @@
 """Views for training backbones: pictures of random rooms with exact depth, and dense matches."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -44,24 +43,6 @@ class TrainingViews:
     world_from_cam: Array
     pairs: NDArray[np.int64]
     overlaps: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two views with dense matches.
-
-    Attributes:
-        first: (S, S) uint8.
-        second: (S, S) uint8.
-        warp: (S, S, 2) float32, for each pixel centre of the first its pixel (x, y), centres at
-            +0.5, in the second.
-        valid: (S, S) bool, where the second view sees that point.
-    """
-
-    first: NDArray[np.uint8]
-    second: NDArray[np.uint8]
-    warp: NDArray[np.float32]
-    valid: NDArray[np.bool_]
 
 
 def render_training_views(
@@ -122,7 +103,10 @@ def render_training_views(
 def correspondences(
     views: TrainingViews, first: int, second: int, *, step: int = 1, tolerance: float = 0.02
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Where the pixels of one view are in another: warp (h, w, 2) and valid (h, w) as in ``Pair``.
+    """Where the pixels of one view are in another, and which of them it sees.
+
+    Returns warp (h, w, 2) float32, for each pixel centre of the first its pixel (x, y) in the
+    second, centres at +0.5; and valid (h, w) bool, where the second view sees that point.
 
     Args:
         views: of one room.
@@ -152,14 +136,6 @@ def correspondences(
         1 / views.depths[second].astype(np.float32), warp - np.float32(0.5), None, cv2.INTER_LINEAR
     )
     return warp, inside & (np.abs(seen * z - 1) < tolerance)
-
-
-def sample_pairs(views: TrainingViews, rng: Rng) -> Iterator[Pair]:
-    """Endless pairs of one room's views, drawn evenly from those listed; none if none are."""
-    while len(views.pairs):
-        i, j = views.pairs[rng.integers(len(views.pairs))]
-        warp, valid = correspondences(views, int(i), int(j))
-        yield Pair(views.images[i], views.images[j], warp, valid)
 
 
 def _overlap(views: TrainingViews, first: int, second: int) -> float:
