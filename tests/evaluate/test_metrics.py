@@ -180,6 +180,9 @@ def test_json_is_strict_and_complete(tmp_path: Path) -> None:
     assert data["frames"][2]["translation_error"] == pytest.approx(0.04)
     assert data["frames"][2]["rotation_error_deg"] == pytest.approx(4.0)
     assert {"image", "localized", "inliers", "confidence"} <= set(data["frames"][2])
+    assert data["frames"][0]["world_from_cam"] is None
+    assert data["frames"][2]["world_from_cam"][0][3] == pytest.approx(0.04)
+    assert data["frames"][2]["true_world_from_cam"][3] == [0, 0, 0, 1]
 
 
 def test_worst_frames_show_both_kinds_of_failure() -> None:

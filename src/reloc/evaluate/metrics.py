@@ -113,14 +113,14 @@ class Evaluation:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures as the JSON holds them; poses are left to the pose files."""
+        """The figures as the JSON holds them."""
         fields = (
             *("scene_name", "map_name", "unit", "queries", "localized", "map_bytes"),
             *("mapping_seconds", "scene_extent", "median_translation", "median_rotation_deg"),
         )
         of_frame = (
             *("image", "localized", "translation_error", "rotation_error_deg", "inliers"),
-            *("confidence", "reason"),
+            *("confidence", "reason", "world_from_cam", "true_world_from_cam"),
         )
         return {
             **{name: getattr(self, name) for name in fields},
