@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from reloc.evaluate.metrics import Evaluation, evaluate
-from reloc.geometry import Camera, look_at, pose_from, rotation_from_vector
+from reloc.geometry import Camera, look_at, pose_from
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame
-from reloc.view.plots import error_curves, plan_axes, stage_times, top_view
+from reloc.view.plots import error_curves, stage_times, top_view
 from reloc.view.style import INK, svg
 
 CAMERA = Camera.pinhole(width=64, height=48, fx=50)
@@ -95,26 +95,6 @@ def test_top_view_keeps_proportions_and_says_what_left_it() -> None:
     # 8 wide and 4 deep: the far estimate does not stretch the view.
     assert np.ptp(axes.get_xlim()) < 10
     assert np.ptp(axes.get_ylim()) < 6
-
-
-def test_plan_is_seen_from_above_longer_side_first() -> None:
-    np.testing.assert_allclose(plan_axes(ring()), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
-    np.testing.assert_allclose(plan_axes(ring(), up=(0, 0, 5)), [[1, 0, 0], [0, 1, 0]], atol=1e-9)
-    # Turned world: the plan turns with it and stays a view from above, never a mirror image.
-    turn = pose_from(rotation_from_vector((0.3, 1.2, -0.4)), (9, 9, 9))
-    first, second = plan_axes(turn @ ring())
-    np.testing.assert_allclose(np.cross(first, second), turn[:3, 2], atol=1e-9)
-    assert abs(first @ turn[:3, 0]) == pytest.approx(1)
-
-
-@pytest.mark.parametrize("steps", [np.zeros(5), np.arange(5.0)])
-def test_plan_of_a_line_or_a_point_follows_the_tops_of_the_images(steps: np.ndarray) -> None:
-    poses = np.array([look_at((x, 0, 0), (x + 0.1, 7, 0)) for x in steps])
-    first, second = plan_axes(poses)
-    np.testing.assert_allclose(np.cross(first, second), (0, 0, 1), atol=1e-9)
-    assert np.linalg.norm(first) == pytest.approx(1)
-    if steps.any():
-        assert abs(first[0]) == pytest.approx(1)
 
 
 def test_stage_times() -> None:

@@ -1,14 +1,10 @@
 """An evaluation as one HTML page that needs nothing else: no network, no folder of images."""
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -24,10 +20,9 @@ from reloc.evaluate.figures import (
 from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.files import write_text
 from reloc.scenes.scene import Frame
+from reloc.view.page import card, embedded, html_notes, html_page, html_text
 from reloc.view.plots import error_curves, stage_times, top_view
 from reloc.view.style import svg
-
-PHOTO_SIDE = 640  # pixels of the longer side of a photo on the page
 
 
 @dataclass(frozen=True)
@@ -81,55 +76,29 @@ def report_html(
     rows = figures(evaluation)
     times = stage_times(evaluation)
     body = [
-        f"<h1>{_text(title)}</h1>",
+        f"<h1>{html_text(title)}</h1>",
         f'<p class="sub">{evaluation.queries} query images; '
         "a frame that was not localized counts as a miss everywhere</p>",
         _tiles(rows),
-        _notes(evaluation.notes),
+        html_notes(evaluation.notes),
         "<h2>Errors</h2>",
-        _card(svg(error_curves(evaluation), title="cumulative error curves")),
+        card(svg(error_curves(evaluation), title="cumulative error curves")),
         '<p class="hint">Dotted: the thresholds of the recall below. '
         "Frames that were lost keep a curve below 100 %.</p>",
         "<h2>From above</h2>",
-        _card(svg(top_view(evaluation, mapping, up=up), title="positions seen from above")),
+        card(svg(top_view(evaluation, mapping, up=up), title="positions seen from above")),
         "<h2>Recall</h2>",
-        _card(_recall_table(rows)),
+        card(_recall_table(rows)),
     ]
     if times is not None:
-        body += ["<h2>Time by stage</h2>", _card(svg(times, title="median time by stage"))]
+        body += ["<h2>Time by stage</h2>", card(svg(times, title="median time by stage"))]
         body.append('<p class="hint">Medians over the queries.</p>')
     if worst:
         by_name = {frame.image: frame for frame in evaluation.frames}
         body.append("<h2>Worst frames</h2>")
         body += [_worst(w, by_name.get(w.image), evaluation) for w in worst]
     body += ["<h2>All frames</h2>", _frame_table(evaluation)]
-    return _page(title, "\n".join(body))
-
-
-def _page(title: str, body: str) -> str:
-    # The policy keeps the page from loading anything, whatever a name in it may hold.
-    policy = (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    )
-    folder = files("reloc.view")
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    script = (folder / "report.js").read_text(encoding="utf-8")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n"
-        f"<script>\n{script}</script>\n</body>\n</html>\n"
-    )
-
-
-def _text(value: str) -> str:
-    """Text for HTML, also within quotes; bytes of file names that are no UTF-8 become ``?``."""
-    return escape(value.encode("utf-8", "replace").decode("utf-8"))
-
-
-def _card(content: str) -> str:
-    return f'<div class="card">{content}</div>'
+    return html_page(title, "\n".join(body))
 
 
 def _tiles(rows: Sequence[Figure]) -> str:
@@ -141,21 +110,16 @@ def _tiles(rows: Sequence[Figure]) -> str:
     shown.append(Figure("recall", f"within {headline.label}", headline.text))
     shown += [f for f in rows if f.group == "cost"]
     tiles = [
-        f'<div class="tile"><b>{_text(f.text)}</b><span>{_text(f.label)}</span></div>'
+        f'<div class="tile"><b>{html_text(f.text)}</b><span>{html_text(f.label)}</span></div>'
         for f in shown
     ]
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
-def _notes(notes: Sequence[str]) -> str:
-    items = "".join(f"<li>{_text(note)}</li>" for note in notes)
-    return f'<ul class="notes">{items}</ul>' if notes else ""
-
-
 def _recall_table(rows: Sequence[Figure]) -> str:
     shown = [f for f in rows if f.group == "recall"]
-    head = "".join(f"<th>{_text(f.label)}</th>" for f in shown)
-    cells = "".join(f"<td>{_text(f.text)}</td>" for f in shown)
+    head = "".join(f"<th>{html_text(f.label)}</th>" for f in shown)
+    cells = "".join(f"<td>{html_text(f.text)}</td>" for f in shown)
     return f"<table><thead><tr>{head}</tr></thead><tbody><tr>{cells}</tr></tbody></table>"
 
 
@@ -178,10 +142,10 @@ def _frame_table(evaluation: Evaluation) -> str:
 def _frame_row(frame: FrameResult, evaluation: Evaluation) -> str:
     def cell(value: float | None, text: str) -> str:
         key = "-1" if value is None else str(value).replace("inf", "Infinity")
-        return f'<td data-sort="{key}">{_text(text)}</td>'
+        return f'<td data-sort="{key}">{html_text(text)}</td>'
 
     def name(text: str) -> str:
-        return f'<td class="text" data-sort="{_text(text)}">{_text(text)}</td>'
+        return f'<td class="text" data-sort="{html_text(text)}">{html_text(text)}</td>'
 
     confidence = frame.confidence if math.isfinite(frame.confidence) else 0.0
     remark = f"not localized: {frame.reason}" if not frame.localized else ""
@@ -201,21 +165,11 @@ def _frame_row(frame: FrameResult, evaluation: Evaluation) -> str:
 def _worst(worst: WorstFrame, frame: FrameResult | None, evaluation: Evaluation) -> str:
     if frame is None:
         raise OptionError(f"{worst.image}: no such frame in the evaluation; show one of its own")
-    caption = f"{_text(worst.image)} <span>{_text(frame_outcome(frame, evaluation))}</span>"
+    caption = f"{html_text(worst.image)} <span>{html_text(frame_outcome(frame, evaluation))}</span>"
     seen = '<div class="none">no pose to look from</div>'
     if worst.rendering is not None:
-        seen = _image(worst.rendering, "what the map sees from the estimated pose")
+        seen = embedded(worst.rendering, "what the map sees from the estimated pose")
     return (
         f'<figure class="card"><figcaption>{caption}</figcaption>'
-        f'<div class="pair">{_image(worst.photo, "the photo")}{seen}</div></figure>'
+        f'<div class="pair">{embedded(worst.photo, "the photo")}{seen}</div></figure>'
     )
-
-
-def _image(pixels: NDArray[np.uint8], title: str) -> str:
-    """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG."""
-    factor = PHOTO_SIDE / max(pixels.shape[:2])
-    if factor < 1:
-        pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-    encoded = base64.b64encode(data.tobytes()).decode("ascii")
-    return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{encoded}">'
