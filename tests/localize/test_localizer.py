@@ -19,7 +19,7 @@ from reloc.geometry import (
 )
 from reloc.heads.mlp import MlpHead
 from reloc.localize.localizer import Localizer, Query, fitting_camera
-from reloc.maps.scene_map import MappingCamera, SceneMap
+from reloc.maps.scene_map import MappingCamera, Region, SceneMap
 
 LANDSCAPE = Camera("OPENCV", 400, 300, (330, 350, 215, 140, -0.18, 0.05, 0.002, -0.001))
 PORTRAIT = Camera("OPENCV", 300, 440, (350, 330, 140, 235, -0.12, 0.03, -0.001, 0.002))
@@ -59,10 +59,9 @@ class Echo(torch.nn.Module):
         return features
 
 
-def made_map(*, cameras=(LANDSCAPE,), short_side=300, **changes):
+def made_map(*, cameras=(LANDSCAPE,), short_side=300, head=None, **changes):
     scene_map = SceneMap(
-        head=Echo(),
-        origin=ORIGIN,
+        regions=(Region(head or Echo(), ORIGIN),),
         backbone="oracle",
         short_side=short_side,
         extent=4.0,

@@ -12,18 +12,24 @@ from safetensors.torch import load_file, save_file
 
 from reloc.errors import MapError, OutputError
 from reloc.geometry import Camera, look_at
-from reloc.heads.mlp import MlpHead
-from reloc.maps.scene_map import FORMAT, MAX_BYTES, MappingCamera, SceneMap
+from reloc.heads import HEADS, MlpHead
+from reloc.maps.map_file import FORMAT, MAX_BYTES
+from reloc.maps.scene_map import MappingCamera, Region, SceneMap
 
 ONE = Camera("OPENCV", 640, 480, (500, 501, 320, 240, -0.1, 0.02, 0.001, 0.002))
 OTHER = Camera.pinhole(width=480, height=640, fx=505)
+HEAD = {"kind": "mlp", "channels": 6, "width": 16, "blocks": 1, "scale": 2.5, "frames": None}
 
 
 def made_map(*, cameras=(ONE, OTHER, ONE), head=None, **changes):
     torch.manual_seed(0)
     scene_map = SceneMap(
-        head=head or MlpHead(channels=6, width=16, blocks=1, scale=2.5),
-        origin=np.array([4.5e6 + 0.123456, -3.2e6, 100.25]),
+        regions=(
+            Region(
+                head or MlpHead(channels=6, width=16, blocks=1, scale=2.5),
+                np.array([4.5e6 + 0.123456, -3.2e6, 100.25]),
+            ),
+        ),
         backbone="0123456789abcdef",
         short_side=480,
         extent=7.5,
@@ -85,6 +91,44 @@ def test_a_map_comes_back_as_it_was(saved):
         torch.testing.assert_close(loaded.head(features), made.head(features), rtol=0.01, atol=0.01)
     assert not loaded.head.training
     assert not any(p.requires_grad for p in loaded.head.parameters())
+
+
+def test_several_heads_come_back_with_their_frames(tmp_path):
+    made = made_map()
+    other = Region(MlpHead(channels=6, width=8, blocks=0, scale=7.0), np.array([1.0, 2, 3]), (0, 2))
+    made = replace(made, regions=(*made.regions, other))
+    made.save(tmp_path / "map")
+    loaded = SceneMap.load(tmp_path / "map")
+    assert [region.frames for region in loaded.regions] == [None, (0, 2)]
+    assert [region.scale for region in loaded.regions] == [2.5, 7.0]
+    assert loaded.scale == 4.75
+    np.testing.assert_array_equal(loaded.regions[1].origin, (1, 2, 3))
+    assert loaded.head is loaded.regions[0].head
+    assert loaded.origin is loaded.regions[0].origin
+    features = torch.randn(50, 6)
+    with torch.no_grad():
+        for a, b in zip(loaded.regions, made.regions, strict=True):
+            torch.testing.assert_close(a.head(features), b.head(features), rtol=0.01, atol=0.01)
+
+
+def test_maps_of_version_1_are_read(saved):
+    """One head, its tensors without a number, its scale beside the header's other fields."""
+    new, state = SceneMap.load(saved), load_file(saved)
+    old = {n.replace("heads.0.", "head."): t for n, t in state.items() if n != "origins"}
+    with safe_open(saved, framework="pt") as file:
+        header = json.loads(file.metadata()["reloc"])
+    (head,) = header.pop("heads")
+    header |= {"scale": head.pop("scale"), "head": {k: head[k] for k in head if k != "frames"}}
+    save_file(
+        {**old, "origin": state["origins"][0].clone()},
+        saved,
+        metadata={"format": "reloc-map-1", "reloc": json.dumps(header)},
+    )
+    loaded = SceneMap.load(saved)
+    np.testing.assert_array_equal(loaded.origin, new.origin)
+    assert loaded.regions[0].scale == 2.5
+    for a, b in zip(loaded.head.parameters(), new.head.parameters(), strict=True):
+        assert torch.equal(a, b)
 
 
 def test_a_second_round_trip_changes_nothing(saved, tmp_path):
@@ -157,8 +201,8 @@ def test_other_safetensors_and_other_versions_are_refused(saved, tmp_path):
     assert FORMAT in refused(other)
     save_file({"a": torch.zeros(3)}, other, metadata={"format": "pt"})
     assert FORMAT in refused(other)
-    message = refused(rewritten(saved, metadata={"format": "reloc-map-2"}))
-    assert "reloc-map-2" in message
+    message = refused(rewritten(saved, metadata={"format": "reloc-map-3"}))
+    assert "reloc-map-3" in message
     assert FORMAT in message
 
 
@@ -194,8 +238,10 @@ def test_heads_that_do_not_fit_the_file_are_refused(saved, head, monkeypatch):
             built.append(sizes)
             super().__init__(**sizes)
 
-    monkeypatch.setattr("reloc.maps.scene_map.MlpHead", Watched)
-    assert "damaged" in refused(rewritten(saved, header={"head": head}))
+    monkeypatch.setitem(HEADS, "mlp", Watched)
+    if isinstance(head, dict):
+        head = {"scale": 2.5, "frames": None, **head}
+    assert "damaged" in refused(rewritten(saved, header={"heads": [head]}))
     # Nothing large may be allocated on the word of a small file.
     assert all(max(sizes.values()) < 100 for sizes in built)
 
@@ -203,10 +249,16 @@ def test_heads_that_do_not_fit_the_file_are_refused(saved, head, monkeypatch):
 @pytest.mark.parametrize(
     "header",
     [
-        {"scale": 0},
-        {"scale": -1.0},
-        {"scale": float("nan")},
-        {"scale": float("inf")},
+        {"heads": []},
+        {"heads": [HEAD, HEAD]},
+        {"heads": [{**HEAD, "scale": 0}]},
+        {"heads": [{**HEAD, "scale": -1.0}]},
+        {"heads": [{**HEAD, "scale": float("nan")}]},
+        {"heads": [{**HEAD, "scale": float("inf")}]},
+        {"heads": [{**HEAD, "frames": [0, 3]}]},
+        {"heads": [{**HEAD, "frames": [-1]}]},
+        {"heads": [{**HEAD, "frames": 2}]},
+        {"heads": [{"kind": "mlp", "channels": 6, "width": 16, "blocks": 1}]},
         {"extent": float("nan")},
         {"extent": -1},
         {"short_side": "wide"},
@@ -243,14 +295,17 @@ def test_a_file_without_a_header_is_refused(saved):
 @pytest.mark.parametrize(
     "tensors",
     [
-        {"head.point.bias": torch.full((4,), float("nan"))},
-        {"head.point.weight": torch.full((4, 16), float("inf"))},
-        {"head.point.bias": torch.zeros(5)},
-        {"head.point.bias": None},
-        {"head.extra": torch.zeros(5)},
-        {"origin": None},
-        {"origin": torch.zeros(4)},
-        {"origin": torch.tensor([0, float("nan"), 0])},
+        {"heads.0.point.bias": torch.full((4,), float("nan"))},
+        {"heads.0.point.weight": torch.full((4, 16), float("inf"))},
+        {"heads.0.point.bias": torch.zeros(5)},
+        {"heads.0.point.bias": None},
+        {"heads.0.extra": torch.zeros(5)},
+        {"heads.1.point.bias": torch.zeros(4)},
+        {"heads.": torch.zeros(4)},
+        {"origins": None},
+        {"origins": torch.zeros(1, 4)},
+        {"origins": torch.zeros(3)},
+        {"origins": torch.tensor([[0, float("nan"), 0]])},
         {"cameras": None},
         {"cameras": torch.zeros(2, 3, 4)},
         {"cameras": torch.zeros(3, 4, 4)},

@@ -1,10 +1,14 @@
 """The scene-specific head: an MLP from one feature to one scene coordinate (ACE, section 3.2)."""
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+from reloc.heads.head import Head
 
 # Softplus shifted so that w = 0 gives a homogeneous scale of exactly 1 and no output can bring it
 # below MIN_SCALE (coordinates stay finite) or above MAX_SCALE (ACE, supplement).
@@ -27,7 +31,7 @@ class ResidualBlock(nn.Module):
         return x + y
 
 
-class MlpHead(nn.Module):
+class MlpHead(Head):
     """Scene coordinates from features, each point by itself.
 
     The last layer gives a homogeneous point (x, y, z, w) in units of ``scale``, around the origin
@@ -40,6 +44,8 @@ class MlpHead(nn.Module):
         blocks: residual blocks of three layers.
         scale: typical depth of the scene, in scene units.
     """
+
+    kind = "mlp"
 
     def __init__(
         self,
@@ -56,7 +62,20 @@ class MlpHead(nn.Module):
         self.outlet = nn.Linear(width, width)
         self.point = nn.Linear(width, 4)
         self.register_buffer("scale", torch.tensor(float(scale)))
-        self.scale: Tensor
+
+    def spec(self) -> dict[str, int]:
+        """Channels, width and blocks."""
+        return {"channels": self.channels, "width": self.width, "blocks": self.blocks}
+
+    @classmethod
+    def from_spec(cls, spec: Mapping[str, Any], *, scale: float, weights: int) -> "MlpHead":
+        """See ``Head.from_spec``."""
+        channels, width, blocks = (int(spec[k]) for k in ("channels", "width", "blocks"))
+        if not (0 < channels <= 4096 and 0 < width <= 8192 and 0 <= blocks <= 64):
+            raise ValueError("impossible head")
+        if weights < channels * width + width * width * (3 * blocks + 1):
+            raise ValueError("missing weights")
+        return cls(channels=channels, width=width, blocks=blocks, scale=scale)
 
     def forward(self, features: Tensor) -> Tensor:
         """Scene coordinates (N, 3) float32, relative to the map's origin, of (N, channels)."""

@@ -20,7 +20,7 @@ from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.options import MappingOptions
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
-from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, SceneMap
+from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
 from reloc.scenes.scene import Frame, Scene, Skipped
@@ -149,8 +149,7 @@ def map_scene(
         "machine": platform.machine(),
     }
     scene_map = SceneMap(
-        head=head.cpu().requires_grad_(False).eval(),
-        origin=origin,
+        regions=(Region(head.cpu().requires_grad_(False).eval(), origin),),
         backbone=backbone.fingerprint,
         short_side=options.short_side,
         extent=scene.extent(),

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from reloc.heads.mlp import MlpHead
+from reloc.heads import Head, MlpHead
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.loss import curriculum, mapping_loss
 from reloc.mapping.optimiser import Muon
@@ -63,7 +63,7 @@ class HeadTrainer:
     """
 
     def __init__(
-        self, head: MlpHead, buffer: FeatureBuffer, options: TrainerOptions, *, amp: torch.dtype
+        self, head: Head, buffer: FeatureBuffer, options: TrainerOptions, *, amp: torch.dtype
     ) -> None:
         self.head = head
         self.buffer = buffer

@@ -1,5 +1,5 @@
-"""The map file."""
+"""The map of a place and its file."""
 
-from reloc.maps.scene_map import MappingCamera, SceneMap
+from reloc.maps.scene_map import MappingCamera, Region, SceneMap
 
-__all__ = ["MappingCamera", "SceneMap"]
+__all__ = ["MappingCamera", "Region", "SceneMap"]

@@ -1,0 +1,194 @@
+"""Maps on disk: one safetensors file with fp16 weights and a JSON header.
+
+Whatever a file claims is checked before it is believed; ``docs/map-format.md`` describes it.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from reloc.errors import CameraError, MapError
+from reloc.files import atomic_file
+from reloc.geometry import Camera
+from reloc.heads import build_head
+from reloc.maps.scene_map import MAX_SHORT_SIDE, MappingCamera, Region, SceneMap
+
+FORMAT = "reloc-map-2"
+# Version 1 knew one head; see _upgraded.
+OLD_FORMAT = "reloc-map-1"
+MAX_BYTES = 8 * 1024**3
+MAX_REGIONS = 1024
+
+
+def write_map(scene_map: SceneMap, path: Path) -> None:
+    """Writes a map atomically, weights in fp16.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    tensors = {
+        f"heads.{number}.{name}": tensor.detach().to("cpu", torch.float16).contiguous()
+        for number, region in enumerate(scene_map.regions)
+        for name, tensor in region.head.named_parameters()
+    }
+    tensors["origins"] = torch.from_numpy(
+        np.array([region.origin for region in scene_map.regions], np.float64)
+    )
+    cameras = scene_map.cameras
+    tensors["cameras"] = torch.from_numpy(
+        np.array([c.world_from_cam[:3] for c in cameras], np.float32).reshape(-1, 3, 4)
+    )
+    distinct = {
+        camera: index for index, camera in enumerate(dict.fromkeys(c.camera for c in cameras))
+    }
+    header = {
+        "backbone": scene_map.backbone,
+        "short_side": scene_map.short_side,
+        "extent": scene_map.extent,
+        "unit": scene_map.unit,
+        "heads": [
+            {
+                "kind": region.head.kind,
+                **region.head.spec(),
+                "scale": region.scale,
+                "frames": region.frames,
+            }
+            for region in scene_map.regions
+        ],
+        "camera_models": [[c.model, c.width, c.height, list(c.params)] for c in distinct],
+        "camera_of_frame": [distinct[c.camera] for c in cameras],
+        "frame_names": [c.name for c in cameras],
+        "info": dict(scene_map.info),
+    }
+    metadata = {"format": FORMAT, "reloc": json.dumps(header, allow_nan=False)}
+    content = save(tensors, metadata=metadata)
+    with atomic_file(path) as file:
+        file.write(content)
+
+
+def read_map(path: Path) -> SceneMap:
+    """Reads a map, of this version or the one before.
+
+    Raises:
+        MapError: no such file, damaged, of another version, or with impossible contents.
+    """
+    if not path.is_file():
+        raise MapError(f"{path}: no such map; make one with `reloc map SCENE {path.name}`")
+    if path.stat().st_size > MAX_BYTES:
+        raise MapError(f"{path}: over {MAX_BYTES >> 30} GiB, too large to be a map")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            found = metadata.get("format", "no reloc map")
+            if found not in (FORMAT, OLD_FORMAT):
+                raise MapError(f"{path}: is {found}; this version reads {FORMAT}")
+            header = json.loads(metadata["reloc"])
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        if found == OLD_FORMAT:
+            header, tensors = _upgraded(header, tensors)
+        return _assembled(header, tensors)
+    except (
+        SafetensorError,
+        OSError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        OverflowError,
+        AttributeError,
+        RuntimeError,
+        RecursionError,
+        CameraError,
+    ) as error:
+        raise MapError(
+            f"{path}: the map file is damaged or no map ({type(error).__name__}); copy or "
+            "make it again"
+        ) from error
+
+
+def _upgraded(
+    header: dict[str, Any], tensors: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """A version 1 file, which had one head, as one of this version."""
+    heads = [{**header["head"], "scale": header["scale"], "frames": None}]
+    renamed = {
+        f"heads.0.{name.removeprefix('head.')}": tensor
+        for name, tensor in tensors.items()
+        if name.startswith("head.")
+    }
+    renamed |= {"origins": tensors["origin"][None], "cameras": tensors["cameras"]}
+    return {**header, "heads": heads}, renamed
+
+
+def _assembled(header: dict[str, Any], tensors: dict[str, Tensor]) -> SceneMap:
+    """Builds the map; anything that does not fit raises one of the errors read_map() catches."""
+    if any(not torch.isfinite(t).all() for t in tensors.values()):
+        raise ValueError("numbers that are not finite")
+    extent, short_side = float(header["extent"]), int(header["short_side"])
+    if not (8 <= short_side <= MAX_SHORT_SIDE and extent >= 0 and math.isfinite(extent)):
+        raise ValueError("impossible extent or image size")
+    cameras = _cameras(header, tensors["cameras"])
+    return SceneMap(
+        regions=_regions(header["heads"], tensors, frames=len(cameras)),
+        backbone=str(header["backbone"]),
+        short_side=short_side,
+        extent=extent,
+        unit="metre" if header["unit"] == "metre" else "unknown",
+        cameras=cameras,
+        info=dict(header["info"]),
+    )
+
+
+def _cameras(header: dict[str, Any], poses: Tensor) -> tuple[MappingCamera, ...]:
+    if poses.ndim != 3 or poses.shape[1:] != (3, 4):
+        raise ValueError("impossible poses")
+    models = [Camera(m, int(w), int(h), tuple(p)) for m, w, h, p in header["camera_models"]]
+    bottom = np.array([[0.0, 0.0, 0.0, 1.0]])
+    return tuple(
+        MappingCamera(str(name), np.vstack([pose, bottom]), models[int(index)])
+        for name, pose, index in zip(
+            header["frame_names"], poses.double().numpy(), header["camera_of_frame"], strict=True
+        )
+    )
+
+
+def _regions(
+    specs: list[dict[str, Any]], tensors: dict[str, Tensor], *, frames: int
+) -> tuple[Region, ...]:
+    """The regions of a map whose ``frames`` cameras are known."""
+    origins = tensors["origins"].double().numpy()
+    if not 1 <= len(specs) <= MAX_REGIONS or origins.shape != (len(specs), 3):
+        raise ValueError("impossible number of heads")
+    weights: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith("heads."):
+            _, number, parameter = name.split(".", 2)
+            weights.setdefault(number, {})[parameter] = tensor.float()
+    regions = []
+    for number, (spec, origin) in enumerate(zip(specs, origins, strict=True)):
+        scale, own = float(spec["scale"]), weights.pop(str(number))
+        rows = spec["frames"]
+        if not (scale > 0 and math.isfinite(scale)):
+            raise ValueError("impossible scale")
+        if rows is not None and not all(0 <= int(row) < frames for row in rows):
+            raise ValueError("frames that are not there")
+        # The file itself bounds the head: its tensors must add up before any is allocated.
+        head = build_head(spec, scale=scale, weights=sum(t.numel() for t in own.values()))
+        head.load_state_dict({**own, "scale": head.scale})
+        regions.append(
+            Region(
+                head.requires_grad_(False).eval(),
+                origin,
+                None if rows is None else tuple(int(row) for row in rows),
+            )
+        )
+    if weights:
+        raise ValueError("weights of heads that are not there")
+    return tuple(regions)
