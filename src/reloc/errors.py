@@ -36,3 +36,7 @@ class OutputError(RelocError):
 
 class DownloadError(RelocError):
     """A file that could not be fetched, or an archive that is damaged or not to be trusted."""
+
+
+class EvaluationError(RelocError):
+    """A file of figures that is damaged, or none that `reloc eval` wrote."""

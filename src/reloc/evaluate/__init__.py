@@ -7,6 +7,7 @@ from reloc.evaluate.metrics import (
     worst_frames,
     write_evaluation,
 )
+from reloc.evaluate.reading import read_evaluation
 from reloc.evaluate.table import evaluation_table
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "FrameResult",
     "evaluate",
     "evaluation_table",
+    "read_evaluation",
     "worst_frames",
     "write_evaluation",
 ]
