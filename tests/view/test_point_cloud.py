@@ -2,68 +2,66 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from reloc.geometry import Camera, look_at, transformed
+from reloc.images.augment import cell_pixels
 from reloc.localize.localizer import Correspondences
 from reloc.scenes.scene import Frame
-from reloc.view.point_cloud import map_point_cloud
+from reloc.view.point_cloud import PointCloud, map_point_cloud, thinned
 
-CAMERA = Camera.pinhole(width=64, height=48, fx=60)
-FOCAL = 120.0  # of the resampled image: errors are counted in its pixels
+CAMERA = Camera.pinhole(width=160, height=120, fx=140)
 POSE = look_at((1, -4, 0.5), (0, 0, 0))
+RED = (200, 10, 20)
 
 
 class Place:
-    """A localizer that sees the plane z = 3 before the camera, shifted sideways for some cells."""
+    """A localizer that sees the plane z = 3 before the camera, moved sideways by some pixels."""
 
-    def __init__(self, shifts):
-        self.shifts = shifts
-        self.seen = []
+    extractor = SimpleNamespace(stride=8)
+
+    def __init__(self, error_px: float = 0.0):
+        self.error_px = error_px
 
     def correspondences(self, image, camera):
-        self.seen.append(image.copy())
-        pixels = np.array([[4.0, 4.0], [36.0, 20.0], [64.0, 48.0]])
+        pixels = cell_pixels(camera.height, camera.width, stride=8)
         rays = camera.rays(pixels)
-        points = np.c_[rays, np.ones(3)] * 3
-        points[:, 0] += np.array(self.shifts) * 3 / FOCAL
-        return Correspondences(transformed(POSE, points), rays, pixels, FOCAL)
+        points = np.c_[rays, np.ones(len(rays))] * 3
+        points[:, 0] += self.error_px * 3 / camera.focal
+        return Correspondences(transformed(POSE, points), rays, pixels, camera.focal)
 
 
 @pytest.fixture
 def frame(tmp_path):
-    image = np.zeros((48, 64, 3), np.uint8)
-    image[4, 4], image[20, 36], image[47, 63] = (3, 2, 1), (6, 5, 4), (9, 8, 7)
-    assert cv2.imwrite(str(tmp_path / "a.png"), image)
+    image = np.full((120, 160, 3), RED, np.uint8)
+    assert cv2.imwrite(str(tmp_path / "a.png"), image[..., ::-1])
     return Frame("a.png", tmp_path / "a.png", CAMERA, POSE)
 
 
-def test_points_have_the_colours_of_their_pixels(frame):
-    """Also at the far corner of the image, where a pixel's index would be past the end."""
-    cloud = map_point_cloud(Place([0, 0, 0]), [frame])
-    assert cloud.points.shape == (3, 3)
-    expected = [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
-    np.testing.assert_array_equal(cloud.colours, expected)
+def test_points_lie_where_the_map_says_and_have_the_colours_of_the_photo(frame):
+    cloud = map_point_cloud(Place(), [frame])
+    assert len(cloud) > 1000
+    np.testing.assert_allclose(transformed(np.linalg.inv(POSE), cloud.points)[:, 2], 3, rtol=1e-5)
+    assert (cloud.colours == RED).all()
     assert cloud.colours.dtype == np.uint8
+    np.testing.assert_allclose(cloud.normals, np.tile(-POSE[:3, 2], (len(cloud), 1)), atol=1e-4)
 
 
 def test_points_that_reproject_badly_are_left_out(frame):
-    cloud = map_point_cloud(Place([5, 7, 0]), [frame])
-    np.testing.assert_array_equal(cloud.colours, [[1, 2, 3], [7, 8, 9]])
-    assert len(map_point_cloud(Place([5, 7, 0]), [frame], max_error=4).points) == 1
-    assert len(map_point_cloud(Place([5, 7, 0]), [frame], max_error=8).points) == 3
+    assert len(map_point_cloud(Place(14), [frame])) == 0
+    assert len(map_point_cloud(Place(14), [frame], max_error=15)) > 1000
 
 
 def test_views_are_spread_evenly_and_told(frame):
-    place, told = Place([0, 0, 0]), []
+    told = []
     frames = [replace(frame, name=str(n)) for n in range(10)]
-    cloud = map_point_cloud(
-        place, frames, views=3, progress=lambda stage, done, total: told.append((done, total))
+    map_point_cloud(
+        Place(), frames, views=3, progress=lambda stage, done, total: told.append((done, total))
     )
-    assert len(cloud.points) == 9
     assert told == [(1, 3), (2, 3), (3, 3)]
 
 
@@ -73,9 +71,27 @@ def test_frames_that_cannot_be_used_are_left_out(frame, tmp_path):
         replace(frame, name="gone", image=Path(tmp_path / "gone.png")),
         frame,
     ]
-    assert len(map_point_cloud(Place([0, 0, 0]), frames).points) == 3
+    assert len(map_point_cloud(Place(), frames)) == len(map_point_cloud(Place(), [frame]))
 
 
 def test_nothing_to_see_is_an_empty_cloud():
-    cloud = map_point_cloud(Place([0, 0, 0]), [])
+    cloud = map_point_cloud(Place(), [])
     assert (cloud.points.shape, cloud.colours.shape) == ((0, 3), (0, 3))
+    assert cloud.normals.shape == (0, 3)
+
+
+def test_a_cloud_is_thinned_to_what_was_asked_for(frame):
+    cloud = map_point_cloud(Place(), [frame], max_points=300)
+    assert 100 < len(cloud) <= 300
+
+
+def test_thinning_keeps_the_finest_point_and_blends_colours():
+    points = np.array([[0.1, 0.1, 0.1], [0.2, 0.1, 0.1], [5.0, 5.0, 5.0]])
+    colours = np.array([[100, 0, 0], [200, 0, 0], [7, 7, 7]], np.uint8)
+    normals = np.eye(3, dtype=np.float32)
+    cloud = thinned(PointCloud(points, colours, normals), np.array([1.1, 1.0, 1.0]), most=2)
+    order = np.argsort(cloud.points[:, 0])
+    np.testing.assert_array_equal(cloud.points[order], points[1:])
+    expected = (100 / 1.21 + 200) / (1 / 1.21 + 1)
+    np.testing.assert_array_equal(cloud.colours[order], [[round(expected), 0, 0], [7, 7, 7]])
+    np.testing.assert_array_equal(cloud.normals[order], normals[1:])

@@ -7,20 +7,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import CameraError, ImageError
-from reloc.geometry import inverted
 from reloc.images.files import read_image
 from reloc.localize.localizer import Localizer
-from reloc.pose.solver import reprojection_errors
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Frame
+from reloc.view.depth_views import DepthView, confirmed, depth_view, smoothed
+from reloc.view.surface import surface_points
 
 
 @dataclass(frozen=True)
 class PointCloud:
-    """Points (N, 3) float64 in the world frame and their colours (N, 3) uint8 RGB."""
+    """Points with their colours, and the side that was seen of them.
+
+    Attributes:
+        points: (N, 3) float64, world frame.
+        colours: (N, 3) uint8 RGB.
+        normals: (N, 3) float32 of length 1, towards the camera that saw the point.
+    """
 
     points: NDArray[np.float64]
     colours: NDArray[np.uint8]
+    normals: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.points)
 
 
 def map_point_cloud(
@@ -28,10 +38,14 @@ def map_point_cloud(
     frames: Sequence[Frame],
     *,
     views: int = 60,
-    max_error: float = 6.0,
+    max_error: float = 12.0,
+    max_points: int = 500_000,
     progress: Progress = silent,
 ) -> PointCloud:
     """What the map predicts for some of its own mapping images, coloured by them.
+
+    Each view becomes a depth image, of which stays what other views confirm. Between cells that lie
+    on one surface depth is interpolated, so that points are as dense as the texture of the photos.
 
     Args:
         localizer: of the map.
@@ -39,25 +53,76 @@ def map_point_cloud(
         views: how many of them to look at, evenly spaced.
         max_error: points that reproject further than this from their cell, in pixels, are left
             out, which drops what the map never learned.
+        max_points: where there are more, the cloud is thinned evenly in space.
         progress: told after every view.
     """
-    points, colours = [np.zeros((0, 3))], [np.zeros((0, 3), np.uint8)]
-    picks = np.unique(np.linspace(0, len(frames) - 1, min(views, len(frames))).astype(int))
+    posed = [frame for frame in frames if frame.world_from_cam is not None]
+    picks = np.unique(np.linspace(0, len(posed) - 1, min(views, len(posed))).astype(int))
+    seen: list[tuple[Frame, DepthView]] = []
     for done, index in enumerate(picks, start=1):
-        frame = frames[index]
-        if frame.world_from_cam is None:
-            continue
+        frame = posed[index]
+        assert frame.world_from_cam is not None
         try:
-            image = read_image(frame.image)
-            seen = localizer.correspondences(image, frame.camera)
+            cells = localizer.correspondences(read_image(frame.image), frame.camera)
         except (ImageError, CameraError):
             continue
-        errors = reprojection_errors(
-            inverted(frame.world_from_cam), seen.scene_coordinates, seen.rays, seen.focal
+        view = depth_view(
+            cells,
+            frame.camera,
+            frame.world_from_cam,
+            stride=localizer.extractor.stride,
+            max_error=max_error,
         )
-        keep = errors < max_error
-        at = np.clip(seen.pixels[keep].astype(int), 0, np.array(image.shape[1::-1]) - 1)
-        points.append(seen.scene_coordinates[keep])
-        colours.append(image[at[:, 1], at[:, 0]])
+        seen.append((frame, smoothed(view)))
         progress("point cloud", done, len(picks))
-    return PointCloud(np.concatenate(points), np.concatenate(colours))
+    parts = [
+        surface_points(view, read_image(frame.image))
+        for view, (frame, _) in zip(confirmed([view for _, view in seen]), seen, strict=True)
+    ]
+    if not parts:
+        return PointCloud(
+            np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.float32)
+        )
+    points, colours, normals, widths = (
+        np.concatenate(column) for column in zip(*parts, strict=True)
+    )
+    return thinned(PointCloud(points, colours, normals), widths, most=max_points)
+
+
+def thinned(cloud: PointCloud, widths: NDArray[np.float64], *, most: int) -> PointCloud:
+    """One point for each cube of a grid, so coarse that at most so many points are left.
+
+    Cubes grow with what a point stands for, in powers of two: what was seen from nearby keeps its
+    detail, and what is far away does not use up the points. The finest point of a cube stays; its
+    colour is the mean over the cube, weighted by fineness, which evens out exposure and noise.
+
+    Args:
+        cloud: (N) points.
+        widths: (N,) how much of the surface a point stands for, scene units.
+        most: how many points to keep at most.
+    """
+    if not len(cloud):
+        return cloud
+    order = np.argsort(widths, kind="stable")
+    points, level = cloud.points[order], np.round(np.log2(widths[order]))
+    factor = 1.0
+    while True:
+        cubes = np.floor(points / (factor * 2**level)[:, None]).astype(np.int64)
+        # Primes of a spatial hash: of millions of cubes hardly two share a key.
+        keys = (cubes * (73_856_093, 19_349_663_003, 83_492_791_877)).sum(axis=1)
+        keys += level.astype(np.int64) << 48
+        _, first, cube = np.unique(keys, return_index=True, return_inverse=True)
+        if len(first) <= most:
+            break
+        # Points lie on surfaces, so their number falls with the square of the side.
+        factor *= max(1.03, float(np.sqrt(len(first) / most)))
+    weights = widths[order] ** -2
+    total = np.bincount(cube, weights)
+    colours = cloud.colours[order]
+    means = [np.bincount(cube, weights * colours[:, i]) / total for i in range(3)]
+    chosen = order[first]
+    return PointCloud(
+        cloud.points[chosen],
+        np.rint(np.stack(means, axis=1)).astype(np.uint8),
+        cloud.normals[chosen],
+    )
