@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import look_at, pose_from, rotation_from_vector
-from reloc.geometry.plan import plan_axes
+from reloc.geometry.plan import plan_axes, up_direction
 
 
 def ring(count: int = 12, height: float = 1.0) -> np.ndarray:
@@ -33,3 +33,12 @@ def test_plan_of_a_line_or_a_point_follows_the_tops_of_the_images(steps: np.ndar
     assert np.linalg.norm(first) == pytest.approx(1)
     if steps.any():
         assert abs(first[0]) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("target", [(0, 0, 1), (0, 0, -3), (90, 40, 0)])
+def test_up_is_found_whether_cameras_look_ahead_down_or_one_way(target: tuple) -> None:
+    """Of cameras that all look far down the tops of the images alone would be no good."""
+    poses = np.array([look_at(pose[:3, 3], target) for pose in ring()[:7]])
+    turn = pose_from(rotation_from_vector((0.3, 1.2, -0.4)), (9, 9, 9))
+    angle = np.degrees(np.arccos(min(1.0, up_direction(turn @ poses) @ turn[:3, 2])))
+    assert angle < (15 if target[0] else 1)

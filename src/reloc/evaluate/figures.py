@@ -62,6 +62,15 @@ def length_scale(evaluation: Evaluation) -> tuple[float, str]:
     return 1.0, "scene units"
 
 
+def error_ticks(evaluation: Evaluation) -> tuple[float, ...]:
+    """Ends and marks of a scale of colours for translation errors, in ``length_scale``'s unit.
+
+    They are the same for every scene, so that the colours of two pictures can be compared.
+    """
+    ticks = {"cm": (1.0, 2.0, 5.0, 10.0, 25.0, 50.0), "% of extent": (0.1, 0.3, 1.0, 3.0, 10.0)}
+    return ticks.get(length_scale(evaluation)[1], (0.01, 0.1, 1.0))
+
+
 def length_text(error: float | None, evaluation: Evaluation) -> str:
     """A translation error with its unit, a dash where there is none."""
     if error is None or not math.isfinite(error):

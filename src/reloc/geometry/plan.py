@@ -31,3 +31,19 @@ def plan_axes(poses: Array, *, up: ArrayLike | None = None) -> Array:
     first = np.linalg.eigh(across @ spread @ across + 1e-9 * across)[1][:, 2]
     first = first if first[np.abs(first).argmax()] >= 0 else -first
     return np.stack([first, np.cross(normal, first)])
+
+
+def up_direction(poses: Array) -> Array:
+    """The direction (3,) against gravity that the cameras suggest, of length 1.
+
+    Who takes photos keeps the horizon level: the x axes of the images are horizontal, whether the
+    camera looks ahead or down. Up is perpendicular to them, on the side of the images' tops; where
+    all cameras look one way, which leaves that open, the mean of the tops decides.
+
+    Args:
+        poses: (N, 4, 4) ``world_from_cam``, at least one.
+    """
+    rights, tops = poses[:, :3, 0], -poses[:, :3, 1].mean(axis=0)
+    level = rights.T @ rights / len(rights)
+    up = np.linalg.eigh(level - 0.05 * np.outer(tops, tops))[1][:, 0]
+    return up if up @ tops >= 0 else -up

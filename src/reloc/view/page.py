@@ -46,11 +46,15 @@ def html_notes(notes: Sequence[str]) -> str:
     return f'<ul class="notes">{items}</ul>' if notes else ""
 
 
-def embedded(pixels: NDArray[np.uint8], title: str) -> str:
-    """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG."""
-    factor = PHOTO_SIDE / max(pixels.shape[:2])
+def jpeg_text(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82) -> str:
+    """Pixels (H, W, 3) RGB as a JPEG in base64, at most ``side`` pixels long."""
+    factor = side / max(pixels.shape[:2])
     if factor < 1:
         pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-    encoded = base64.b64encode(data.tobytes()).decode("ascii")
-    return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{encoded}">'
+    _, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+    return base64.b64encode(data.tobytes()).decode("ascii")
+
+
+def embedded(pixels: NDArray[np.uint8], title: str) -> str:
+    """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG."""
+    return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{jpeg_text(pixels)}">'

@@ -13,7 +13,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
-from reloc.evaluate.figures import degrees_text, length_scale, length_text, seconds_text
+from reloc.evaluate.figures import (
+    degrees_text,
+    error_ticks,
+    length_scale,
+    length_text,
+    seconds_text,
+)
 from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
 from reloc.geometry.plan import plan_axes
 from reloc.scenes.scene import Frame
@@ -217,10 +223,7 @@ def _estimates(
 ) -> None:
     """Estimated positions (N, 2), joined with the true ones, coloured by error."""
     scale, unit = length_scale(evaluation)
-    # The same ends for every scene, so that the colours of two pages can be compared.
-    ticks = {"cm": (1, 2, 5, 10, 25, 50), "% of extent": (0.1, 0.3, 1, 3, 10)}.get(
-        unit, (0.01, 0.1, 1)
-    )
+    ticks = error_ticks(evaluation)
     norm = LogNorm(ticks[0], ticks[-1])
     values = np.maximum(errors * scale, ticks[0] / 10)
     axes.add_collection(
