@@ -1,0 +1,72 @@
+"""What poses are searched from: scene coordinates with what the camera saw of them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# A point counts as in front of a camera if it is this share of its distance ahead of it: lens rays
+# never reach closer to the image plane, and no unit of length is needed.
+MIN_AHEAD = 0.01
+# What a point behind the camera is taken to err by: pixels, or units of measured depth.
+BEHIND = 1e4
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Matches of B images, padded to N cells each.
+
+    Attributes:
+        scene_coordinates: (B, N, 3), world frame; may carry a gradient.
+        rays: (B, N, 2) viewing rays at z = 1, camera frame.
+        focals: (B,) pixels per unit at z = 1.
+        usable: (B, N) bool, false for padding and cells without a ray.
+        measured: (B, N, 3) points in the camera frame by measured depth, or None.
+        ranged: (B, N) bool, which of them were measured; None exactly if ``measured`` is.
+    """
+
+    scene_coordinates: Tensor
+    rays: Tensor
+    focals: Tensor
+    usable: Tensor
+    measured: Tensor | None = None
+    ranged: Tensor | None = None
+
+
+def camera_points(cam_from_world: Tensor, scene_coordinates: Tensor) -> Tensor:
+    """Points (B, H, 3, N) in camera frames (B, H, 3, 4) of scene coordinates (B, N, 3)."""
+    batch, hypotheses = cam_from_world.shape[:2]
+    rotations = cam_from_world[..., :3].reshape(batch, 3 * hypotheses, 3)
+    turned = torch.bmm(rotations, scene_coordinates.transpose(1, 2))
+    return turned.view(batch, hypotheses, 3, -1) + cam_from_world[..., 3:]
+
+
+def ahead(points: Tensor) -> Tensor:
+    """Which camera points (..., 3, N) lie in front: (..., N) bool."""
+    return points[..., 2, :] > MIN_AHEAD * points.detach().square().sum(dim=-2).sqrt()
+
+
+def reprojection_errors(cam_from_world: Tensor, matches: Matches) -> Tensor:
+    """Errors (B, H, N) in pixels under poses (B, H, 3, 4); ``BEHIND`` behind the camera."""
+    points = camera_points(cam_from_world, matches.scene_coordinates)
+    front = ahead(points)
+    depth = torch.where(front, points[..., 2, :], torch.ones_like(points[..., 2, :]))
+    offsets = points[..., :2, :] / depth.unsqueeze(-2) - matches.rays.transpose(1, 2).unsqueeze(1)
+    errors = safe_norm(offsets, dim=-2) * matches.focals[:, None, None]
+    return torch.where(front, errors, torch.full_like(errors, BEHIND))
+
+
+def distance_errors(cam_from_world: Tensor, matches: Matches) -> Tensor:
+    """Distances (B, H, N) between predicted and measured points; ``BEHIND`` where none is."""
+    assert matches.measured is not None and matches.ranged is not None
+    points = camera_points(cam_from_world, matches.scene_coordinates)
+    offsets = points - matches.measured.transpose(1, 2).unsqueeze(1)
+    distances = safe_norm(offsets, dim=-2)
+    return torch.where(matches.ranged[:, None], distances, torch.full_like(distances, BEHIND))
+
+
+def safe_norm(vectors: Tensor, *, dim: int) -> Tensor:
+    """Euclidean length along a dimension, with a gradient of zero at zero."""
+    squared = vectors.square().sum(dim=dim)
+    zero = squared == 0
+    return torch.where(zero, torch.zeros_like(squared), torch.where(zero, 1, squared).sqrt())

@@ -1,0 +1,104 @@
+"""Poses of many images at once: hypotheses, scores, the best one, refined."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from reloc.pose.ransac.hypotheses import Hypotheses, rgb_hypotheses, rgbd_hypotheses
+from reloc.pose.ransac.matches import Matches, distance_errors, reprojection_errors
+from reloc.pose.ransac.refine import RefineOptions, refined_poses
+from reloc.pose.ransac.scores import expected_losses, pose_losses, soft_inlier_scores
+
+
+@dataclass(frozen=True)
+class RansacOptions:
+    """How poses are searched.
+
+    Attributes:
+        hypotheses: per image.
+        draws: minimal sets that are drawn for each; the best are kept.
+        threshold: of a soft inlier: pixels, or with measured depth scene units.
+        by_depth: make and score hypotheses by measured depth.
+        refine: how poses are refined.
+    """
+
+    hypotheses: int = 64
+    draws: int = 4
+    threshold: float = 10.0
+    by_depth: bool = False
+    refine: RefineOptions = field(default_factory=RefineOptions)
+
+
+@dataclass(frozen=True)
+class Solutions:
+    """The pose of each image.
+
+    Attributes:
+        cam_from_world: (B, 3, 4).
+        found: (B,) bool; where false the pose is the identity.
+        scores: (B,), 0 to 100, of the pose before its refinement.
+    """
+
+    cam_from_world: Tensor
+    found: Tensor
+    scores: Tensor
+
+
+@torch.no_grad()
+def solve_poses(
+    matches: Matches, *, options: RansacOptions, generator: torch.Generator | None = None
+) -> Solutions:
+    """Poses of B images at once, without waiting for the device.
+
+    Args:
+        matches: of the images.
+        options: how to search.
+        generator: where chance comes from, on the device of the matches.
+    """
+    hypotheses, scores = _scored(matches, options, generator)
+    scores = torch.where(hypotheses.valid, scores, -1.0)
+    best, index = scores.max(dim=1)
+    poses = hypotheses.cam_from_world
+    chosen = poses.gather(1, index[:, None, None, None].expand(-1, 1, 3, 4))
+    refined = refined_poses(chosen, matches, options=options.refine)
+    return Solutions(refined[:, 0], best >= 0, best.clamp(min=0))
+
+
+def expected_pose_losses(
+    matches: Matches,
+    truth: Tensor,
+    *,
+    options: RansacOptions,
+    metre: float,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """The loss (B,) that DSAC* trains on, differentiable in the scene coordinates.
+
+    The expectation of the loss of a refined hypothesis, when one is drawn by the softmax of the
+    scores that they have before.
+
+    Args:
+        matches: of B images.
+        truth: (B, 3, 4) cam_from_world.
+        options: how poses are searched.
+        metre: what a metre is in scene units.
+        generator: where chance comes from.
+    """
+    hypotheses, scores = _scored(matches, options, generator)
+    refined = refined_poses(hypotheses.cam_from_world, matches, options=options.refine)
+    losses = pose_losses(refined, truth, metre=metre)
+    return expected_losses(scores, losses, hypotheses.valid)
+
+
+def _scored(
+    matches: Matches, options: RansacOptions, generator: torch.Generator | None
+) -> tuple[Hypotheses, Tensor]:
+    make = rgbd_hypotheses if options.by_depth else rgb_hypotheses
+    found = make(matches, count=options.hypotheses, draws=options.draws, generator=generator)
+    if options.by_depth:
+        assert matches.ranged is not None
+        errors, counted = distance_errors(found.cam_from_world, matches), matches.ranged
+    else:
+        errors, counted = reprojection_errors(found.cam_from_world, matches), matches.usable
+    return found, soft_inlier_scores(errors, counted, threshold=options.threshold)
