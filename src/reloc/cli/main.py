@@ -15,6 +15,7 @@ VERBS = {
     "map": "Map a place from posed photos.",
     "localize": "Say where photos were taken.",
     "eval": "Localize a scene's queries and measure the errors.",
+    "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
     "convert": "Write a scene in another layout.",
     "download": "Fetch a public dataset as ready scenes.",
     "synthesize": "Make a synthetic scene from a seed.",

@@ -24,7 +24,7 @@ MAX_NAME_BYTES = 4096
 
 # Model ids of COLMAP's src/colmap/sensor/models.h, with the number of parameters: needed to step
 # over models that ``Camera`` does not know.
-_MODELS = {
+MODELS = {
     0: ("SIMPLE_PINHOLE", 3),
     1: ("PINHOLE", 4),
     2: ("SIMPLE_RADIAL", 4),
@@ -168,10 +168,11 @@ def _opened(path: Path) -> Iterator[_Cursor]:
             yield _Cursor(path, data)
 
 
-_COUNT = struct.Struct("<Q")
-_CAMERA = struct.Struct("<IiQQ")
-_IMAGE = struct.Struct("<I4d3dI")
-_POINT = struct.Struct("<Q3d3BdQ")
+# Fixed parts of the entries of the binary files.
+COUNT = struct.Struct("<Q")
+CAMERA = struct.Struct("<IiQQ")
+IMAGE = struct.Struct("<I4d3dI")
+POINT = struct.Struct("<Q3d3BdQ")
 _POINT2D_BYTES = 24
 _TRACK_BYTES = 8
 
@@ -181,35 +182,35 @@ PointRow = tuple[int, float, float, float, int, int, int, float, int]
 
 def _binary_cameras(path: Path) -> Iterator[CameraRow]:
     with _opened(path) as cursor:
-        (count,) = cursor.take(_COUNT)
+        (count,) = cursor.take(COUNT)
         for _ in range(count):
-            camera_id, model_id, width, height = cursor.take(_CAMERA)
-            if model_id not in _MODELS:
+            camera_id, model_id, width, height = cursor.take(CAMERA)
+            if model_id not in MODELS:
                 raise SceneError(
                     f"{path}: camera {camera_id} has the unknown model id {model_id}; "
                     "undistort the images with COLMAP and use the PINHOLE model it writes"
                 )
-            model, parameters = _MODELS[model_id]
+            model, parameters = MODELS[model_id]
             params = cursor.take(struct.Struct(f"<{parameters}d"))
             yield camera_id, model, width, height, params
 
 
 def _binary_images(path: Path) -> Iterator[PosedImage]:
     with _opened(path) as cursor:
-        (count,) = cursor.take(_COUNT)
+        (count,) = cursor.take(COUNT)
         for _ in range(count):
-            values = cursor.take(_IMAGE)
+            values = cursor.take(IMAGE)
             name = cursor.name()
-            (points,) = cursor.take(_COUNT)
+            (points,) = cursor.take(COUNT)
             cursor.skip(points * _POINT2D_BYTES)
             yield PosedImage(name, values[8], values[1:5], values[5:8])
 
 
 def _binary_points(path: Path) -> Iterator[PointRow]:
     with _opened(path) as cursor:
-        (count,) = cursor.take(_COUNT)
+        (count,) = cursor.take(COUNT)
         for _ in range(count):
-            *row, track = cursor.take(_POINT)
+            *row, track = cursor.take(POINT)
             cursor.skip(track * _TRACK_BYTES)
             if row[0] >= 1 << 63:
                 raise SceneError(f"{path}: impossible point id {row[0]}; export the model again")

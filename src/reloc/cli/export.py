@@ -1,0 +1,126 @@
+"""``reloc export``: points and poses for other programs."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.cli.eval_ import localize_frames
+from reloc.errors import OptionError
+from reloc.files import atomic_folder
+from reloc.localize import Estimate, Localizer
+from reloc.localize.pose_files import write_poses
+from reloc.maps import SceneMap
+from reloc.progress import Progress
+from reloc.scenes import open_scene
+from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.writers.colmap_binary import write_colmap_with_points
+from reloc.scenes.writers.content import content_of
+from reloc.view.ply import write_ply
+from reloc.view.point_cloud import map_point_cloud
+
+Format = Literal["ply", "colmap", "tum"]
+
+
+def export(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
+    /,
+    *,
+    to: Format | None = None,
+    points: int = 500_000,
+    views: int = 100,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Write what a map knows for other programs: its points, a COLMAP model, or trajectories.
+
+    Args:
+        map: A map made by `reloc map`.
+        scene: Folder of the scene that it was made from, for images and poses.
+        out: The file to write for ply, a new folder for colmap and tum.
+        to: ply (points), colmap (images, poses and points) or tum (true and estimated
+            trajectories); by default ply if OUT ends in .ply.
+        points: At most so many points.
+        views: Mapping images to take points from.
+        query: File that lists the query images, one per line; the scene's own split without it.
+        poses: Pose file to use in place of the scene's own poses.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        quiet: Show no progress.
+    """
+    if to is None and out.suffix.lower() != ".ply":
+        raise OptionError(f"{out}: say what to write with --to ply, colmap or tum")
+    if points < 1 or views < 1:
+        raise OptionError("--points and --views are at least 1")
+    scene_map = SceneMap.load(map)
+    found = open_scene(scene, query=query, poses=poses)
+    localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+    with progress_bar(quiet=quiet) as progress:
+        if to == "tum":
+            summary = write_trajectories(out, localizer, found, progress=progress)
+        elif to == "colmap":
+            summary = write_model(out, localizer, found, views, points, progress=progress)
+        else:
+            cloud = map_point_cloud(
+                localizer, found.mapping, views=views, max_points=points, progress=progress
+            )
+            write_ply(out, cloud)
+            summary = f"{len(cloud)} points"
+    console().print(f"{out}: {summary}", markup=False)
+
+
+def write_model(
+    out: Path, localizer: Localizer, scene: Scene, views: int, points: int, *, progress: Progress
+) -> str:
+    """Writes the mapping images, their poses and the map's points as a COLMAP model.
+
+    Returns what was written, in words.
+
+    Raises:
+        SceneError, ImageError: a frame has a name or an image that cannot be written.
+        OutputError: the folder is taken or cannot be written to.
+    """
+    content = replace(content_of(scene, posed_queries=True), queries=())
+    with atomic_folder(out) as folder:
+        cloud = map_point_cloud(
+            localizer, scene.mapping, views=views, max_points=points, progress=progress
+        )
+        write_colmap_with_points(
+            content, folder, points=cloud.points, colours=cloud.colours, progress=progress
+        )
+    return f"{len(cloud)} points, {len(content.mapping)} images"
+
+
+def write_trajectories(out: Path, localizer: Localizer, scene: Scene, *, progress: Progress) -> str:
+    """Writes the true poses as TUM files and, where there are queries, the estimated ones.
+
+    The timestamps of ``estimates.tum`` are those of the same frames in ``queries.tum``, so that evo
+    pairs them. Returns what was written, in words.
+
+    Raises:
+        OutputError: the folder is taken or cannot be written to.
+    """
+    with atomic_folder(out) as folder:
+        write_poses(folder / "mapping.tum", _truth(scene.mapping), scene.mapping, format="tum")
+        estimates = localize_frames(localizer, scene.queries, progress=progress)
+        if scene.queries:
+            write_poses(folder / "queries.tum", _truth(scene.queries), scene.queries, format="tum")
+            write_poses(folder / "estimates.tum", estimates, scene.queries, format="tum")
+    good = sum(estimate.localized for estimate in estimates)
+    return f"{len(scene.mapping)} mapping poses, {good} of {len(estimates)} queries localized"
+
+
+def _truth(frames: tuple[Frame, ...]) -> list[Estimate]:
+    """The poses that are known, as if someone had estimated them."""
+    return [
+        Estimate(f.name, localized=f.world_from_cam is not None, world_from_cam=f.world_from_cam)
+        for f in frames
+    ]

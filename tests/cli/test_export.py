@@ -1,0 +1,59 @@
+"""``reloc export``."""
+
+import numpy as np
+import pytest
+
+from reloc.localize.pose_files import read_tum
+from reloc.scenes import open_scene, read_points
+
+
+@pytest.mark.slow
+def test_points_are_written_as_ply(reloc, place, made_map, tmp_path):
+    out = tmp_path / "place.ply"
+    done = reloc("export", made_map, place, out, "--points", 2000)
+    assert done.status == 0, done.err
+    assert out.read_bytes().startswith(b"ply\nformat binary_little_endian 1.0\nelement vertex ")
+    written = int(out.read_bytes().split(b"\n")[2].split()[2])
+    assert 500 < written <= 2000
+    assert done.out == f"{out}: {written} points\n"
+
+
+@pytest.mark.slow
+def test_a_colmap_model_holds_images_poses_and_points(reloc, place, made_map, tmp_path):
+    out = tmp_path / "model"
+    done = reloc("export", made_map, place, out, "--to", "colmap")
+    assert done.status == 0, done.err
+    scene, source = open_scene(out), open_scene(place)
+    assert len(scene.mapping) == len(source.mapping)
+    np.testing.assert_allclose(
+        scene.mapping[0].world_from_cam, source.mapping[0].world_from_cam, atol=1e-9
+    )
+    points = read_points(out / "sparse" / "0").xyz
+    assert len(points) > 500
+    # The walls of the room stand around its cameras.
+    low, high = source.mapping_centres().min(axis=0) - 10, source.mapping_centres().max(axis=0) + 10
+    assert ((points > low) & (points < high)).all()
+
+
+@pytest.mark.slow
+def test_trajectories_pair_truth_and_estimates_by_time(reloc, place, made_map, tmp_path):
+    out = tmp_path / "tum"
+    done = reloc("export", made_map, place, out, "--to", "tum")
+    assert done.status == 0, done.err
+    assert "7 mapping poses" in done.out
+    times, poses = read_tum(out / "queries.tum")
+    queries = open_scene(place).queries
+    np.testing.assert_allclose(poses, [f.world_from_cam for f in queries], atol=1e-9)
+    assert len(read_tum(out / "mapping.tum")[0]) == 7
+    assert set(read_tum(out / "estimates.tum")[0]) <= set(times)
+
+
+def test_what_to_write_has_to_be_said(reloc, place, made_map, tmp_path):
+    assert "--to" in reloc("export", made_map, place, tmp_path / "out").refusal()
+    assert (
+        "--points" in reloc("export", made_map, place, tmp_path / "a.ply", "--points", 0).refusal()
+    )
+
+
+def test_a_taken_folder_is_refused(reloc, place, made_map):
+    assert "already there" in reloc("export", made_map, place, place, "--to", "colmap").refusal()

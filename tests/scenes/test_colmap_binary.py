@@ -1,0 +1,69 @@
+"""The binary COLMAP model with points, read by our own reader and by pycolmap."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reloc.geometry import Camera, look_at, transformed
+from reloc.progress import silent
+from reloc.scenes import open_scene, read_points
+from reloc.scenes.scene import Frame
+from reloc.scenes.writers.colmap_binary import write_colmap_with_points
+from reloc.scenes.writers.content import Content
+
+CAMERAS = (
+    Camera.pinhole(width=64, height=48, fx=60),
+    Camera("OPENCV", 64, 48, (60, 61, 32, 24, 0.1, -0.02, 0.001, 0.002)),
+)
+POINTS = np.random.default_rng(0).uniform(-1, 1, (50, 3))
+COLOURS = np.random.default_rng(1).integers(0, 256, (50, 3)).astype(np.uint8)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> tuple[Path, list[Frame]]:
+    import cv2
+
+    frames = []
+    for number, camera in enumerate((*CAMERAS, CAMERAS[0])):
+        image = tmp_path / f"ä {number}.png"
+        assert cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
+        pose = look_at((number - 1.0, -5.0, 0.5), (0, 0, 0))
+        frames.append(Frame(f"walk/{image.name}", image, camera, pose))
+    folder = tmp_path / "model"
+    folder.mkdir()
+    content = Content(root=tmp_path, metric=True, mapping=tuple(frames), queries=())
+    write_colmap_with_points(content, folder, points=POINTS, colours=COLOURS, progress=silent)
+    return folder, frames
+
+
+def test_our_reader_finds_what_was_written(model: tuple[Path, list[Frame]]) -> None:
+    folder, frames = model
+    scene = open_scene(folder)
+    assert [f.name for f in scene.mapping] == [f"images/{f.name}" for f in frames]
+    for read, written in zip(scene.mapping, frames, strict=True):
+        np.testing.assert_allclose(read.world_from_cam, written.world_from_cam, atol=1e-12)
+        assert read.camera == written.camera
+    points = read_points(folder / "sparse" / "0")
+    np.testing.assert_array_equal(points.xyz, POINTS)
+    np.testing.assert_array_equal(points.rgb, COLOURS)
+
+
+def test_pycolmap_reads_it_and_projects_as_we_do(model: tuple[Path, list[Frame]]) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    folder, frames = model
+    reconstruction = pycolmap.Reconstruction(folder / "sparse" / "0")
+    assert reconstruction.num_cameras() == 2
+    assert reconstruction.num_points3D() == len(POINTS)
+    by_name = {image.name: image for image in reconstruction.images.values()}
+    for frame in frames:
+        image = by_name[frame.name]
+        assert (folder / "images" / image.name).is_file()
+        cam_from_world = np.vstack([image.cam_from_world().matrix(), [0, 0, 0, 1]])
+        ours = transformed(np.linalg.inv(frame.world_from_cam), POINTS)
+        np.testing.assert_allclose(transformed(cam_from_world, POINTS), ours, atol=1e-9)
+        theirs = reconstruction.cameras[image.camera_id].img_from_cam(ours)
+        np.testing.assert_allclose(theirs, frame.camera.project(ours), atol=1e-6)
+    point = reconstruction.points3D[1]
+    np.testing.assert_array_equal(point.xyz, POINTS[0])
+    np.testing.assert_array_equal(point.color, COLOURS[0])
