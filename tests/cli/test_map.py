@@ -22,8 +22,8 @@ from reloc.maps import SceneMap
 LONG = """
 import sys
 from reloc.cli.main import main
-from reloc.mapping import PRESETS, MappingOptions, mapper
-mapper.CHECKPOINT_SECONDS = 0.2
+from reloc.mapping import PRESETS, MappingOptions, training
+training.CHECKPOINT_SECONDS = 0.2
 PRESETS["draft"] = MappingOptions(
     views=12, steps=int(sys.argv[1]), batch=64, width=32, blocks=1, short_side=120,
     cells_per_view=60,
@@ -73,6 +73,25 @@ def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
     assert "training: 10/10" in run.err
     assert SceneMap.load(path).info["frames"] == 7
     assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
+
+
+@pytest.mark.parametrize("option", [("--heads", 0), ("--heads", 10**6), ("--width", 0)])
+def test_impossible_heads_are_refused(mapped, made_place, option):
+    assert option[0][2:] in mapped(made_place, *option).refusal()
+
+
+def test_a_place_parted_among_heads_is_told(mapped, place, tmp_path):
+    for number in range(7):  # enough frames for two heads
+        for kind in ("rgb", "poses", "calibration"):
+            (source,) = (place / "train" / kind).glob(f"{number:05d}.*")
+            target = source.with_name(f"1{source.name[1:]}")
+            shutil.copy(source, target)
+    run = mapped(place, "--heads", 2, "--width", 16, "--blocks", 0)
+    assert run.status == 0, run.err
+    assert ": 14 frames, 2 heads, 20 steps, " in run.out
+    made = SceneMap.load(tmp_path / "map.safetensors")
+    assert [region.head.width for region in made.regions] == [16, 16]
+    assert mapped(place, "--heads", "auto", "--quiet").status == 0
 
 
 def test_the_same_seed_gives_the_same_map(mapped, made_place, tmp_path):

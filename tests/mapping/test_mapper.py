@@ -10,7 +10,7 @@ import torch
 from reloc.backbone import ConvBackbone
 from reloc.errors import MapError, SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping import mapper
+from reloc.mapping import training
 from reloc.mapping.mapper import map_scene
 from reloc.mapping.options import MappingOptions
 from reloc.maps.scene_map import SceneMap
@@ -148,11 +148,83 @@ def killer(at, error):
 
 
 @pytest.fixture
+def corridor(scene, tmp_path):
+    """Twelve frames along a line, with the pictures of the scene."""
+    frames = []
+    for number in range(12):
+        pose = look_at((number, 0.1 * (number % 3), 0), (number + 0.3 * (number % 2), 3, 0))
+        pose[:3, 3] += (1000, 2000, 0)
+        frames.append(Frame(f"{number}", scene.mapping[number % 5].image, CAMERA, pose))
+    return Scene("corridor", tmp_path, "ace", tuple(frames), unit="metre")
+
+
+def all_weights(result):
+    return [
+        torch.cat([p.flatten() for p in region.head.parameters()])
+        for region in result.scene_map.regions
+    ]
+
+
+def test_several_heads_share_one_pass_over_the_images(corridor, backbone, tmp_path):
+    told = []
+    result = mapped(
+        corridor,
+        backbone,
+        replace(TOY, heads=2, views=24),
+        progress=lambda stage, done, total, **m: told.append((stage, done, total)),
+    )
+    made = result.scene_map
+    first, second = made.regions
+    assert not torch.equal(*all_weights(result))
+    assert set(first.frames) | set(second.frames) == set(range(12))
+    centres = corridor.mapping_centres()
+    for region in made.regions:
+        np.testing.assert_allclose(region.origin, centres[list(region.frames)].mean(axis=0))
+        assert region.views.shape[1] == 36
+        assert 0 < len(region.views) <= len(region.frames)
+    assert told[-1] == ("training", 16, 16)
+    assert ("features", 48, 48) in told
+    assert made.info["steps"] == 16
+    made.save(tmp_path / "map")
+    assert [r.frames for r in SceneMap.load(tmp_path / "map").regions] == [
+        r.frames for r in made.regions
+    ]
+
+
+def test_a_head_learns_from_its_own_frames_alone(corridor, backbone):
+    """Other pictures in one half of the place leave the head of the other half as it was."""
+    options = replace(TOY, heads=2, views=24)
+    plain = mapped(corridor, backbone, options)
+    exclusive = set(plain.scene_map.regions[1].frames) - set(plain.scene_map.regions[0].frames)
+    assert exclusive
+    other = corridor.mapping[0].image.with_name("other.png")
+    assert cv2.imwrite(str(other), np.full((72, 96), 99, np.uint8))
+    changed = tuple(
+        replace(f, image=other) if n in exclusive else f for n, f in enumerate(corridor.mapping)
+    )
+    result = mapped(replace(corridor, mapping=changed), backbone, options)
+    for kept, (a, b) in zip(
+        (True, False), zip(all_weights(plain), all_weights(result), strict=True), strict=True
+    ):
+        assert torch.equal(a, b) == kept
+
+
+def test_a_part_without_readable_images_gets_no_head(corridor, backbone):
+    frames = tuple(
+        replace(f, image=f.image.with_name("gone.png")) if n > 4 else f
+        for n, f in enumerate(corridor.mapping)
+    )
+    made = mapped(replace(corridor, mapping=frames), backbone, replace(TOY, heads=2)).scene_map
+    assert len(made.regions) in (1, 2)
+    assert made.info["skipped"] == 7
+
+
+@pytest.fixture
 def every_step(monkeypatch):
     """Progress and checkpoints at every step instead of every so many seconds."""
     ticks = iter(range(10**6))
-    monkeypatch.setattr(mapper.time, "monotonic", lambda: float(next(ticks)))
-    monkeypatch.setattr(mapper, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Killed])
@@ -166,6 +238,20 @@ def test_a_killed_mapping_goes_on_to_the_same_map(scene, backbone, tmp_path, eve
     assert torch.equal(weights(resumed), weights(whole))
     assert resumed.scene_map.info["steps"] == 8
     assert not path.exists()
+
+
+@pytest.mark.parametrize("at", [3, 12])
+def test_several_heads_go_on_where_they_were_interrupted(
+    corridor, backbone, tmp_path, every_step, at
+):
+    path, options = tmp_path / "checkpoint", replace(TOY, heads=2)
+    whole = mapped(corridor, backbone, options)
+    with pytest.raises(Killed):
+        mapped(corridor, backbone, options, checkpoint=path, progress=killer(at, Killed))
+    resumed = mapped(corridor, backbone, options, checkpoint=path, resume=True)
+    for a, b in zip(all_weights(resumed), all_weights(whole), strict=True):
+        assert torch.equal(a, b)
+    assert resumed.scene_map.info["steps"] == 16
 
 
 @pytest.fixture

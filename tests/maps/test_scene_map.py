@@ -14,7 +14,7 @@ from reloc.errors import MapError, OutputError
 from reloc.geometry import Camera, look_at
 from reloc.heads import HEADS, MlpHead
 from reloc.maps.map_file import FORMAT, MAX_BYTES
-from reloc.maps.scene_map import MappingCamera, Region, SceneMap
+from reloc.maps.scene_map import MAX_VIEWS, MappingCamera, Region, SceneMap
 
 ONE = Camera("OPENCV", 640, 480, (500, 501, 320, 240, -0.1, 0.02, 0.001, 0.002))
 OTHER = Camera.pinhole(width=480, height=640, fx=505)
@@ -95,13 +95,17 @@ def test_a_map_comes_back_as_it_was(saved):
 
 def test_several_heads_come_back_with_their_frames(tmp_path):
     made = made_map()
-    other = Region(MlpHead(channels=6, width=8, blocks=0, scale=7.0), np.array([1.0, 2, 3]), (0, 2))
+    views = np.arange(-6, 6, dtype=np.int8).reshape(2, 6)
+    small = MlpHead(channels=6, width=8, blocks=0, scale=7.0)
+    other = Region(small, np.array([1.0, 2, 3]), (0, 2), views)
     made = replace(made, regions=(*made.regions, other))
     made.save(tmp_path / "map")
     loaded = SceneMap.load(tmp_path / "map")
     assert [region.frames for region in loaded.regions] == [None, (0, 2)]
     assert [region.scale for region in loaded.regions] == [2.5, 7.0]
     assert loaded.scale == 4.75
+    assert len(loaded.regions[0].views) == 0
+    np.testing.assert_array_equal(loaded.regions[1].views, views)
     np.testing.assert_array_equal(loaded.regions[1].origin, (1, 2, 3))
     assert loaded.head is loaded.regions[0].head
     assert loaded.origin is loaded.regions[0].origin
@@ -302,6 +306,9 @@ def test_a_file_without_a_header_is_refused(saved):
         {"heads.0.extra": torch.zeros(5)},
         {"heads.1.point.bias": torch.zeros(4)},
         {"heads.": torch.zeros(4)},
+        {"views.0": torch.zeros(4, 6)},
+        {"views.0": torch.zeros(6, dtype=torch.int8)},
+        {"views.0": torch.zeros(MAX_VIEWS + 1, 6, dtype=torch.int8)},
         {"origins": None},
         {"origins": torch.zeros(1, 4)},
         {"origins": torch.zeros(3)},

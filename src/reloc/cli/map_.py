@@ -2,7 +2,6 @@
 
 import time
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +11,7 @@ from rich.markup import escape
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.errors import OutputError
-from reloc.mapping import PRESETS, map_scene
+from reloc.mapping import map_scene, preset_options
 from reloc.scenes import open_scene
 
 
@@ -23,6 +22,9 @@ def map_(
     *,
     preset: Literal["draft", "standard", "full"] = "standard",
     time_limit: float | None = None,
+    heads: Literal["auto"] | int = 1,
+    width: int | None = None,
+    blocks: int | None = None,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
@@ -40,6 +42,9 @@ def map_(
         out: The map file to write, a .safetensors of about 4 MB.
         preset: How much work to put in; draft is a minute on a laptop, standard a few.
         time_limit: Seconds to be done in; plans the work to end within it on this machine.
+        heads: Part a larger place among so many heads; auto lets its size decide.
+        width: Of the head's hidden layers; by default 512.
+        blocks: Residual blocks of the head, three layers each; by default 2.
         query: File that lists images to hold back from mapping, one per line.
         poses: Pose file to use in place of the scene's own poses.
         backbone: Backbone weights; by default those that come with reloc.
@@ -52,9 +57,14 @@ def map_(
     """
     began = time.monotonic()
     found = open_scene(scene, query=query, poses=poses)
-    options = replace(PRESETS[preset], time_limit=time_limit, seed=seed)
-    if buffer_gb is not None:
-        options = replace(options, buffer_gb=buffer_gb)
+    given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
+    options = preset_options(
+        preset,
+        time_limit=time_limit,
+        heads=None if heads == "auto" else heads,
+        seed=seed,
+        **{name: value for name, value in given.items() if value is not None},
+    )
     _check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
     with (
@@ -84,10 +94,15 @@ def map_(
     if len(result.skipped) > 5:
         screen.print(f"skipped {len(result.skipped) - 5} more")
     screen.print(
-        f"{escape(str(out))}: {info['frames'] - info['skipped']} frames, {info['steps']} steps, "
+        f"{escape(str(out))}: {info['frames'] - info['skipped']} frames, "
+        f"{_heads(len(result.scene_map.regions))}{info['steps']} steps, "
         f"{out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - began:.0f} s; "
         f"{100 * info['inlier_share']:.0f} % of the mapping features within 10 px"
     )
+
+
+def _heads(count: int) -> str:
+    return f"{count} heads, " if count > 1 else ""
 
 
 def _check_writable(out: Path) -> None:

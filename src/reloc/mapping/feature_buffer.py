@@ -1,6 +1,6 @@
 """The feature buffer: what the head learns from, drawn from all mapping images at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -17,6 +17,7 @@ class FeatureBuffer:
         frames: (N,) int32, row in ``cam_from_world``.
         cam_from_world: (F, 3, 4) float32, translation relative to ``origin``.
         count: filled rows; N is the capacity.
+        rows: those that batches are drawn from; None for all that are filled.
     """
 
     features: Tensor
@@ -25,6 +26,7 @@ class FeatureBuffer:
     frames: Tensor
     cam_from_world: Tensor
     count: int = 0
+    rows: Tensor | None = None
 
     @classmethod
     def empty(
@@ -47,6 +49,22 @@ class FeatureBuffer:
             frames=torch.empty(capacity, dtype=torch.int32, device=device),
             cam_from_world=cam_from_world.to(device),
         )
+
+    def restricted(self, frames: Tensor, cam_from_world: Tensor) -> "FeatureBuffer":
+        """What came from some frames, with poses around another origin.
+
+        It shares the memory of this buffer, which has to be full by now.
+        """
+        wanted = torch.zeros(len(self.cam_from_world), dtype=torch.bool, device=self.frames.device)
+        wanted[frames.to(wanted.device)] = True
+        rows = wanted[self.frames[: self.count].long()].nonzero()[:, 0]
+        return replace(self, rows=rows, cam_from_world=cam_from_world.to(self.rays.device))
+
+    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
+        """Random rows (count,), with replacement; the generator is on the device of the rays."""
+        within = self.count if self.rows is None else len(self.rows)
+        picks = torch.randint(within, (count,), generator=generator, device=self.rays.device)
+        return picks if self.rows is None else self.rows[picks]
 
     def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features (n, C), rays (n, 2), focals (n,) and cam_from_world (n, 3, 4) of some rows.

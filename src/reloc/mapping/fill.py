@@ -1,5 +1,6 @@
 """Filling the feature buffer: read, augment, run the backbone, draw cells."""
 
+import shutil
 import sys
 import time
 from collections import deque
@@ -7,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
-from reloc.errors import CameraError, ImageError, SceneError
+from reloc.backbone.descriptor import image_descriptor
+from reloc.errors import CameraError, ImageError, OutputError, SceneError
 from reloc.geometry import inverted
 from reloc.images.augment import View, augmented_view, cell_pixels, plain_view
 from reloc.images.files import read_image
@@ -47,6 +50,7 @@ class PreparedView:
     """A view, the rays of its cells (cells, 2) and which of these rays are usable."""
 
     frame: int
+    plain: bool
     view: View
     rays: NDArray[np.float32]
     usable: NDArray[np.bool_]
@@ -58,6 +62,55 @@ def centred_cam_from_world(frames: Sequence[Frame], origin: NDArray[np.float64])
     poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
     poses[:, :3, 3] -= origin
     return torch.from_numpy(inverted(poses)[:, :3]).float()
+
+
+def empty_buffer(
+    cam_from_world: Tensor,
+    extractor: FeatureExtractor,
+    *,
+    rows: int | None,
+    memory_gb: float,
+    scratch: Path,
+) -> FeatureBuffer:
+    """Room for features: on the device, in host memory, or in a file mapped to memory.
+
+    Args:
+        cam_from_world: (F, 3, 4), see ``centred_cam_from_world``.
+        extractor: what will fill it.
+        rows: capacity; None for what fits into memory.
+        memory_gb: what does not fit goes to a file.
+        scratch: folder for that file.
+
+    Raises:
+        OutputError: the disk of that folder is too small.
+    """
+    half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
+    row_bytes = extractor.channels * 2 + 16
+    fits = int(memory_gb * 1e9 / row_bytes)
+    capacity = fits if rows is None else rows
+    features = None
+    if capacity > fits:
+        needed, free = capacity * row_bytes, shutil.disk_usage(scratch).free
+        # Writing to a mapped file that finds no room ends the process without a word.
+        if needed > free:
+            raise OutputError(
+                f"{scratch.parent}: {needed / 1e9:.1f} GB are needed for features, "
+                f"{free / 1e9:.1f} GB are free; set TMPDIR to a larger disk or allow more memory"
+            )
+        features = torch.from_file(
+            str(scratch / "features"),
+            shared=True,
+            size=capacity * extractor.channels,
+            dtype=half,
+        ).view(capacity, extractor.channels)
+    return FeatureBuffer.empty(
+        capacity,
+        channels=extractor.channels,
+        cam_from_world=cam_from_world,
+        device=extractor.device,
+        dtype=half,
+        features=features,
+    )
 
 
 def prepare_view(
@@ -85,14 +138,20 @@ def prepare_view(
     rays = frame.camera.rays(np.clip(pixels, 0, (width, height)))
     usable = np.logical_and(inside, np.isfinite(rays).all(axis=1))
     return PreparedView(
-        index, view, np.nan_to_num(rays).astype(np.float32), usable, frame.camera.focal * view.scale
+        index,
+        plain,
+        view,
+        np.nan_to_num(rays).astype(np.float32),
+        usable,
+        frame.camera.focal * view.scale,
     )
 
 
 class BufferFiller:
     """Passes over the frames, in an order shuffled by the seed, until told to stop.
 
-    Frames whose image cannot be used are noted in ``skipped`` and never tried again.
+    Frames whose image cannot be used are noted in ``skipped`` and never tried again. What plain
+    views look like is kept in ``descriptors``, by frame.
     """
 
     def __init__(
@@ -105,6 +164,7 @@ class BufferFiller:
         self.extractor = extractor
         self.options = options
         self.skipped: list[Skipped] = []
+        self.descriptors: dict[int, NDArray[np.int8]] = {}
         self._dropped: set[int] = set()
 
     def _schedule(self) -> Iterator[tuple[int, int]]:
@@ -176,6 +236,8 @@ class BufferFiller:
         generator = torch.Generator().manual_seed(self.options.seed)
         for prepared in self._prepared():
             features = self.extractor(prepared.view.image)
+            if prepared.plain and prepared.frame not in self.descriptors:
+                self.descriptors[prepared.frame] = image_descriptor(features)
             cells = torch.from_numpy(np.flatnonzero(prepared.usable))
             take = min(len(cells), self.options.cells_per_view)
             cells = cells[torch.randperm(len(cells), generator=generator)[:take]]

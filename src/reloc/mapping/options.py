@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reloc.errors import OptionError
-from reloc.maps.scene_map import MAX_SHORT_SIDE
+from reloc.maps.scene_map import MAX_REGIONS, MAX_SHORT_SIDE
 
 Preset = Literal["draft", "standard", "full"]
 
@@ -14,11 +14,13 @@ class MappingOptions:
     """How to map a scene.
 
     Attributes:
-        views: views (plain or augmented) that the buffer takes of all frames together; the passes
-            over the frames follow from it.
-        steps: training steps, unless ``time_limit`` is given.
+        heads: the place is parted among so many; None lets its size decide.
+        views: views (plain or augmented) that the buffer takes for each head, of all its frames
+            together; the passes over the frames follow from it.
+        steps: training steps of each head, unless ``time_limit`` is given.
         batch: features per step.
-        time_limit: seconds from the first image to the finished map; plans buffer and steps.
+        time_limit: seconds from the first image to the finished map, shared by all heads; plans
+            buffer and steps.
         width: of the head's hidden layers.
         blocks: residual blocks of the head.
         short_side: images are resampled to this short side in pixels.
@@ -27,6 +29,7 @@ class MappingOptions:
         seed: of everything random; the same seed gives the same map on a CPU.
     """
 
+    heads: int | None = 1
     views: int = 2400
     steps: int = 3000
     batch: int = 3072
@@ -43,6 +46,8 @@ class MappingOptions:
         for name in positive:
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
+        if self.heads is not None and not 1 <= self.heads <= MAX_REGIONS:
+            raise OptionError(f"heads must be 1 to {MAX_REGIONS}, or auto")
         if self.seed < 0:
             raise OptionError("seed must not be negative")
         if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:

@@ -89,10 +89,9 @@ class HeadTrainer:
         options, buffer = self.options, self.buffer
         # Seeded by the step, so that a resumed training draws what it would have drawn.
         self._generator.manual_seed(options.seed * 1_000_003 + self.steps)
-        rows = torch.randint(
-            buffer.count, (options.batch,), generator=self._generator, device=self.device
+        features, rays, focals, cam_from_world = buffer.batch(
+            buffer.drawn(options.batch, self._generator)
         )
-        features, rays, focals, cam_from_world = buffer.batch(rows)
         start = (self._median * options.clamp_follow).clamp(min=options.clamp_start)
         # curriculum() is linear in its start, which lives on the device.
         clamp = options.clamp_end + start * curriculum(fraction, start=1.0, end=0.0)

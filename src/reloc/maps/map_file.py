@@ -18,13 +18,20 @@ from reloc.errors import CameraError, MapError
 from reloc.files import atomic_file
 from reloc.geometry import Camera
 from reloc.heads import build_head
-from reloc.maps.scene_map import MAX_SHORT_SIDE, MappingCamera, Region, SceneMap
+from reloc.maps.scene_map import (
+    MAX_REGIONS,
+    MAX_SHORT_SIDE,
+    MAX_VIEWS,
+    MappingCamera,
+    Region,
+    SceneMap,
+)
 
 FORMAT = "reloc-map-2"
 # Version 1 knew one head; see _upgraded.
 OLD_FORMAT = "reloc-map-1"
 MAX_BYTES = 8 * 1024**3
-MAX_REGIONS = 1024
+_NO_VIEWS = torch.zeros((0, 0), dtype=torch.int8)
 
 
 def write_map(scene_map: SceneMap, path: Path) -> None:
@@ -37,6 +44,11 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
         f"heads.{number}.{name}": tensor.detach().to("cpu", torch.float16).contiguous()
         for number, region in enumerate(scene_map.regions)
         for name, tensor in region.head.named_parameters()
+    }
+    tensors |= {
+        f"views.{number}": torch.from_numpy(region.views.copy())
+        for number, region in enumerate(scene_map.regions)
+        if len(region.views)
     }
     tensors["origins"] = torch.from_numpy(
         np.array([region.origin for region in scene_map.regions], np.float64)
@@ -169,12 +181,14 @@ def _regions(
     weights: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if name.startswith("heads."):
-            _, number, parameter = name.split(".", 2)
-            weights.setdefault(number, {})[parameter] = tensor.float()
+            _, owner, parameter = name.split(".", 2)
+            weights.setdefault(owner, {})[parameter] = tensor.float()
     regions = []
     for number, (spec, origin) in enumerate(zip(specs, origins, strict=True)):
         scale, own = float(spec["scale"]), weights.pop(str(number))
-        rows = spec["frames"]
+        rows, views = spec["frames"], tensors.get(f"views.{number}", _NO_VIEWS)
+        if views.dtype != torch.int8 or views.ndim != 2 or len(views) > MAX_VIEWS:
+            raise ValueError("impossible views")
         if not (scale > 0 and math.isfinite(scale)):
             raise ValueError("impossible scale")
         if rows is not None and not all(0 <= int(row) < frames for row in rows):
@@ -187,6 +201,7 @@ def _regions(
                 head.requires_grad_(False).eval(),
                 origin,
                 None if rows is None else tuple(int(row) for row in rows),
+                views.numpy(),
             )
         )
     if weights:

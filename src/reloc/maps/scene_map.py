@@ -16,6 +16,9 @@ Array = NDArray[np.float64]
 
 # Mapping cameras serve pictures and plans; a sample of this many shows any place.
 MAX_CAMERAS = 1000
+MAX_REGIONS = 1024
+# So many views show what a region looks like from anywhere in it.
+MAX_VIEWS = 64
 # A map cannot make its reader blow up images without end.
 MAX_SHORT_SIDE = 8192
 
@@ -37,11 +40,14 @@ class Region:
         head: the regressor; its coordinates are relative to ``origin``.
         origin: (3,) float64 mean of the camera centres that it was trained from, world frame.
         frames: rows of the map's ``cameras`` that it was trained from; None for all.
+        views: (V, D) int8 what mapping images of it look like (``backbone.descriptor``), V may be
+            zero; by them a query finds the region without running its head.
     """
 
     head: Head
     origin: Array
     frames: tuple[int, ...] | None = None
+    views: NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
 
     @property
     def scale(self) -> float:

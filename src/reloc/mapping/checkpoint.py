@@ -1,0 +1,41 @@
+"""The state of an unfinished mapping on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from reloc.errors import MapError
+from reloc.files import atomic_file
+
+
+def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Writes a state atomically, with what tells to which mapping it belongs.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    with atomic_file(path) as file:
+        torch.save({**state, "identity": dict(identity)}, file)
+
+
+def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state that ``save_checkpoint`` wrote for the same identity; None if there is no file.
+
+    Raises:
+        MapError: the checkpoint is damaged, or that of another mapping.
+    """
+    if not path.exists():
+        return None
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        same = state["identity"] == identity
+    except Exception as error:
+        raise MapError(f"{path}: damaged checkpoint; map again without --resume") from error
+    if not same:
+        raise MapError(
+            f"{path}: belongs to other options, images or another backbone; map again without "
+            "--resume"
+        )
+    return state

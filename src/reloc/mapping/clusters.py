@@ -1,0 +1,90 @@
+"""Parting a place among several heads: overlapping groups of mapping cameras.
+
+Hierarchical k-means, as ACE (section 4.3) does it: the largest group is cut in two until there are
+as many as wanted. Not the camera centres are grouped but the points that the cameras look at, a
+typical depth ahead: what a head has to know are surfaces, and two cameras back to back share none.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.intp]
+
+# A camera also joins a foreign group whose middle is at most so many times as far as that of its
+# own: queries near a border then find a head that has seen all around them.
+OVERLAP = 1.3
+# A head needs a few views of whatever it is to know.
+MIN_FRAMES = 5
+_ROUNDS = 30
+# One head does for what lies within so many typical depths; see docs/large-places.md.
+HEAD_REACH = 3.0
+
+
+def cluster_count(world_from_cam: Array, *, depth: float) -> int:
+    """How many heads a place should have, from the spread of what its cameras look at.
+
+    Args:
+        world_from_cam: (F, 4, 4) poses.
+        depth: typical distance of what is seen, in scene units.
+    """
+    points = _seen_points(world_from_cam, depth)
+    cells = np.unique(np.floor(points / (HEAD_REACH * depth)), axis=0)
+    return int(min(len(cells), max(1, len(points) // (4 * MIN_FRAMES))))
+
+
+def camera_clusters(world_from_cam: Array, count: int, *, depth: float) -> tuple[Indices, ...]:
+    """Overlapping groups of cameras that look at the same part of a place.
+
+    Deterministic. There may be fewer groups than asked for, since none has less than
+    ``MIN_FRAMES`` cameras of its own.
+
+    Args:
+        world_from_cam: (F, 4, 4) poses.
+        count: groups wanted, at least one.
+        depth: typical distance of what is seen, in scene units.
+
+    Returns:
+        Rows of ``world_from_cam``, ascending, for each group; each camera is in one or more.
+    """
+    points = _seen_points(world_from_cam, depth)
+    groups = [np.arange(len(points))]
+    whole: list[Indices] = []
+    while groups and len(groups) + len(whole) < count:
+        largest = groups.pop(max(range(len(groups)), key=lambda g: len(groups[g])))
+        side = _halves(points[largest])
+        halves = [largest[side], largest[~side]]
+        if min(map(len, halves)) < MIN_FRAMES:
+            whole.append(largest)
+        else:
+            groups += halves
+    groups = sorted(groups + whole, key=lambda group: int(group[0]))
+    middles = np.stack([points[group].mean(axis=0) for group in groups])
+    distances = np.linalg.norm(points[:, None] - middles, axis=2)
+    own = np.empty(len(points), np.intp)
+    for number, group in enumerate(groups):
+        own[group] = number
+    near = distances <= OVERLAP * distances[np.arange(len(points)), own][:, None]
+    near[np.arange(len(points)), own] = True
+    return tuple(np.flatnonzero(column) for column in near.T)
+
+
+def _seen_points(world_from_cam: Array, depth: float) -> Array:
+    return world_from_cam[:, :3, 3] + depth * world_from_cam[:, :3, 2]
+
+
+def _halves(points: Array) -> NDArray[np.bool_]:
+    """2-means of (N, 3) points from a cut across their longest axis; True for one half."""
+    centred = points - points.mean(axis=0)
+    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
+    side = centred @ axis > np.median(centred @ axis)
+    for _ in range(_ROUNDS):
+        if side.all() or not side.any():
+            break
+        middles = points[side].mean(axis=0), points[~side].mean(axis=0)
+        near, far = (np.linalg.norm(points - middle, axis=1) for middle in middles)
+        moved = near < far
+        if (moved == side).all():
+            break
+        side = moved
+    return side
