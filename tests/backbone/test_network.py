@@ -79,3 +79,13 @@ def test_moving_the_image_by_a_context_cell_moves_the_features(small_backbone):
 def test_the_default_is_the_published_size():
     count = sum(p.numel() for p in ConvBackbone().parameters())
     assert 3e6 < count < 5e6
+
+
+@pytest.mark.parametrize("size", [(136, 184), (131, 179), (144, 177)])
+def test_what_a_cell_looks_at_does_not_depend_on_the_size_of_the_image(small_backbone, size):
+    network = small_backbone().eval()
+    image = torch.rand(1, 1, 192, 256)
+    with torch.no_grad():
+        whole = network(image)[..., :8, :12]
+        part = network(image[..., : size[0], : size[1]])[..., :8, :12]
+    torch.testing.assert_close(part, whole, rtol=1e-4, atol=1e-4)

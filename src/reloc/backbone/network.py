@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+# Pixels per cell of the context path.
+CONTEXT_STRIDE = 16
+
 
 @runtime_checkable
 class Backbone(Protocol):
@@ -93,11 +96,16 @@ class ConvBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """See ``Backbone.__call__``. Each feature has the Euclidean length sqrt(channels)."""
-        x = self.stem((images - 0.4) / 0.25)
+        height, width = images.shape[-2:]
+        # Cells of the context path must lie over exactly two by two of the local one, whatever the
+        # size: a grid stretched by half a cell shifts what features look at by half a pixel.
+        spare = (0, -width % CONTEXT_STRIDE, 0, -height % CONTEXT_STRIDE)
+        x = self.stem((functional.pad(images, spare, mode="replicate") - 0.4) / 0.25)
         wide = functional.interpolate(
-            self.context(x), size=x.shape[-2:], mode="bilinear", align_corners=False
+            self.context(x), scale_factor=2.0, mode="bilinear", align_corners=False
         )
         x = self.out(self.merge(self.local(x) + wide))
+        x = x[..., : -(-height // self.stride), : -(-width // self.stride)]
         return functional.normalize(x, dim=1) * math.sqrt(self.channels)
 
     def fuse(self) -> "ConvBackbone":
