@@ -77,6 +77,23 @@ def test_mapping_repeats_and_the_seed_decides(scene, backbone):
     assert not torch.equal(one, weights(mapped(scene, backbone, replace(TOY, seed=1))))
 
 
+def test_a_watcher_sees_every_step_and_changes_nothing(scene, backbone):
+    seen = []
+
+    def watch(moment):
+        with torch.inference_mode():
+            points = moment.head(torch.zeros(3, 8))
+        seen.append((moment.steps, moment.fraction, moment.state().loss, points))
+        np.testing.assert_array_equal(moment.frames, range(5))
+        np.testing.assert_allclose(moment.origin, scene.mapping_centres().mean(axis=0))
+
+    watched = weights(mapped(scene, backbone, watch=watch))
+    assert torch.equal(watched, weights(mapped(scene, backbone)))
+    assert [steps for steps, *_ in seen] == [*range(1, 9), 8]
+    assert [fraction for _, fraction, *_ in seen] == [*(k / 8 for k in range(8)), 1.0]
+    assert not torch.equal(seen[0][3], seen[-1][3])
+
+
 def test_every_step_reaches_the_head(scene, backbone):
     results = [weights(mapped(scene, backbone, replace(TOY, steps=n))) for n in (1, 2, 3)]
     assert not torch.equal(results[0], results[1])

@@ -3,7 +3,7 @@
 import platform
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.options import MappingOptions
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
-from reloc.mapping.training import train_heads
+from reloc.mapping.training import Moment, train_heads
 from reloc.maps.scene_map import MAX_CAMERAS, MAX_VIEWS, MappingCamera, Region, SceneMap
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
@@ -65,6 +65,7 @@ def map_scene(
     checkpoint: Path | None = None,
     resume: bool = False,
     progress: Progress = silent,
+    watch: Callable[[Moment], None] | None = None,
 ) -> MappingResult:
     """Maps a scene as ACE does: a feature buffer over all images, then heads trained on it.
 
@@ -77,6 +78,8 @@ def map_scene(
             interrupted; removed at the end.
         resume: go on from ``checkpoint`` if it is there.
         progress: told of every view and of training as it advances.
+        watch: called after every step of training, to look at the head; its time counts as the
+            training's.
 
     Raises:
         SceneError: too few usable frames, or all from one spot.
@@ -145,6 +148,15 @@ def map_scene(
             if checkpoint is not None:
                 save_checkpoint(checkpoint, identity, {**state, "views": views})
 
+        def watched(number: int, trainer: HeadTrainer, fraction: float) -> None:
+            if watch is not None:
+                part, done = parts[number], (number + fraction) / len(parts)
+                watch(
+                    Moment(
+                        trainer.head, part.origin, part.frames, trainer.steps, done, trainer.state
+                    )
+                )
+
         trained = train_heads(
             [part.buffer for part in parts],
             trainer_of,
@@ -153,6 +165,7 @@ def map_scene(
             stored=stored,
             save=save,
             progress=progress,
+            watch=watched,
         )
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)

@@ -3,7 +3,11 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from reloc.heads import Head
 from reloc.mapping.feature_buffer import FeatureBuffer
@@ -33,6 +37,27 @@ class TrainedHead:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Moment:
+    """Where a mapping stands after a step; for those who watch, who must change nothing.
+
+    Attributes:
+        head: as it is now, in training.
+        origin: (3,) what its coordinates are relative to, world frame.
+        frames: rows of the posed mapping frames that it learns from.
+        steps: that it was trained for.
+        fraction: of the training of all heads, 0 to 1.
+        state: figures of the step; asking for them waits for the device.
+    """
+
+    head: Head
+    origin: NDArray[np.float64]
+    frames: NDArray[np.intp]
+    steps: int
+    fraction: float
+    state: Callable[[], TrainingState]
+
+
 def train_heads(
     buffers: Sequence[FeatureBuffer],
     trainer_of: Callable[[FeatureBuffer], HeadTrainer],
@@ -42,6 +67,7 @@ def train_heads(
     stored: Mapping[str, Any] | None,
     save: Callable[[Mapping[str, Any]], None],
     progress: Progress,
+    watch: Callable[[int, HeadTrainer, float], None],
 ) -> list[TrainedHead]:
     """Trains one head after the other.
 
@@ -53,6 +79,8 @@ def train_heads(
         stored: what ``save`` was given last by a training that was interrupted.
         save: keeps the state that it is given; called every so often and on KeyboardInterrupt.
         progress: told of the steps of all heads together.
+        watch: called after every step with the number of the head, its trainer, and where it stands
+            in its own training, 0 to 1.
     """
     finished: list[dict[str, Any]] = list(stored["finished"]) if stored else []
     budget = stored["budget"] if stored else budget
@@ -81,6 +109,7 @@ def train_heads(
                 spent=spent,
                 checkpoint=checkpoint,
                 progress=_of_all(progress, sum(head.steps for head in trained), left),
+                watch=partial(watch, number),
             )
             record = {
                 "head": trainer.head.state_dict(),
@@ -118,6 +147,7 @@ def _train(
     spent: float,
     checkpoint: Callable[[float], None],
     progress: Progress,
+    watch: Callable[[HeadTrainer, float], None],
 ) -> float:
     """Trains a head, from where its trainer stands, and returns the seconds in all.
 
@@ -128,6 +158,7 @@ def _train(
         spent: seconds of the budget that are used up.
         checkpoint: called with the seconds spent every so often, and when it is interrupted.
         progress: told of steps.
+        watch: called after every step with where the training stands, 0 to 1.
     """
     began = time.monotonic() - spent
     saved = shown = 0.0
@@ -138,6 +169,7 @@ def _train(
             if fraction >= 1:
                 break
             trainer.step(fraction)
+            watch(trainer, fraction)
             if time.monotonic() - shown > _SECONDS_BETWEEN_FIGURES:
                 state = trainer.state()
                 shown = time.monotonic()
@@ -156,5 +188,6 @@ def _train(
     except KeyboardInterrupt:
         checkpoint(time.monotonic() - began)
         raise
+    watch(trainer, 1.0)
     progress("training", trainer.steps, trainer.steps)
     return time.monotonic() - began
