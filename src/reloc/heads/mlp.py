@@ -84,6 +84,10 @@ class MlpHead(Head):
         x = functional.relu(self.outlet(x))
         # The last product decides about millimetres: full precision, whatever came before.
         with torch.autocast(x.device.type, enabled=False):
-            point = self.point(x.float())
-            homogeneous = functional.softplus(point[:, 3:], beta=SOFTPLUS_BETA) + MIN_SCALE
-            return point[:, :3] / homogeneous.clamp(max=MAX_SCALE) * self.scale
+            return homogeneous_point(self.point(x.float())) * self.scale
+
+
+def homogeneous_point(outputs: Tensor) -> Tensor:
+    """Points (..., 3) in units of the scale from the last layer's outputs (..., 4)."""
+    homogeneous = functional.softplus(outputs[..., 3:], beta=SOFTPLUS_BETA) + MIN_SCALE
+    return outputs[..., :3] / homogeneous.clamp(max=MAX_SCALE)
