@@ -253,6 +253,23 @@ class Camera:
                 good &= self._slopes(uv * part)[2] > 0
         return np.where(good[:, None], uv, np.nan)
 
+    def ray_bounds(self) -> tuple[Array, Array]:
+        """Smallest and largest ray (2,) along the border of the image.
+
+        Beyond it the polynomial of a lens may fold back into the image, so points have to be cut
+        off here before ``pixels`` can tell whether the camera sees them.
+        """
+        x, y = np.linspace(0, self.width, 33), np.linspace(0, self.height, 33)
+        border = np.concatenate(
+            [np.stack([x, np.full_like(x, side)], axis=1) for side in (0, self.height)]
+            + [np.stack([np.full_like(y, side), y], axis=1) for side in (0, self.width)]
+        )
+        rays = self.rays(border)
+        rays = rays[np.isfinite(rays).all(axis=1)]
+        if not len(rays):
+            return np.full(2, -np.inf), np.full(2, np.inf)
+        return rays.min(axis=0), rays.max(axis=0)
+
     def _slopes(self, uv: Array) -> tuple[Array, Array, Array]:
         """Derivatives (N, 2) of the distortion by u and by v, and their determinant (N,)."""
         step = 1e-6

@@ -53,7 +53,12 @@ def cell_pixels(height: int, width: int, *, stride: int) -> Array:
     return np.stack([x.ravel(), y.ravel()], axis=1)
 
 
-def _size(width: int, height: int, scale: float) -> tuple[int, int]:
+def resampled_size(width: int, height: int, scale: float) -> tuple[int, int]:
+    """Width and height of an image resampled by a factor.
+
+    Raises:
+        ImageError: the image is so long and thin that the result would be enormous.
+    """
     size = (max(8, round(width * scale)), max(8, round(height * scale)))
     if max(size) > MAX_SIDE:
         raise ImageError(f"an image of {width}x{height} is too long and thin to be of use")
@@ -70,7 +75,7 @@ def plain_view(image: Grey, *, short_side: int) -> View:
     scale = short_side / min(height, width)
     if abs(scale - 1) < 1e-3:
         return View(image, np.eye(3), 1.0)
-    size = _size(width, height, scale)
+    size = resampled_size(width, height, scale)
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     resized = cv2.resize(image, size, interpolation=method)
     return View(resized, np.diag([width / size[0], height / size[1], 1.0]), scale)
@@ -107,7 +112,7 @@ def augmented_view(
     height, width = image.shape
     zoom = np.exp(rng.uniform(-np.log(max_zoom), np.log(max_zoom)))
     scale = short_side / min(height, width) * zoom
-    size = _size(width, height, scale)
+    size = resampled_size(width, height, scale)
     unit = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
     direction = rng.uniform(0, 2 * np.pi)
     lean = max_tilt * rng.uniform(-1, 1) * (unit @ [np.cos(direction), np.sin(direction)]) / 1.2
@@ -121,12 +126,23 @@ def augmented_view(
     original_from_view = cv2.getPerspectiveTransform(
         frame.astype(np.float32), corners.astype(np.float32)
     )
+    warped = _warped(image, original_from_view, size=size, scale=scale)
+    return View(relit(warped, rng, light), original_from_view, scale)
+
+
+def relit(image: Grey, rng: np.random.Generator, light: float) -> Grey:
+    """The image with contrast changed by up to ``light`` and brightness by half of that."""
     table = np.linspace(0, 255, 256)
     table = (table - 102) * (1 + rng.uniform(-light, light)) + 102
     table += 255 * rng.uniform(-light / 2, light / 2)
-    warped = _warped(image, original_from_view, size=size, scale=scale)
-    relit = cv2.LUT(warped, np.clip(table, 0, 255).astype(np.uint8))
-    return View(np.asarray(relit, np.uint8), original_from_view, scale)
+    return np.asarray(cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)), np.uint8)
+
+
+def smoothed(image: Grey, scale: float) -> Grey:
+    """The image without the detail that would alias when it is sampled at a smaller scale."""
+    if scale >= 0.75:
+        return image
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / scale), np.uint8)
 
 
 def _warped(image: Grey, original_from_view: Array, *, size: tuple[int, int], scale: float) -> Grey:
@@ -134,10 +150,8 @@ def _warped(image: Grey, original_from_view: Array, *, size: tuple[int, int], sc
     # cv2 places pixel centres at whole numbers.
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     from_view = np.linalg.inv(half) @ original_from_view @ half
-    if scale < 0.75:
-        image = np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / scale), np.uint8)
     warped = cv2.warpPerspective(
-        image,
+        smoothed(image, scale),
         from_view,
         size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

@@ -68,26 +68,12 @@ def _visible(
     in_camera, colours = in_camera[front], colours[front]
     rays = in_camera[:, :2] / in_camera[:, 2:]
     # Far outside of the image the polynomials of a lens fold back, so rays are cut off first.
-    low, high = _ray_bounds(camera)
+    low, high = camera.ray_bounds()
     seen = ((rays >= low) & (rays <= high)).all(axis=1)
     rays, depth, colours = rays[seen], in_camera[seen, 2], colours[seen]
     pixels = camera.pixels(rays)
     seen = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(axis=1)
     return pixels[seen], depth[seen], colours[seen]
-
-
-def _ray_bounds(camera: Camera) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Smallest and largest ray (2,) along the border of the image."""
-    x, y = np.linspace(0, camera.width, 33), np.linspace(0, camera.height, 33)
-    border = np.concatenate(
-        [np.stack([x, np.full_like(x, side)], axis=1) for side in (0, camera.height)]
-        + [np.stack([np.full_like(y, side), y], axis=1) for side in (0, camera.width)]
-    )
-    rays = camera.rays(border)
-    rays = rays[np.isfinite(rays).all(axis=1)]
-    if not len(rays):
-        return np.full(2, -np.inf), np.full(2, np.inf)
-    return rays.min(axis=0), rays.max(axis=0)
 
 
 def _disc(size: int) -> NDArray[np.int64]:
