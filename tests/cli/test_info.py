@@ -56,3 +56,39 @@ def test_real_scene(capsys, shared_scenes):
     facts = json.loads(capsys.readouterr().out)
     assert (facts["mapping"], facts["queries"], facts["with_depth"]) == (283, 90, 94)
     assert facts["extent"] == pytest.approx(8.55, abs=0.01)
+
+
+def test_advice_is_printed_with_what_to_do(reloc, place, tmp_path):
+    image = place / "train" / "rgb" / "00002.jpg"
+    image.write_bytes(image.read_bytes()[:900])
+    run = reloc("info", place, "--advice", "--report", tmp_path / "page")
+    assert run.status == 0, run.err
+    lines = run.out.splitlines()
+    told = next(n for n, line in enumerate(lines) if "cannot be read" in line)
+    assert lines[told] == "warning: cannot be read: 1 of 7 photos (14 %), train/rgb/00002.jpg"
+    assert lines[told + 1].startswith("  copy them again")
+    assert lines[-1] == f"report: {tmp_path / 'page' / 'index.html'}"
+    assert "cannot be read" in (tmp_path / "page" / "index.html").read_text()
+    assert "looking at photos: 7/7" in run.err
+
+
+def test_advice_as_json(reloc, place):
+    run = reloc("info", place, "--advice", "--json", "--quiet")
+    assert (run.status, run.err) == (0, "")
+    survey = json.loads(run.out, parse_constant=pytest.fail)["survey"]
+    assert survey["photos_looked_at"] == 7
+    assert {"kind", "severity", "text", "remedy", "frames", "places"} == set(survey["advice"][0])
+
+
+def test_a_page_below_a_file_is_refused(reloc, place, tmp_path):
+    (tmp_path / "file").write_text("whole")
+    run = reloc("info", place, "--report", tmp_path / "file" / "page", "--quiet")
+    assert str(tmp_path / "file" / "page") in run.refusal()
+
+
+def test_queries_alone_cannot_be_looked_over(reloc, place):
+    (place / "all.txt").write_text(
+        "".join(f"{p.relative_to(place)}\n" for p in sorted(place.glob("*/rgb/*.jpg")))
+    )
+    run = reloc("info", place, "--query", place / "all.txt", "--advice")
+    assert "no mapping frame has a pose" in run.refusal()

@@ -1,7 +1,6 @@
 """``reloc info``: what a scene holds."""
 
 from dataclasses import asdict
-from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from reloc.cli.console import console
+from reloc.capture import Survey, survey_scene
+from reloc.cli.console import console, progress_bar
+from reloc.files import json_text
 from reloc.scenes import open_scene
 from reloc.scenes.summary import SceneSummary, summarise
 
@@ -22,6 +23,9 @@ def info(
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     json: bool = False,
+    advice: bool = False,
+    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    quiet: bool = False,
 ) -> None:
     """Say what a scene holds: frames, cameras, extent, and what cannot be used.
 
@@ -30,12 +34,30 @@ def info(
         query: File that lists the query images, one per line.
         poses: Pose file to use in place of the scene's own poses.
         json: Print one JSON object in place of text.
+        advice: Look into the photos, half a minute at most, and say what will hurt a map.
+        report: Write the advice as a page with a floor plan to this folder; implies advice.
+        quiet: Show no progress.
     """
-    summary = summarise(open_scene(path, query=query, poses=poses))
+    scene = open_scene(path, query=query, poses=poses)
+    summary = summarise(scene)
+    survey = None
+    if advice or report is not None:
+        with progress_bar(quiet=quiet) as progress:
+            survey = survey_scene(scene, progress=progress)
     if json:
-        print(dumps(asdict(summary), indent=1))
+        advised = {} if survey is None else {"survey": survey.as_dict()}
+        print(json_text({**asdict(summary), **advised}, indent=1))
     else:
         _print(summary, console())
+    if survey is not None and not json:
+        _print_advice(survey, console())
+    if survey is not None and report is not None:
+        from reloc.view.capture_page import write_capture_page
+
+        page = report / "index.html"
+        write_capture_page(page, survey, scene)
+        if not json:
+            console().print(f"report: {page}", markup=False)
 
 
 def _print(summary: SceneSummary, screen: Console) -> None:
@@ -81,3 +103,13 @@ def _print(summary: SceneSummary, screen: Console) -> None:
         screen.print(f"skipped {skipped.count}: {skipped.reason} ({names})", markup=False)
     for note in summary.notes:
         screen.print(f"note: {note}", markup=False)
+
+
+def _print_advice(survey: Survey, screen: Console) -> None:
+    screen.print()
+    if not survey.advice:
+        screen.print(f"advice: none; {len(survey.photos)} photos and all poses look fine")
+    for advice in survey.advice:
+        colour = {"serious": "red", "warning": "yellow", "note": "cyan"}[advice.severity]
+        screen.print(f"[{colour}]{advice.severity}[/{colour}]: {escape(advice.text)}")
+        screen.print(f"  {advice.remedy}", markup=False)

@@ -55,6 +55,10 @@ def jpeg_text(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int
     return base64.b64encode(data.tobytes()).decode("ascii")
 
 
-def embedded(pixels: NDArray[np.uint8], title: str) -> str:
-    """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG."""
-    return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{jpeg_text(pixels)}">'
+def embedded(pixels: NDArray[np.uint8], title: str, *, side: int = PHOTO_SIDE) -> str:
+    """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG.
+
+    The title is HTML text with quotes escaped; ``side`` is as of ``jpeg_text``.
+    """
+    data = jpeg_text(pixels, side=side)
+    return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{data}">'

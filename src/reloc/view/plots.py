@@ -23,6 +23,7 @@ from reloc.evaluate.figures import (
 from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
 from reloc.geometry.plan import plan_axes
 from reloc.scenes.scene import Frame
+from reloc.view.plan import plan_box
 from reloc.view.style import (
     BLUE,
     ERROR_COLOURS,
@@ -98,7 +99,7 @@ def top_view(
         return (centres - origin) @ axes_in_world.T
 
     cameras, true = plan(poses), plan(truths)
-    low, high = _box(np.concatenate([cameras, true]))
+    low, high = plan_box(np.concatenate([cameras, true]))
     sides = high - low
     # The legend above and the colour bar beside take a fixed part of the figure.
     figure = new_figure(WIDTH, float(np.clip((WIDTH - 1.7) * sides[1] / sides[0], 2.4, 7.0)) + 0.9)
@@ -252,12 +253,3 @@ def _estimates(
     bar.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks])
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)
-
-
-def _box(points: Array) -> tuple[Array, Array]:
-    """Corners (2,), (2,) of a box around points (N, 2) with a margin, never thinner than 1:4."""
-    low, high = points.min(axis=0), points.max(axis=0)
-    longest = float((high - low).max()) or 1.0
-    half = np.maximum(high - low, 0.22 * longest) / 2 + 0.06 * longest
-    middle = (low + high) / 2
-    return middle - half, middle + half
