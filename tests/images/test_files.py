@@ -145,6 +145,9 @@ def test_depth_is_read_as_stored(tmp_path):
     np.testing.assert_array_equal(depth, values)
     cv2.imwrite(str(path), values.astype(np.uint8))
     np.testing.assert_array_equal(read_depth(path), values.astype(np.uint8))
+    floats = values.astype(np.float32) / 1000
+    cv2.imwrite(str(tmp_path / "depth.tiff"), floats)
+    np.testing.assert_array_equal(read_depth(tmp_path / "depth.tiff"), floats)
 
 
 def test_a_colour_image_is_no_depth(saved):

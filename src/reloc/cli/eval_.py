@@ -34,6 +34,7 @@ def eval_(
     *,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    depth: bool = False,
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
@@ -47,6 +48,7 @@ def eval_(
         scene: Folder of the scene, in any of the layouts that reloc reads.
         query: File that lists the query images, one per line; the scene's own split without it.
         poses: Pose file to use in place of the scene's own poses.
+        depth: Use the measured depth of those queries that have some.
         json: Write all figures, and those of every frame, to this file.
         report: Write a page with plots and the worst frames to this folder.
         backbone: Backbone weights that the map was made with; by default those of reloc.
@@ -59,9 +61,11 @@ def eval_(
         raise SceneError(
             f"{scene}: has no queries; name them with --query FILE, one image path per line"
         )
+    if depth and all(frame.depth is None for frame in found.queries):
+        raise SceneError(f"{scene}: no query has depth that can be used; evaluate without --depth")
     localizer = Localizer(scene_map, load_backbone(backbone), device=device)
     with progress_bar(quiet=quiet) as progress:
-        estimates = localize_frames(localizer, found.queries, progress=progress)
+        estimates = localize_frames(localizer, found.queries, depth=depth, progress=progress)
         evaluation = evaluate(
             estimates,
             found.queries,
@@ -86,10 +90,13 @@ def eval_(
 
 
 def localize_frames(
-    localizer: Localizer, frames: Sequence[Frame], *, progress: Progress
+    localizer: Localizer, frames: Sequence[Frame], *, depth: bool = False, progress: Progress
 ) -> list[Estimate]:
-    """Estimates of frames by their images and cameras alone; their poses are not looked at."""
-    queries = (Query(frame.name, frame.image, frame.camera) for frame in frames)
+    """Estimates of frames by their images, cameras and, if wanted, depth, but not their poses."""
+    queries = (
+        Query(frame.name, frame.image, frame.camera, frame.depth if depth else None)
+        for frame in frames
+    )
     estimates = []
     for estimate in localizer.localize_many(queries):
         estimates.append(estimate)

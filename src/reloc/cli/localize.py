@@ -9,6 +9,7 @@ import tyro
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.measured_depth import MeasuredDepth
 from reloc.errors import ImageError, OptionError
 from reloc.files import json_text
 from reloc.geometry import Camera
@@ -32,6 +33,9 @@ def localize(
     out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     format: Literal["json", "tum", "colmap", "ace"] = "json",
     every: int = 1,
+    depth: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None,
+    depth_unit: Annotated[str | None, tyro.conf.arg(metavar="UNIT")] = None,
+    depth_camera: str | None = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -46,6 +50,9 @@ def localize(
         out: Write the poses here; by default one JSON line per image goes to the screen.
         format: Of the file: json, tum (for evo), colmap (a folder), or ace.
         every: Take only every so many frames of a video.
+        depth: Measured depth of the image, or a folder of files called as the images are.
+        depth_unit: Of depth: mm, m, or metres per stored step; told by the values without it.
+        depth_camera: The depth camera's intrinsics, as for --camera; those of the image without it.
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
@@ -58,6 +65,13 @@ def localize(
     localizer = Localizer(scene_map, load_backbone(backbone), device=device)
     named = list(named_images(images, every=every)) if _only_files(images) else None
     total = len(named) if named is not None else 0
+    measured = None
+    if depth is not None:
+        if named is None:
+            raise OptionError("depth goes with images, not with videos")
+        measured = MeasuredDepth(depth, named, scene_map, unit=depth_unit, camera=depth_camera)
+    elif depth_unit is not None or depth_camera is not None:
+        raise OptionError("depth-unit and depth-camera need --depth PATH")
     frames: list[Frame] = []
     estimates: list[Estimate] = []
 
@@ -65,7 +79,9 @@ def localize(
         for item in named if named is not None else named_images(images, every=every):
             chosen = query_camera(item, camera, scene_map)
             frames.append(_frame(item, chosen))
-            yield Query(item.name, item.image, chosen)
+            yield Query(
+                item.name, item.image, chosen, measured.of(item, chosen) if measured else None
+            )
 
     with progress_bar(quiet=quiet or out is None) as progress:
         for estimate in localizer.localize_many(queries()):

@@ -83,8 +83,8 @@ def _jpeg_ends_early(path: Path) -> bool:
     return False
 
 
-def read_depth(path: Path) -> NDArray[np.uint16]:
-    """A 16-bit (or 8-bit) single-channel depth image (H, W), as stored.
+def read_depth(path: Path) -> NDArray[np.uint16] | NDArray[np.float32]:
+    """A single-channel depth image (H, W), as stored: 8 or 16 bits, or floats of a TIFF.
 
     Raises:
         ImageError: as ``read_image``, or the image has several channels.
@@ -93,9 +93,9 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
     pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise ImageError(f"{path}: the depth image is damaged or cut short")
-    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16):
-        raise ImageError(f"{path}: depth must be a single channel of 8 or 16 bits")
-    return pixels.astype(np.uint16)
+    if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16, np.float32):
+        raise ImageError(f"{path}: depth must be a single channel of 8 or 16 bits, or of floats")
+    return pixels if pixels.dtype == np.float32 else pixels.astype(np.uint16)
 
 
 def exif_camera(path: Path) -> Camera | None:

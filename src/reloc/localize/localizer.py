@@ -18,12 +18,15 @@ from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError, MapError
 from reloc.geometry import Camera
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
+from reloc.images.depth import DepthMap, read_depth_map
 from reloc.images.files import read_image
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.covariance import pose_covariance
+from reloc.pose.rgbd import solve_pose_with_depth
 from reloc.pose.solver import SolverOptions, solve_pose
 from reloc.pose.trust import confidence
+from reloc.scenes.scene import Depth
 
 Array = NDArray[np.float64]
 
@@ -36,11 +39,13 @@ class Query:
         name: what the estimate will be called.
         image: a file, or pixels (H, W) grey or (H, W, 3) RGB, uint8.
         camera: intrinsics, or None to take the map's own camera.
+        depth: measured depth of the same view in the map's unit, if there is any: a file or values.
     """
 
     name: str
     image: Path | NDArray[np.uint8]
     camera: Camera | None = None
+    depth: Depth | DepthMap | None = None
 
 
 @dataclass(frozen=True)
@@ -93,20 +98,26 @@ class Localizer:
         self.head = copy.deepcopy(scene_map.head).to(self.device).eval()
 
     def localize(
-        self, image: NDArray[np.uint8], camera: Camera | None = None, *, name: str = "image"
+        self,
+        image: NDArray[np.uint8],
+        camera: Camera | None = None,
+        *,
+        depth: DepthMap | None = None,
+        name: str = "image",
     ) -> Estimate:
         """Localizes one image.
 
         Args:
             image: (H, W) grey or (H, W, 3) RGB, uint8.
             camera: intrinsics; the map's own camera if None.
+            depth: measured depth of the same view, in the map's unit.
             name: what the estimate is called.
 
         Raises:
             CameraError: no camera is at hand, or it contradicts the image.
             ImageError: the array is no image.
         """
-        return next(self.localize_many([Query(name, image, camera)], strict=True))
+        return next(self.localize_many([Query(name, image, camera, depth)], strict=True))
 
     def correspondences(self, image: NDArray[np.uint8], camera: Camera) -> Correspondences:
         """Scene coordinates of all cells of an image, without solving for the pose.
@@ -149,14 +160,14 @@ class Localizer:
     def _start(
         self,
         query: Query,
-        job: "Future[tuple[View, Camera, float]]",
+        job: "Future[tuple[View, Camera, DepthMap | None, float]]",
         solvers: ThreadPoolExecutor,
         *,
         strict: bool,
     ) -> "Callable[[], Estimate]":
         """Runs the networks on a query that was read; what it returns waits for the pose."""
         try:
-            view, camera, read_seconds = job.result()
+            view, camera, depth, read_seconds = job.result()
         except (ImageError, CameraError) as error:
             if strict:
                 raise
@@ -171,10 +182,10 @@ class Localizer:
             "backbone": between - began,
             "head": time.perf_counter() - between,
         }
-        solving = solvers.submit(self._solve, query.name, view, camera, coordinates, seconds)
+        solving = solvers.submit(self._solve, query.name, view, camera, depth, coordinates, seconds)
         return solving.result
 
-    def _read(self, query: Query) -> tuple[View, Camera, float]:
+    def _read(self, query: Query) -> tuple[View, Camera, DepthMap | None, float]:
         began = time.perf_counter()
         if isinstance(query.image, np.ndarray):
             image = _as_grey(query.image)
@@ -187,7 +198,8 @@ class Localizer:
             name=query.name,
         )
         view = plain_view(image, short_side=self.map.short_side)
-        return view, camera, time.perf_counter() - began
+        depth = read_depth_map(query.depth) if isinstance(query.depth, Depth) else query.depth
+        return view, camera, depth, time.perf_counter() - began
 
     @torch.inference_mode()
     def _coordinates(self, features: torch.Tensor) -> Array:
@@ -208,12 +220,27 @@ class Localizer:
         )
 
     def _solve(
-        self, name: str, view: View, camera: Camera, coordinates: Array, seconds: dict[str, float]
+        self,
+        name: str,
+        view: View,
+        camera: Camera,
+        depth: DepthMap | None,
+        coordinates: Array,
+        seconds: dict[str, float],
     ) -> Estimate:
         began = time.perf_counter()
         # The solver works around the map's origin, where coordinates keep all their digits.
         local = self._matched(view, camera, coordinates)
-        solution = solve_pose(local.scene_coordinates, local.rays, local.focal, options=self.solver)
+        matches = (local.scene_coordinates, local.rays, local.focal)
+        if depth is None:
+            solution = solve_pose(*matches, options=self.solver)
+        else:
+            solution = solve_pose_with_depth(
+                *matches,
+                depth.along(local.rays),
+                options=self.solver,
+                short_side=self.map.short_side,
+            )
         if solution is None:
             return Estimate(
                 name,

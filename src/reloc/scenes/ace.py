@@ -1,10 +1,10 @@
 """ACE and DSAC* folders: {train,test}/{rgb,poses,calibration[,depth]}, one small file per frame."""
 
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 
 from reloc.errors import SceneError
+from reloc.scenes.partners import Partners, first_word
 from reloc.scenes.raw import (
     CameraSource,
     RawDepth,
@@ -33,11 +33,11 @@ def read(root: Path) -> RawScene:
     """
     frames, skipped = list[RawFrame](), list[Skipped]()
     for folder in (root / "train", root / "test"):
-        poses = _Partners(_texts(folder / "poses"))
-        calibrations = _Partners(_texts(folder / "calibration"))
-        depths = _Partners(image_files(folder / "depth"))
+        poses = Partners(_texts(folder / "poses"))
+        calibrations = Partners(_texts(folder / "calibration"))
+        depths = Partners(image_files(folder / "depth"))
         images = image_files(folder / "rgb")
-        shared = {stem for stem, n in Counter(map(_first_word, images)).items() if n > 1}
+        shared = {stem for stem, n in Counter(map(first_word, images)).items() if n > 1}
         for image in images:
             pose_file = poses.of(image, shared)
             pose, fault = _pose(pose_file)
@@ -58,42 +58,8 @@ def read(root: Path) -> RawScene:
     return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
 
 
-def _first_word(path: Path) -> str:
-    return path.name.split(".")[0]
-
-
 def _texts(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.txt"))
-
-
-class _Partners:
-    """Files that belong to an image by name: the same stem, or the same up to the first dot.
-
-    The second covers ``frame-000000.color.png`` with ``frame-000000.pose.txt``; it counts only
-    where it is unique on both sides.
-    """
-
-    def __init__(self, paths: Iterable[Path]) -> None:
-        self._stems: dict[str, Path] = {}
-        self._words: dict[str, list[Path]] = {}
-        self._used = set[Path]()
-        for path in paths:
-            self._stems[path.stem] = path
-            self._words.setdefault(_first_word(path), []).append(path)
-
-    def of(self, image: Path, shared: set[str]) -> Path | None:
-        """The image's file; ``shared`` are first words that several images have."""
-        word = _first_word(image)
-        similar = self._words.get(word, [])
-        path = self._stems.get(image.stem)
-        if path is None and len(similar) == 1 and word not in shared:
-            path = similar[0]
-        if path is not None:
-            self._used.add(path)
-        return path
-
-    def unused(self) -> list[Path]:
-        return [path for path in self._stems.values() if path not in self._used]
 
 
 def _pose(path: Path | None) -> tuple[Array | None, str | None]:

@@ -46,6 +46,7 @@ def test_distance_errors_are_those_of_a_loop(several):
             pose = poses[image, hypothesis]
             seen = matches.scene_coordinates[image] @ pose[:, :3].T + pose[:, 3]
             expected = (seen - matches.measured[image]).norm(dim=1)
+            expected = expected / matches.measured[image, :, 2]
             expected[~matches.ranged[image]] = BEHIND
             torch.testing.assert_close(errors[image, hypothesis], expected)
 

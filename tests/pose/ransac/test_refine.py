@@ -11,8 +11,8 @@ from reloc.pose.ransac.refine import RefineOptions, refined_poses
 
 COSTS = {
     "pixels": RefineOptions(iterations=60),
-    "distances": RefineOptions(iterations=60, pixel_scale=None, distance_scale=0.05),
-    "both": RefineOptions(iterations=60, pixel_scale=3.0, distance_scale=0.03),
+    "distances": RefineOptions(iterations=60, pixel_scale=None, depth_share=0.02),
+    "both": RefineOptions(iterations=60, pixel_scale=3.0, depth_share=0.01),
 }
 ALL = pytest.mark.parametrize("options", COSTS.values(), ids=COSTS.keys())
 
@@ -22,7 +22,7 @@ def cost(poses, matches, options):
     total = 0
     for scale, errors in (
         (options.pixel_scale, reprojection_errors),
-        (options.distance_scale, distance_errors),
+        (options.depth_share, distance_errors),
     ):
         if scale is not None:
             squared = (errors(poses, matches) / scale).square()

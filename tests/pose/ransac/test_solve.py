@@ -18,9 +18,9 @@ from reloc.pose.ransac.scores import pose_losses
 RGB = RansacOptions(hypotheses=16)
 RGBD = RansacOptions(
     hypotheses=16,
-    threshold=0.1,
+    threshold=0.04,
     by_depth=True,
-    refine=RefineOptions(pixel_scale=None, distance_scale=0.05),
+    refine=RefineOptions(pixel_scale=None, depth_share=0.02),
 )
 KINDS = pytest.mark.parametrize("options", [RGB, RGBD], ids=["rgb", "rgbd"])
 

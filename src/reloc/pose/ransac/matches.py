@@ -8,7 +8,7 @@ from torch import Tensor
 # A point counts as in front of a camera if it is this share of its distance ahead of it: lens rays
 # never reach closer to the image plane, and no unit of length is needed.
 MIN_AHEAD = 0.01
-# What a point behind the camera is taken to err by: pixels, or units of measured depth.
+# What a point behind the camera is taken to err by: pixels, or shares of a depth.
 BEHIND = 1e4
 
 
@@ -21,7 +21,7 @@ class Matches:
         rays: (B, N, 2) viewing rays at z = 1, camera frame.
         focals: (B,) pixels per unit at z = 1.
         usable: (B, N) bool, false for padding and cells without a ray.
-        measured: (B, N, 3) points in the camera frame by measured depth, or None.
+        measured: (B, N, 3) points in the camera frame by measured depth, scene units, or None.
         ranged: (B, N) bool, which of them were measured; None exactly if ``measured`` is.
     """
 
@@ -57,12 +57,22 @@ def reprojection_errors(cam_from_world: Tensor, matches: Matches) -> Tensor:
 
 
 def distance_errors(cam_from_world: Tensor, matches: Matches) -> Tensor:
-    """Distances (B, H, N) between predicted and measured points; ``BEHIND`` where none is."""
-    assert matches.measured is not None and matches.ranged is not None
+    """Distances (B, H, N) between predicted and measured points, as shares of measured depth.
+
+    ``BEHIND`` where nothing was measured.
+    """
+    assert matches.ranged is not None
     points = camera_points(cam_from_world, matches.scene_coordinates)
-    offsets = points - matches.measured.transpose(1, 2).unsqueeze(1)
-    distances = safe_norm(offsets, dim=-2)
-    return torch.where(matches.ranged[:, None], distances, torch.full_like(distances, BEHIND))
+    measured, depth = measured_points(matches)
+    errors = safe_norm((points - measured) / depth[:, :, None], dim=-2)
+    return torch.where(matches.ranged[:, None], errors, torch.full_like(errors, BEHIND))
+
+
+def measured_points(matches: Matches) -> tuple[Tensor, Tensor]:
+    """Measured points (B, 1, 3, N) and their depth (B, 1, N), which is one where there is none."""
+    assert matches.measured is not None and matches.ranged is not None
+    measured = torch.where(matches.ranged[..., None], matches.measured, 1.0).mT[:, None]
+    return measured, measured[:, :, 2]
 
 
 def safe_norm(vectors: Tensor, *, dim: int) -> Tensor:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from reloc.pose.ransac.matches import Matches, ahead, camera_points
+from reloc.pose.ransac.matches import Matches, ahead, camera_points, measured_points
 from reloc.pose.ransac.motion import moved
 
 # Levenberg-Marquardt: damping relative to the diagonal, at first and at most.
@@ -31,12 +31,13 @@ class RefineOptions:
     Attributes:
         iterations: of Levenberg-Marquardt; a test for an early end would wait for the device.
         pixel_scale: reprojection error in pixels that counts as 1; None leaves them out.
-        distance_scale: the same for distances to measured points, in scene units.
+        depth_share: the same for distances to measured points, as a share of their depth, since
+            what is far is predicted and measured worse.
     """
 
     iterations: int = 10
     pixel_scale: float | None = 5.0
-    distance_scale: float | None = None
+    depth_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +97,8 @@ def _system(poses: Tensor, matches: Matches, options: RefineOptions) -> _System:
     blocks = []
     if options.pixel_scale is not None:
         blocks.append(_reprojections(points, matches, options.pixel_scale))
-    if options.distance_scale is not None:
-        blocks.append(_distances(points, matches, options.distance_scale))
+    if options.depth_share is not None:
+        blocks.append(_distances(points, matches, options.depth_share))
     normals = [(jacobian @ jacobian.mT).double() for jacobian, _, _ in blocks]
     slopes = [
         (jacobian @ residuals[..., None])[..., 0].double() for jacobian, residuals, _ in blocks
@@ -129,8 +130,10 @@ def _reprojections(points: Tensor, matches: Matches, scale: float) -> tuple[Tens
 
 def _distances(points: Tensor, matches: Matches, scale: float) -> tuple[Tensor, Tensor, Tensor]:
     """Weighted derivatives (B, H, 6, 3N), residuals (B, H, 3N) and the cost (B, H)."""
-    assert matches.measured is not None and matches.ranged is not None
-    offsets = (points - matches.measured.mT[:, None]) / scale
+    assert matches.ranged is not None
+    measured, depth = measured_points(matches)
+    unit = scale * depth
+    offsets = (points - measured) / unit[:, :, None]
     root, cost = _robust(offsets.square().sum(dim=2), matches.ranged[:, None])
     x, y, z = points.unbind(dim=2)
     zero, one = torch.zeros_like(x), torch.ones_like(x)
@@ -139,7 +142,7 @@ def _distances(points: Tensor, matches: Matches, scale: float) -> tuple[Tensor, 
         torch.stack([-z, zero, x, zero, one, zero], dim=2),
         torch.stack([y, -x, zero, zero, zero, one], dim=2),
     )
-    jacobian = torch.cat(rows, dim=-1) * (torch.cat([root] * 3, dim=-1)[:, :, None] / scale)
+    jacobian = torch.cat(rows, dim=-1) * torch.cat([root / unit] * 3, dim=-1)[:, :, None]
     return jacobian, (offsets * root[:, :, None]).flatten(2), cost
 
 

@@ -1,0 +1,109 @@
+"""Depth that a user names beside images."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from reloc.errors import CameraError, ImageError, OptionError
+from reloc.geometry import Camera
+from reloc.images.camera_spec import parse_camera
+from reloc.images.depth import guessed_unit
+from reloc.images.files import image_size
+from reloc.images.sources import NamedImage
+from reloc.maps import SceneMap
+from reloc.scenes.partners import Partners, first_word
+from reloc.scenes.scene import Depth
+from reloc.scenes.text import image_files
+
+_UNITS = {"mm": 0.001, "m": 1.0}
+
+
+class MeasuredDepth:
+    """The depth of each image: a file for one image, or a folder with files of their names.
+
+    Args:
+        source: the file or folder.
+        images: that depth is for.
+        scene_map: must be in metres, as depth is.
+        unit: ``mm``, ``m``, metres per stored step, or None to tell by the values.
+        camera: the depth camera, as ``parse_camera`` reads it; None for that of the image.
+
+    Raises:
+        OptionError: the map has no metres; one file for several images; no image has depth; no
+            unit is called so.
+        ImageError: the unit cannot be told from the values.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        images: Sequence[NamedImage],
+        scene_map: SceneMap,
+        *,
+        unit: str | None,
+        camera: str | None,
+    ) -> None:
+        if scene_map.unit != "metre":
+            raise OptionError(
+                "the map is not in metres, so measured depth says nothing in it; localize without "
+                "--depth or map the scene from metric poses"
+            )
+        self._files = _paired(source, images)
+        self._unit = guessed_unit(self._files.values()) if unit is None else _metres(unit)
+        self._camera = camera
+
+    def of(self, item: NamedImage, camera: Camera | None) -> Depth | None:
+        """The depth of an image with a camera, if it has any.
+
+        Raises:
+            CameraError: the depth has another shape than the image, and no camera of its own.
+            ImageError: the file is no image.
+        """
+        path = self._files.get(item.name)
+        if path is None or camera is None:
+            return None
+        width, height = image_size(path)
+        if self._camera is not None:
+            own = parse_camera(self._camera, width=width, height=height)
+        else:
+            own = camera
+        if abs(own.width * height / (own.height * width) - 1) >= 0.01:
+            raise CameraError(
+                f"{path}: depth is {width}x{height}, its camera {own.width}x{own.height}, which is "
+                "another shape; give that of the depth with --depth-camera"
+            )
+        return Depth(path, own.resized(width, height), self._unit)
+
+
+def _paired(source: Path, images: Sequence[NamedImage]) -> dict[str, Path]:
+    if source.is_file():
+        if len(images) != 1:
+            raise OptionError(
+                f"{source}: one depth file for {len(images)} images; give a folder of files that "
+                "are called as the images are"
+            )
+        return {images[0].name: source}
+    if not source.is_dir():
+        raise ImageError(f"{source}: no such depth file or folder")
+    paths = {item.name: item.image for item in images if isinstance(item.image, Path)}
+    taken = {path.resolve() for path in paths.values()}
+    partners = Partners(path for path in image_files(source) if path.resolve() not in taken)
+    words = Counter(map(first_word, paths.values()))
+    shared = {word for word, count in words.items() if count > 1}
+    files = {name: partners.of(path, shared) for name, path in paths.items()}
+    found = {name: path for name, path in files.items() if path is not None}
+    if not found:
+        raise OptionError(
+            f"{source}: no file there is called as one of the {len(images)} images are"
+        )
+    return found
+
+
+def _metres(unit: str) -> float:
+    try:
+        metres = _UNITS[unit] if unit in _UNITS else float(unit)
+    except ValueError:
+        metres = 0.0
+    if not 0 < metres <= 1:
+        raise OptionError(f"depth-unit is mm, m, or metres per step such as 0.0002, not {unit!r}")
+    return metres

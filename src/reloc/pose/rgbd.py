@@ -1,0 +1,90 @@
+"""Camera pose from scene coordinates and measured depth."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reloc.geometry import inverted, orthonormalized
+from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, solve_poses
+from reloc.pose.ransac.refine import refined_poses
+from reloc.pose.solver import (
+    REFERENCE_SHORT_SIDE,
+    PoseSolution,
+    SolverOptions,
+    reprojection_errors,
+    solve_pose,
+)
+
+Array = NDArray[np.float64]
+
+# Errors that count as one: pixels of a view with a short side of 480, and shares of the depth.
+# Depth is given a loose rein: it holds the direction in which reprojections slide, and predicted
+# points err most along their rays. Chosen on the depth of real scenes; see the documentation.
+PIXEL_SCALE = 4.0
+DEPTH_SHARE = 0.2
+ITERATIONS = 15
+# Fewer measured cells than this tell nothing that is worth trusting.
+MIN_MEASURED = 12
+# Without a pose from the image: hypotheses from measured points alone, for which a cell agrees
+# within this share of its depth (10 cm in a room, as in DSAC*).
+AGREEMENT_SHARE = 0.04
+
+
+def solve_pose_with_depth(
+    scene_coordinates: Array,
+    rays: Array,
+    focal: float,
+    depths: Array,
+    *,
+    options: SolverOptions,
+    short_side: int = REFERENCE_SHORT_SIDE,
+) -> PoseSolution | None:
+    """The pose that reprojections and measured points agree on.
+
+    It starts from the pose of the reprojections, or where there is none from three-point
+    hypotheses of the measured points, and minimises a robust cost of both kinds of errors.
+
+    Args:
+        scene_coordinates: (N, 3), world frame.
+        rays: (N, 2) viewing rays at z = 1, camera frame.
+        focal: pixels per unit at z = 1.
+        depths: (N,) measured along the optical axis, scene units; NaN where nothing was.
+        options: of the search by reprojections.
+        short_side: of the view, in pixels.
+
+    Returns:
+        None if no pose was found.
+    """
+    start = solve_pose(scene_coordinates, rays, focal, options=options)
+    ranged = np.isfinite(depths)
+    if ranged.sum() < MIN_MEASURED:
+        return start
+    depth = np.where(ranged, depths, 1.0)[:, None]
+    every = torch.ones(1, len(rays), dtype=torch.bool)
+    matches = Matches(
+        torch.from_numpy(scene_coordinates)[None],
+        torch.from_numpy(rays)[None],
+        torch.tensor([focal], dtype=torch.float64),
+        every,
+        torch.from_numpy(np.concatenate([rays * depth, depth], axis=1))[None],
+        torch.from_numpy(ranged)[None],
+    )
+    both = RefineOptions(
+        iterations=ITERATIONS,
+        pixel_scale=PIXEL_SCALE * short_side / REFERENCE_SHORT_SIDE,
+        depth_share=DEPTH_SHARE,
+    )
+    if start is None:
+        search = RansacOptions(threshold=AGREEMENT_SHARE, by_depth=True, refine=both)
+        generator = torch.Generator().manual_seed(options.seed)
+        found = solve_poses(matches, options=search, generator=generator)
+        if not found.found[0]:
+            return None
+        refined = found.cam_from_world[0]
+    else:
+        first = torch.from_numpy(inverted(start.world_from_cam)[:3])
+        refined = refined_poses(first[None, None], matches, options=both)[0, 0]
+    cam_from_world = np.vstack([refined.numpy(), (0.0, 0.0, 0.0, 1.0)])
+    errors = reprojection_errors(cam_from_world, scene_coordinates, rays, focal)
+    world_from_cam = orthonormalized(inverted(cam_from_world))
+    return PoseSolution(world_from_cam, errors < options.threshold, errors)
