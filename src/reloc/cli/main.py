@@ -16,6 +16,7 @@ VERBS = {
     "localize": "Say where photos were taken.",
     "eval": "Localize a scene's queries and measure the errors.",
     "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
+    "compress": "Write a map in fewer bytes.",
     "convert": "Write a scene in another layout.",
     "download": "Fetch a public dataset as ready scenes.",
     "synthesize": "Make a synthetic scene from a seed.",

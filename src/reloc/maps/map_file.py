@@ -1,4 +1,4 @@
-"""Maps on disk: one safetensors file with fp16 weights and a JSON header.
+"""Maps on disk: one safetensors file with weights and a JSON header.
 
 Whatever a file claims is checked before it is believed; ``docs/map-format.md`` describes it.
 """
@@ -18,6 +18,7 @@ from reloc.errors import CameraError, MapError
 from reloc.files import atomic_file
 from reloc.geometry import Camera
 from reloc.heads import build_head
+from reloc.maps.packing import BITS, PackedMatrix, PackedWeights, unpacked_matrix
 from reloc.maps.scene_map import (
     MAX_REGIONS,
     MAX_SHORT_SIDE,
@@ -31,19 +32,20 @@ FORMAT = "reloc-map-2"
 # Version 1 knew one head; see _upgraded.
 OLD_FORMAT = "reloc-map-1"
 MAX_BYTES = 8 * 1024**3
+_SCALES = ".scales"
 _NO_VIEWS = torch.zeros((0, 0), dtype=torch.int8)
 
 
 def write_map(scene_map: SceneMap, path: Path) -> None:
-    """Writes a map atomically, weights in fp16.
+    """Writes a map atomically, weights in fp16 unless they are compressed.
 
     Raises:
         OutputError: the file cannot be written.
     """
     tensors = {
-        f"heads.{number}.{name}": tensor.detach().to("cpu", torch.float16).contiguous()
+        f"heads.{number}.{name}": tensor
         for number, region in enumerate(scene_map.regions)
-        for name, tensor in region.head.named_parameters()
+        for name, tensor in _stored_weights(region).items()
     }
     tensors |= {
         f"views.{number}": torch.from_numpy(region.views.copy())
@@ -70,6 +72,7 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
                 "kind": region.head.kind,
                 **region.head.spec(),
                 "scale": region.scale,
+                "bits": region.packed.bits if region.packed else None,
                 "frames": region.frames,
             }
             for region in scene_map.regions
@@ -83,6 +86,18 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
     content = save(tensors, metadata=metadata)
     with atomic_file(path) as file:
         file.write(content)
+
+
+def _stored_weights(region: Region) -> dict[str, Tensor]:
+    matrices = region.packed.matrices if region.packed else {}
+    stored: dict[str, Tensor] = {}
+    for name, tensor in region.head.named_parameters():
+        if name in matrices:
+            stored[name] = matrices[name].codes
+            stored[name + _SCALES] = matrices[name].scales
+        else:
+            stored[name] = tensor.detach().to("cpu", torch.float16).contiguous()
+    return stored
 
 
 def read_map(path: Path) -> SceneMap:
@@ -182,7 +197,7 @@ def _regions(
     for name, tensor in tensors.items():
         if name.startswith("heads."):
             _, owner, parameter = name.split(".", 2)
-            weights.setdefault(owner, {})[parameter] = tensor.float()
+            weights.setdefault(owner, {})[parameter] = tensor
     regions = []
     for number, (spec, origin) in enumerate(zip(specs, origins, strict=True)):
         scale, own = float(spec["scale"]), weights.pop(str(number))
@@ -193,17 +208,37 @@ def _regions(
             raise ValueError("impossible scale")
         if rows is not None and not all(0 <= int(row) < frames for row in rows):
             raise ValueError("frames that are not there")
+        packed = _packed(own, spec.get("bits"))
         # The file itself bounds the head: its tensors must add up before any is allocated.
-        head = build_head(spec, scale=scale, weights=sum(t.numel() for t in own.values()))
-        head.load_state_dict({**own, "scale": head.scale})
+        held = sum(t.numel() for t in own.values())
+        if packed:
+            held += sum(m.codes.numel() * 8 // packed.bits for m in packed.matrices.values())
+        head = build_head(spec, scale=scale, weights=held)
+        if packed:
+            for name, matrix in packed.matrices.items():
+                columns = head.get_parameter(name).shape[1]
+                own[name] = unpacked_matrix(matrix, columns=columns, bits=packed.bits)
+        head.load_state_dict({**{n: t.float() for n, t in own.items()}, "scale": head.scale})
         regions.append(
             Region(
                 head.requires_grad_(False).eval(),
                 origin,
                 None if rows is None else tuple(int(row) for row in rows),
                 views.numpy(),
+                packed,
             )
         )
     if weights:
         raise ValueError("weights of heads that are not there")
     return tuple(regions)
+
+
+def _packed(weights: dict[str, Tensor], bits: int | None) -> PackedWeights | None:
+    """Takes the compressed matrices out of the stored weights of a head."""
+    if bits is None:
+        return None
+    names = [name.removesuffix(_SCALES) for name in weights if name.endswith(_SCALES)]
+    if bits not in BITS or not names:
+        raise ValueError("impossible bits")
+    matrices = {n: PackedMatrix(weights.pop(n), weights.pop(n + _SCALES)) for n in names}
+    return PackedWeights(int(bits), matrices)

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.errors import MapError
 from reloc.geometry import Camera
 from reloc.heads import Head
+from reloc.maps.packing import PackedWeights
 
 Array = NDArray[np.float64]
 
@@ -42,12 +44,15 @@ class Region:
         frames: rows of the map's ``cameras`` that it was trained from; None for all.
         views: (V, D) int8 what mapping images of it look like (``backbone.descriptor``), V may be
             zero; by them a query finds the region without running its head.
+        packed: how the weights are stored if they are compressed; None for fp16. It belongs to
+            this very head: whoever puts another in its place leaves it out.
     """
 
     head: Head
     origin: Array
     frames: tuple[int, ...] | None = None
     views: NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
+    packed: PackedWeights | None = None
 
     @property
     def scale(self) -> float:
@@ -105,8 +110,16 @@ class SceneMap:
         first = self.cameras[0].camera if self.cameras else None
         return first if all(c.camera == first for c in self.cameras) else None
 
+    def check_backbone(self, fingerprint: str) -> None:
+        """Raises MapError if the map was made with another backbone than this one."""
+        if self.backbone != fingerprint:
+            raise MapError(
+                f"the map was made with backbone {self.backbone}, not with {fingerprint}; name its "
+                "backbone file or map the scene again"
+            )
+
     def save(self, path: Path) -> None:
-        """Writes the map atomically, weights in fp16.
+        """Writes the map atomically, weights in fp16 unless they are compressed.
 
         Raises:
             OutputError: the file cannot be written.

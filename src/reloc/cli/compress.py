@@ -1,0 +1,50 @@
+"""``reloc compress``: a map in fewer bytes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from reloc.backbone import FeatureExtractor, load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.devices import pick_device
+from reloc.mapping.calibration import region_features
+from reloc.maps import SceneMap
+from reloc.maps.compress import compressed
+from reloc.scenes import open_scene
+
+
+def compress(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
+    /,
+    *,
+    bits: int = 8,
+    scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Write a map in fewer bytes.
+
+    Args:
+        map: A map made by `reloc map`.
+        out: The map file to write.
+        bits: For each weight: 8 or 6 lose nothing that shows; 5, 4 and 3 want the scene.
+        scene: Folder that the map was made from; its images tell what rounding matters.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        quiet: Show no progress.
+    """
+    scene_map = SceneMap.load(map)
+    features = None
+    if scene is not None:
+        network = load_backbone(backbone)
+        scene_map.check_backbone(network.fingerprint)
+        extractor = FeatureExtractor(network, device=pick_device(device))
+        with progress_bar(quiet=quiet) as progress:
+            frames = open_scene(scene).mapping
+            features = region_features(scene_map, frames, extractor, progress=progress)
+    compressed(scene_map, bits=bits, features=features).save(out)
+    before, after = map.stat().st_size, out.stat().st_size
+    console().print(f"{out}: {before / 1e6:.2f} MB to {after / 1e6:.2f} MB", markup=False)

@@ -1,0 +1,30 @@
+"""``reloc compress``: smaller maps that still localize."""
+
+import numpy as np
+import pytest
+
+from reloc.maps import SceneMap
+
+
+@pytest.mark.parametrize("options", [(), ("--bits", 4, "--scene", "SCENE")])
+def test_a_smaller_map_is_written(reloc, made_map, made_place, tmp_path, options):
+    out = tmp_path / "small.safetensors"
+    options = [made_place if option == "SCENE" else option for option in options]
+    run = reloc("compress", made_map, out, *options)
+    assert run.status == 0, run.err
+    assert run.out.startswith(f"{out}: ")
+    assert out.stat().st_size < 0.7 * made_map.stat().st_size
+    small, whole = SceneMap.load(out), SceneMap.load(made_map)
+    assert small.info["bits"] == (4 if options else 8)
+    photo = made_place / "train" / "rgb" / "00003.jpg"
+    assert '"localized": true' in reloc("localize", out, photo, "--device", "cpu").out
+    np.testing.assert_array_equal(small.origin, whole.origin)
+
+
+def test_what_cannot_be_is_one_clear_line(reloc, made_map, small_scene, tmp_path):
+    out = tmp_path / "small.safetensors"
+    assert "bits" in reloc("compress", made_map, out, "--bits", 7).refusal()
+    assert "no such map" in reloc("compress", tmp_path / "none", out).refusal()
+    other = reloc("compress", made_map, out, "--bits", 4, "--scene", small_scene).refusal()
+    assert "images" in other
+    assert not out.exists()
