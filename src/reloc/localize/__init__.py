@@ -1,6 +1,8 @@
 """From images and a map to camera poses."""
 
 from reloc.localize.estimate import Estimate
-from reloc.localize.localizer import Correspondences, Localizer, Query
+from reloc.localize.localizer import Localizer
+from reloc.localize.place import Correspondences, RankingOptions
+from reloc.localize.query import Query
 
-__all__ = ["Correspondences", "Estimate", "Localizer", "Query"]
+__all__ = ["Correspondences", "Estimate", "Localizer", "Query", "RankingOptions"]

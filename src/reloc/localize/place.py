@@ -1,0 +1,209 @@
+"""A map made ready to answer: from the features of an image to a pose in it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reloc.backbone.descriptor import image_descriptor, similarity
+from reloc.heads.stack import HeadStack
+from reloc.images.depth import DepthMap
+from reloc.localize.estimate import Estimate
+from reloc.localize.query import PreparedQuery
+from reloc.maps.scene_map import SceneMap
+from reloc.pose.covariance import pose_covariance
+from reloc.pose.rgbd import solve_pose_with_depth
+from reloc.pose.solver import PoseSolution, SolverOptions, solve_pose
+from reloc.pose.trust import confidence
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Correspondences:
+    """What a head sees in an image.
+
+    Attributes:
+        scene_coordinates: (N, 3) float64, world frame or around the origin of a region.
+        rays: (N, 2) float64 viewing rays at z = 1, camera frame.
+        pixels: (N, 2) float64 pixels of the image.
+        focal: pixels of the resampled image per unit at z = 1.
+    """
+
+    scene_coordinates: Array
+    rays: Array
+    pixels: Array
+    focal: float
+
+
+@dataclass(frozen=True)
+class RankingOptions:
+    """How the few regions are found among many whose heads shall give a pose.
+
+    Attributes:
+        shortlist: regions left by comparing the image with views of them, which runs no head.
+        probe_cells: cells of the image that the heads of the shortlist are asked for.
+        probe_iterations: hypotheses tried on these; regions are ranked by what agrees with the
+            best.
+        finalists: regions left then. Their heads see the whole image, and the pose that most of it
+            agrees with wins.
+    """
+
+    shortlist: int = 8
+    probe_cells: int = 300
+    probe_iterations: int = 50
+    finalists: int = 2
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What the head of a region sees in an image, around the origin of the region."""
+
+    region: int
+    local: Correspondences
+
+
+class Place:
+    """A map with its heads on their device. Safe to use from several threads.
+
+    Args:
+        scene_map: the map.
+        stride: side of a cell of the backbone, in pixels.
+        device: where heads run.
+        dtype: of their products.
+        solver: how poses are searched.
+        ranking: how regions are.
+    """
+
+    def __init__(
+        self,
+        scene_map: SceneMap,
+        *,
+        stride: int,
+        device: torch.device,
+        dtype: torch.dtype,
+        solver: SolverOptions,
+        ranking: RankingOptions,
+    ) -> None:
+        self.map = scene_map
+        self.stride = stride
+        self.solver = solver.for_short_side(scene_map.short_side)
+        self.ranking = ranking
+        self.heads = HeadStack([r.head for r in scene_map.regions], device=device, dtype=dtype)
+
+    def candidates(self, features: torch.Tensor, query: PreparedQuery) -> list[Candidate]:
+        """The regions that an image most likely shows, the best first, with what they see.
+
+        Args:
+            features: (cells, channels) of the query's view.
+            query: the query.
+        """
+        order = self._shortlist(features)
+        if len(order) > self.ranking.finalists:
+            rng = np.random.default_rng(self.solver.seed)
+            cells = len(features)
+            picks = rng.choice(cells, min(cells, self.ranking.probe_cells), replace=False)
+            probes = self._seen(features, order, query, picks)
+            agreeing = [self._agreement(probe.local) for probe in probes]
+            best = np.argsort(agreeing, kind="stable")[::-1][: self.ranking.finalists]
+            order = [order[i] for i in best]
+        return self._seen(features, order, query, np.arange(len(features)))
+
+    def estimate(
+        self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
+    ) -> Estimate:
+        """The pose of a query by the candidate that most of the image agrees with.
+
+        Args:
+            query: the query.
+            candidates: from ``candidates``.
+            seconds: by stage, of what was done before.
+        """
+        began = time.perf_counter()
+        # Each region is solved around its origin, where coordinates keep all their digits.
+        solved = [
+            (candidate, solution)
+            for candidate in candidates
+            if (solution := self._solved(candidate.local, query.depth)) is not None
+        ]
+        if not solved:
+            return Estimate(
+                query.name,
+                localized=False,
+                world_from_cam=None,
+                seconds={**seconds, "pose": time.perf_counter() - began},
+                reason="no pose agrees with what the map sees",
+            )
+        candidate, solution = max(solved, key=lambda pair: int(pair[1].inliers.sum()))
+        inliers, local = int(solution.inliers.sum()), candidate.local
+        trust = confidence(solution.errors, short_side=self.map.short_side)
+        covariance = pose_covariance(
+            local.scene_coordinates[solution.inliers],
+            local.rays[solution.inliers],
+            local.focal,
+            solution.world_from_cam,
+        )
+        world_from_cam = solution.world_from_cam.copy()
+        world_from_cam[:3, 3] += self.map.regions[candidate.region].origin
+        return Estimate(
+            query.name,
+            localized=trust >= 0.5,
+            world_from_cam=world_from_cam,
+            inliers=inliers,
+            inlier_share=inliers / len(solution.inliers),
+            confidence=trust,
+            covariance=covariance,
+            seconds={**seconds, "pose": time.perf_counter() - began},
+            reason=None if trust >= 0.5 else "too few scene coordinates agree with the best pose",
+        )
+
+    def _shortlist(self, features: torch.Tensor) -> list[int]:
+        """Regions with the most similar views; those without views cannot be left out."""
+        regions = self.map.regions
+        if len(regions) <= max(self.ranking.shortlist, self.ranking.finalists):
+            return list(range(len(regions)))
+        looks = image_descriptor(features)
+        scores = [similarity(looks, r.views).max() if len(r.views) else np.inf for r in regions]
+        blind = sum(not len(region.views) for region in regions)
+        count = max(self.ranking.shortlist, blind)
+        return [int(i) for i in np.argsort(scores, kind="stable")[::-1][:count]]
+
+    def _seen(
+        self,
+        features: torch.Tensor,
+        regions: Sequence[int],
+        query: PreparedQuery,
+        cells: NDArray[np.intp],
+    ) -> list[Candidate]:
+        """Scene coordinates of some cells by the heads of some regions; unusable cells left out."""
+        pixels, rays = (values[cells] for values in query.cells(self.stride))
+        some = features if len(cells) == len(features) else features[torch.from_numpy(cells)]
+        coordinates = self.heads(some, regions).double().cpu().numpy()
+        found = []
+        for region, points in zip(regions, coordinates, strict=True):
+            usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)
+            local = Correspondences(points[usable], rays[usable], pixels[usable], query.focal)
+            found.append(Candidate(region, local))
+        return found
+
+    def _agreement(self, local: Correspondences) -> int:
+        """Cells that agree with the best of a few hypotheses."""
+        iterations = self.ranking.probe_iterations
+        options = replace(self.solver, min_iterations=iterations, max_iterations=iterations)
+        matches = (local.scene_coordinates, local.rays, local.focal)
+        solution = solve_pose(*matches, options=options)
+        return 0 if solution is None else int(solution.inliers.sum())
+
+    def _solved(self, local: Correspondences, depth: DepthMap | None) -> PoseSolution | None:
+        matches = (local.scene_coordinates, local.rays, local.focal)
+        if depth is None:
+            return solve_pose(*matches, options=self.solver)
+        return solve_pose_with_depth(
+            *matches,
+            depth.along(local.rays),
+            options=self.solver,
+            short_side=self.map.short_side,
+        )

@@ -1,0 +1,127 @@
+"""Maps of several regions: the head that knows is found among those that do not."""
+
+import numpy as np
+import pytest
+import torch
+
+from reloc.backbone.descriptor import image_descriptor
+from reloc.geometry import Camera, look_at, pose_error, pose_from, transformed
+from reloc.localize import Localizer, RankingOptions
+from reloc.maps import MappingCamera, Region, SceneMap
+
+CAMERA = Camera.pinhole(width=320, height=240, fx=280)
+ORIGIN = np.array([1.0e6, -2.0e6, 300.0])
+POSE = pose_from(np.eye(3), ORIGIN) @ look_at((1.0, -4, 0.7), (0.2, 0, 0))
+
+
+class Oracle:
+    """A backbone whose features are the true scene coordinates, relative to the origin."""
+
+    channels, stride, fingerprint = 3, 8, "oracle"
+
+    def __call__(self, images):
+        rows, columns = (-(-side // 8) for side in images.shape[-2:])
+        x, y = np.meshgrid(np.arange(columns) * 8 + 4.0, np.arange(rows) * 8 + 4.0)
+        rays = CAMERA.rays(np.stack([x.ravel(), y.ravel()], axis=1))
+        depth = 3 + np.sin(5 * rays[:, :1]) + rays[:, 1:]
+        points = transformed(POSE, np.c_[rays, np.ones(len(rays))] * depth) - ORIGIN
+        return torch.from_numpy(points.T.reshape(1, 3, rows, columns)).float()
+
+
+class Knows(torch.nn.Module):
+    """A head whose coordinates are true for a share of the cells, around an origin of its own."""
+
+    scale = torch.tensor(3.0)
+
+    def __init__(self, share, shift):
+        super().__init__()
+        self.share, self.shift = share, torch.as_tensor(shift).float()
+        self.asked = 0
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def forward(self, features):
+        self.asked += len(features)
+        noise = torch.rand(features.shape, generator=torch.Generator().manual_seed(1)) * 10 - 5
+        known = torch.arange(len(features)) % 100 < 100 * self.share
+        return torch.where(known[:, None], features - self.shift, noise)
+
+
+def region(share, *, shift=(0, 0, 0), views=None):
+    head = Knows(share, shift)
+    more = {} if views is None else {"views": np.asarray(views, np.int8)}
+    return Region(head, ORIGIN + np.asarray(shift), **more)
+
+
+def localizer(regions, **ranking):
+    scene_map = SceneMap(
+        regions=tuple(regions),
+        backbone="oracle",
+        short_side=240,
+        extent=4.0,
+        unit="metre",
+        cameras=(MappingCamera("a.jpg", POSE, CAMERA),),
+    )
+    options = RankingOptions(**ranking)
+    return Localizer(scene_map, Oracle(), device="cpu", ranking=options)
+
+
+def photo():
+    return np.zeros((240, 320), np.uint8)
+
+
+def found(place):
+    return pose_error(place.localize(photo()).world_from_cam, POSE)[0] < 1e-3
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_the_region_that_knows_gives_the_pose(at):
+    """Around its own origin, which the coordinates of the others know nothing of."""
+    regions = [region(0.0) for _ in range(5)]
+    regions[at] = region(0.6, shift=(30.0, -20, 5))
+    place = localizer(regions)
+    estimate = place.localize(photo())
+    assert pose_error(estimate.world_from_cam, POSE)[0] < 1e-3
+    assert estimate.localized
+    assert 0.5 < estimate.inlier_share < 0.7
+    points = place.correspondences(photo(), CAMERA).scene_coordinates
+    truth = Oracle()(torch.zeros(1, 1, 240, 320))[0].flatten(1).T.double().numpy() + ORIGIN
+    assert 0.55 < (np.linalg.norm(points - truth, axis=1) < 1e-3).mean() < 0.65
+    assert found(localizer(regions, shortlist=99, finalists=99))
+
+
+def test_of_two_that_know_the_one_that_knows_more_wins():
+    estimate = localizer([region(0.3), region(0.7), region(0.4)]).localize(photo())
+    assert 0.6 < estimate.inlier_share < 0.8
+
+
+def test_only_finalists_see_the_whole_image():
+    regions = [region(0.6), *(region(0.0) for _ in range(5))]
+    assert found(localizer(regions, probe_cells=200, finalists=2))
+    asked = sorted(r.head.asked for r in regions)
+    assert asked == [200] * 4 + [200 + 1200] * 2
+
+
+def true_view():
+    return image_descriptor(Oracle()(torch.zeros(1, 1, 240, 320))[0].flatten(1).T)
+
+
+def test_heads_of_regions_that_look_otherwise_are_not_run():
+    other = [[9, -9, 9, -9, 9, -9], [0, 0, 9, 9, 0, 0]]
+    regions = [region(0.0, views=other) for _ in range(6)]
+    regions[4] = region(0.6, views=[*other, true_view()])
+    assert found(localizer(regions, shortlist=3))
+    assert sum(r.head.asked > 0 for r in regions) == 3
+
+
+def test_regions_without_views_are_never_left_out():
+    regions = [region(0.0, views=[true_view()]) for _ in range(6)]
+    regions[3] = region(0.6)
+    assert found(localizer(regions, shortlist=2))
+
+
+def test_an_image_that_no_region_knows_is_refused():
+    estimate = localizer([region(0.0) for _ in range(4)]).localize(photo())
+    assert not estimate.localized
+    assert estimate.reason
