@@ -45,5 +45,5 @@ def up_direction(poses: Array) -> Array:
     """
     rights, tops = poses[:, :3, 0], -poses[:, :3, 1].mean(axis=0)
     level = rights.T @ rights / len(rights)
-    up = np.linalg.eigh(level - 0.05 * np.outer(tops, tops))[1][:, 0]
+    up = np.linalg.eigh(level - 0.005 * np.outer(tops, tops))[1][:, 0]
     return up if up @ tops >= 0 else -up

@@ -46,19 +46,19 @@ def html_notes(notes: Sequence[str]) -> str:
     return f'<ul class="notes">{items}</ul>' if notes else ""
 
 
-def jpeg_text(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82) -> str:
-    """Pixels (H, W, 3) RGB as a JPEG in base64, at most ``side`` pixels long."""
+def jpeg(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82) -> bytes:
+    """Pixels (H, W, 3) RGB as a JPEG, at most ``side`` pixels long."""
     factor = side / max(pixels.shape[:2])
     if factor < 1:
         pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return base64.b64encode(data.tobytes()).decode("ascii")
+    return data.tobytes()
 
 
 def embedded(pixels: NDArray[np.uint8], title: str, *, side: int = PHOTO_SIDE) -> str:
     """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG.
 
-    The title is HTML text with quotes escaped; ``side`` is as of ``jpeg_text``.
+    The title is HTML text with quotes escaped; ``side`` is as of ``jpeg``.
     """
-    data = jpeg_text(pixels, side=side)
+    data = base64.b64encode(jpeg(pixels, side=side)).decode("ascii")
     return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{data}">'

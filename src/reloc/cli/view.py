@@ -1,0 +1,90 @@
+"""``reloc view``: a place to move about in, as one page."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.errors import OptionError
+from reloc.evaluate import read_evaluation
+from reloc.evaluate.figures import bytes_text
+from reloc.localize import Localizer
+from reloc.maps import SceneMap
+from reloc.scenes import open_scene
+from reloc.view.exhibit import exhibit
+from reloc.view.point_cloud import PointCloud, map_point_cloud
+from reloc.view.recording import write_recording
+from reloc.view.viewer import write_viewer
+
+MAX_POINTS = 2_000_000
+VIEWS = 120
+
+
+def view(
+    source: Annotated[Path, tyro.conf.arg(metavar="MAP|SCENE")],
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT.html")],
+    /,
+    *,
+    scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
+    eval: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    rerun: Annotated[Path | None, tyro.conf.arg(metavar="FILE.rrd")] = None,
+    points: int = 500_000,
+    photos: int = 400,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    quiet: bool = False,
+) -> None:
+    """Make a page to move about in a place: its points, cameras, queries and photos.
+
+    Args:
+        source: A map made by `reloc map`, or the folder of a scene for its cameras alone.
+        out: The page to write: one file that needs no network.
+        scene: Folder of the scene that the map was made from: gives points and photos.
+        eval: What `reloc eval --json` wrote: shows estimates and their errors.
+        query: File that lists the query images, one per line.
+        poses: Pose file to use in place of the scene's own poses.
+        rerun: Write a recording for the viewer of Rerun as well; needs the extra viz.
+        points: How many points to show at most.
+        photos: How many photos to hold at most.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        quiet: Show no progress.
+    """
+    if not 0 <= points <= MAX_POINTS or photos < 0:
+        raise OptionError(f"points go from 0 to {MAX_POINTS}, photos from 0 on")
+    if source.is_dir() and scene is not None:
+        raise OptionError(f"{source}: is a scene already; give a map beside --scene {scene}")
+    folder = source if source.is_dir() else scene
+    if folder is None and (query is not None or poses is not None):
+        raise OptionError("--query and --poses belong to a scene; add --scene FOLDER")
+    scene_map = None if source.is_dir() else SceneMap.load(source)
+    found = None if folder is None else open_scene(folder, query=query, poses=poses)
+    evaluation = None if eval is None else read_evaluation(eval)
+    none = np.zeros((0, 3))
+    cloud = PointCloud(none, none.astype(np.uint8), none.astype(np.float32))
+    with progress_bar(quiet=quiet) as progress:
+        shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
+        if scene_map is not None and found is not None and points:
+            localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+            cloud = map_point_cloud(
+                localizer, found.mapping, views=VIEWS, max_points=points, progress=progress
+            )
+            shown = replace(shown, cloud=cloud)
+        if rerun is not None:
+            write_recording(rerun, shown, photos=photos, progress=progress)
+        write_viewer(out, shown, photos=photos, progress=progress)
+    size = bytes_text(out.stat().st_size)
+    screen = console()
+    screen.print(
+        f"{out}: {len(shown.cloud):,} points, {len(shown.frames)} cameras, {size}", markup=False
+    )
+    if rerun is not None:
+        screen.print(f"{rerun}: open it with `rerun {rerun}`", markup=False)
+    if found is None:
+        screen.print("note: a map holds no images; add --scene FOLDER for points and photos")
