@@ -9,7 +9,8 @@ from reloc.evaluate.metrics import Evaluation, evaluate
 from reloc.geometry import Camera, look_at, pose_from
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame
-from reloc.view.plots import error_curves, stage_times, top_view
+from reloc.view.curves import error_curves
+from reloc.view.plots import stage_times, top_view
 from reloc.view.style import INK, svg
 
 CAMERA = Camera.pinhole(width=64, height=48, fx=50)
@@ -44,7 +45,7 @@ def evaluation(
 
 
 def test_curves_end_at_the_share_that_was_localized() -> None:
-    figure = error_curves(evaluation([0.01, 0.02, 0.04, None]))
+    figure = error_curves([evaluation([0.01, 0.02, 0.04, None])])
     for axes in figure.axes:
         assert axes.get_xscale() == "log"
         curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
@@ -57,7 +58,7 @@ def test_curves_end_at_the_share_that_was_localized() -> None:
 
 
 def test_curves_of_a_scene_without_metres_are_in_percent_of_extent() -> None:
-    axes = error_curves(evaluation([0.08, 0.16], unit="unknown")).axes[0]
+    axes = error_curves([evaluation([0.08, 0.16], unit="unknown")]).axes[0]
     curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
     np.testing.assert_allclose(curve.get_xdata()[1:3], [1, 2])
     assert axes.get_xlabel() == "position error (% of extent)"
@@ -68,7 +69,7 @@ def test_curves_of_a_scene_without_metres_are_in_percent_of_extent() -> None:
 def test_extremes_are_drawn(offsets: list[float | None], unit: str, extent: float) -> None:
     result = evaluation(offsets, unit=unit, extent=extent)
     for figure in (
-        error_curves(result),
+        error_curves([result]),
         top_view(result, frames(ring())),
         top_view(result, []),
         top_view(result, frames(ring(1))),
@@ -106,7 +107,7 @@ def test_stage_times() -> None:
 
 
 def test_svg_stands_alone_and_takes_the_colour_of_the_page() -> None:
-    text = svg(error_curves(evaluation([0.1, None])), title="curves")
+    text = svg(error_curves([evaluation([0.1, None])]), title="curves")
     assert text.startswith('<svg role="img" aria-label="curves"')
     assert "http" not in text
     assert "currentColor" in text

@@ -15,6 +15,7 @@ VERBS = {
     "map": "Map a place from posed photos.",
     "localize": "Say where photos were taken.",
     "eval": "Localize a scene's queries and measure the errors.",
+    "compare": "Put evaluations side by side, and say which differences are real.",
     "view": "Make a page to move about in a place: points, cameras, errors, photos.",
     "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
     "compress": "Write a map in fewer bytes.",

@@ -27,13 +27,17 @@ def read_evaluation(path: Path) -> Evaluation:
     if path.stat().st_size > MAX_BYTES:
         raise EvaluationError(f"{path}: over {MAX_BYTES >> 20} MiB, too large to be figures")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_not_strict)
         return _evaluation(data)
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise EvaluationError(
             f"{path}: is not what `reloc eval --json` writes ({type(error).__name__}: "
             f"{' '.join(str(error).split())[:80]}); run it again"
         ) from error
+
+
+def _not_strict(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
 
 
 def _evaluation(data: dict[str, Any]) -> Evaluation:

@@ -10,17 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from numpy.typing import ArrayLike, NDArray
 
 from reloc.evaluate.figures import (
-    degrees_text,
     error_ticks,
     length_scale,
-    length_text,
     seconds_text,
 )
-from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
+from reloc.evaluate.metrics import Evaluation
 from reloc.geometry.plan import plan_axes
 from reloc.scenes.scene import Frame
 from reloc.view.plan import plan_box
@@ -29,7 +26,6 @@ from reloc.view.style import (
     ERROR_COLOURS,
     GREY,
     INK,
-    ORANGE,
     RED,
     ink_text,
     new_figure,
@@ -40,39 +36,6 @@ Array = NDArray[np.float64]
 
 WIDTH = 9.4  # inches
 MANY_CAMERAS = 3000  # above this the dots are embedded as pixels, which keeps the page small
-
-
-def error_curves(evaluation: Evaluation) -> Figure:
-    """Share of the queries within an error, for translation and rotation, on log axes.
-
-    Lost frames never come within any error, so the curves end below 100 %.
-    """
-    figure = new_figure(WIDTH, 3.2)
-    left, right = figure.subplots(1, 2, sharey=True, gridspec_kw={"wspace": 0.08})
-    scale, unit = length_scale(evaluation)
-    translation, rotation = evaluation.errors()
-    metric = evaluation.unit == "metre"
-    limits = THRESHOLDS if metric else THRESHOLDS_OF_EXTENT
-    per_limit = scale if metric else 100.0
-    _curve(
-        left,
-        translation * scale,
-        marks=sorted({distance * per_limit for distance, _ in limits.values()}),
-        colour=BLUE,
-        median=length_text(evaluation.median_translation, evaluation),
-    )
-    left.set_xlabel(f"position error ({unit})")
-    left.set_ylabel("queries within it")
-    _curve(
-        right,
-        rotation,
-        marks=sorted({degrees for _, degrees in limits.values()}),
-        colour=ORANGE,
-        median=degrees_text(evaluation.median_rotation_deg),
-    )
-    right.set_xlim(right=min(right.get_xlim()[1], 180.0))
-    right.set_xlabel("rotation error (degrees)")
-    return figure
 
 
 def top_view(
@@ -174,49 +137,6 @@ def stage_times(evaluation: Evaluation) -> Figure | None:
     axes.spines["bottom"].set_visible(False)
     axes.tick_params(axis="y", length=0)
     return figure
-
-
-def _curve(axes: Axes, errors: Array, *, marks: Sequence[float], colour: str, median: str) -> None:
-    plain_axes(axes)
-    axes.set_xscale("log")
-    axes.set_ylim(0, 103)
-    axes.yaxis.set_major_formatter(PercentFormatter(decimals=0))
-    axes.grid(axis="y", color=INK, alpha=0.12, linewidth=0.6)
-    for mark in marks:
-        axes.axvline(mark, color=INK, alpha=0.45, linewidth=0.8, linestyle=(0, (1, 2)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    finite = np.sort(errors[np.isfinite(errors)])
-    # Log axes have no zero, and nobody looks for errors below a thousandth of these units.
-    shown = np.maximum(finite, 1e-3)
-    ends = [*shown[:1], *shown[-1:], *marks]
-    axes.set_xlim(
-        10 ** np.floor(np.log10(min(ends)) - 0.05), 10 ** np.ceil(np.log10(max(ends)) + 0.05)
-    )
-    if not len(finite):
-        note = axes.text(0.5, 0.5, "no frame was localized", color=INK, fontsize=9)
-        note.set(transform=axes.transAxes, horizontalalignment="center")
-        return
-    low, high = axes.get_xlim()
-    percent = 100.0 * np.arange(1, len(finite) + 1) / len(errors)
-    axes.step(
-        [low, *shown, high], [0, *percent, percent[-1]], where="post", color=colour, linewidth=1.8
-    )
-    middle = max(float(np.median(errors)), 1e-3)
-    if np.isfinite(middle):
-        axes.plot(middle, 50, "o", color=colour, markersize=5)
-        # The curve rises to the right: below it there is room on the right, above it on the left.
-        on_right = np.log(middle / low) < 0.6 * np.log(high / low)
-        axes.annotate(
-            f"median {median}",
-            (middle, 50),
-            xytext=(8, -5) if on_right else (-8, 5),
-            textcoords="offset points",
-            ha="left" if on_right else "right",
-            va="top" if on_right else "bottom",
-            fontsize=8.5,
-            color=INK,
-        )
 
 
 def _estimates(

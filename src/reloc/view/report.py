@@ -20,8 +20,9 @@ from reloc.evaluate.figures import (
 from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.files import write_text
 from reloc.scenes.scene import Frame
+from reloc.view.curves import error_curves
 from reloc.view.page import card, embedded, html_notes, html_page, html_text
-from reloc.view.plots import error_curves, stage_times, top_view
+from reloc.view.plots import stage_times, top_view
 from reloc.view.style import svg
 
 
@@ -82,7 +83,7 @@ def report_html(
         _tiles(rows),
         html_notes(evaluation.notes),
         "<h2>Errors</h2>",
-        card(svg(error_curves(evaluation), title="cumulative error curves")),
+        card(svg(error_curves([evaluation]), title="cumulative error curves")),
         '<p class="hint">Dotted: the thresholds of the recall below. '
         "Frames that were lost keep a curve below 100 %.</p>",
         "<h2>From above</h2>",

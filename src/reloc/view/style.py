@@ -15,6 +15,8 @@ BLUE = "#3d85c6"
 ORANGE = "#e08a3c"
 RED = "#d64550"
 GREY = "#8d949e"
+# Of several maps side by side, as many as are ever compared.
+MAP_COLOURS = (BLUE, ORANGE, "#2a9d8f", "#9467bd", RED, "#7a5c3e", "#c25aa0", GREY)
 
 ERROR_COLOURS = LinearSegmentedColormap.from_list("errors", ["#2a9d8f", "#e5a63a", RED])
 
@@ -43,6 +45,13 @@ def ink_text(texts: Iterable) -> None:
     """Sets texts, for instance those of a legend, in the colour of the page's text."""
     for text in texts:
         text.set_color(INK)
+
+
+def plot_text(label: str) -> str:
+    """A name from outside that fits along an axis; a dollar sign would begin a formula."""
+    short = label if len(label) <= 28 else f"…{label[-27:]}"
+    short = short.lstrip("_")  # matplotlib hides what begins with it from legends
+    return short.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
 
 
 def svg(figure: Figure, *, title: str) -> str:
