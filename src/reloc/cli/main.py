@@ -18,6 +18,7 @@ VERBS = {
     "compare": "Put evaluations side by side, and say which differences are real.",
     "view": "Make a page to move about in a place: points, cameras, errors, photos.",
     "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
+    "heads": "List the heads of a map; add, replace or drop some.",
     "compress": "Write a map in fewer bytes.",
     "convert": "Write a scene in another layout.",
     "download": "Fetch a public dataset as ready scenes.",

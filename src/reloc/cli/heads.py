@@ -1,0 +1,70 @@
+"""``reloc heads``: the heads of a map, and how to add, replace and drop them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.table import Table
+
+from reloc.cli.console import console
+from reloc.errors import OptionError
+from reloc.maps import SceneMap
+from reloc.maps.edit import with_added, with_replaced, without
+
+
+def heads(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    /,
+    *,
+    add: Annotated[Path | None, tyro.conf.arg(metavar="OTHER")] = None,
+    replace: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
+    drop: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N...")] = (),
+    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+) -> None:
+    """List the heads of a map; add, replace or drop some.
+
+    Args:
+        map: A map made by `reloc map`.
+        add: A map of the same place, in the same world frame, whose heads are taken in.
+        replace: Number of the head that gives way to those of --add.
+        drop: Numbers of heads to leave out.
+        out: Write the changed map here; by default over MAP.
+    """
+    scene_map = SceneMap.load(map)
+    if replace is not None and add is None:
+        raise OptionError("--replace N needs --add OTHER: the map whose heads take its place")
+    if replace is not None and drop:
+        raise OptionError("--replace and --drop at once are unclear; do one after the other")
+    if drop:
+        scene_map = without(scene_map, drop)
+    if add is not None:
+        other = SceneMap.load(add)
+        if replace is None:
+            scene_map = with_added(scene_map, other)
+        else:
+            scene_map = with_replaced(scene_map, replace, other)
+    if drop or add is not None:
+        scene_map.save(out or map)
+    elif out is not None:
+        raise OptionError("nothing to change; --out goes with --add or --drop")
+    console().print(_table(scene_map))
+
+
+def _table(scene_map: SceneMap) -> Table:
+    unit = "m" if scene_map.unit == "metre" else "scene units"
+    table = Table("head", "kind", "weights", "frames", f"extent ({unit})", "origin")
+    for number, region in enumerate(scene_map.regions):
+        rows = range(len(scene_map.cameras)) if region.frames is None else region.frames
+        centres = np.array([scene_map.cameras[row].world_from_cam[:3, 3] for row in rows])
+        extent = np.ptp(centres, axis=0).max() if len(centres) else 0.0
+        bits = region.packed.bits if region.packed else 16
+        table.add_row(
+            str(number),
+            region.head.kind,
+            f"{sum(p.numel() for p in region.head.parameters())} in {bits} bits",
+            str(len(rows)),
+            f"{extent:.4g}",
+            " ".join(f"{value:.6g}" for value in region.origin),
+        )
+    return table

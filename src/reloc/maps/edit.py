@@ -1,0 +1,106 @@
+"""Adding, replacing and dropping the regions of a map: a place that grows or changes."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from reloc.errors import MapError, OptionError
+from reloc.maps.scene_map import MAX_CAMERAS, MAX_REGIONS, MappingCamera, Region, SceneMap
+
+
+def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
+    """A map with the regions of two, the other's last. Both must be in one world frame.
+
+    Raises:
+        MapError: they cannot be in one map: other backbones, image sizes or units, or too many
+            regions.
+    """
+    for name in ("backbone", "short_side", "unit"):
+        mine, theirs = getattr(scene_map, name), getattr(other, name)
+        if mine != theirs:
+            raise MapError(
+                f"maps with {name.replace('_', ' ')} {mine} and {theirs} cannot be one; map the "
+                "scene again with the same"
+            )
+    if len(scene_map.regions) + len(other.regions) > MAX_REGIONS:
+        raise MapError(f"a map has at most {MAX_REGIONS} heads; make a library of several maps")
+    known = {_key(camera): row for row, camera in enumerate(scene_map.cameras)}
+    cameras = list(scene_map.cameras)
+    rows = []
+    for camera in other.cameras:
+        if _key(camera) not in known:
+            known[_key(camera)] = len(cameras)
+            cameras.append(camera)
+        rows.append(known[_key(camera)])
+    mine = [replace(r, frames=_rows(r, scene_map)) for r in scene_map.regions]
+    theirs = [replace(r, frames=tuple(rows[row] for row in _rows(r, other))) for r in other.regions]
+    return _with(scene_map, [*mine, *theirs], cameras)
+
+
+def without(scene_map: SceneMap, numbers: Collection[int]) -> SceneMap:
+    """A map without some regions and the cameras that only they were trained from.
+
+    Raises:
+        OptionError: no such regions, or none would be left.
+    """
+    _check_numbers(scene_map, numbers)
+    left = [
+        replace(region, frames=_rows(region, scene_map))
+        for number, region in enumerate(scene_map.regions)
+        if number not in numbers
+    ]
+    if not left:
+        raise OptionError("a map needs a head; remove the file instead of dropping all")
+    return _with(scene_map, left, scene_map.cameras)
+
+
+def with_replaced(scene_map: SceneMap, number: int, other: SceneMap) -> SceneMap:
+    """A map with the regions of another in the place of one.
+
+    Raises:
+        OptionError: no such region.
+        MapError: as ``with_added``.
+    """
+    _check_numbers(scene_map, [number])
+    both = with_added(scene_map, other)
+    count = len(scene_map.regions)
+    old, new = both.regions[:count], both.regions[count:]
+    ordered = replace(both, regions=(*old[: number + 1], *new, *old[number + 1 :]))
+    return without(ordered, [number])
+
+
+def _check_numbers(scene_map: SceneMap, numbers: Collection[int]) -> None:
+    count = len(scene_map.regions)
+    for number in numbers:
+        if not 0 <= number < count:
+            raise OptionError(f"there is no head {number}; the map has 0 to {count - 1}")
+
+
+def _with(
+    scene_map: SceneMap, regions: list[Region], cameras: list[MappingCamera] | tuple
+) -> SceneMap:
+    """The map with other regions and a sample of those cameras that belong to one."""
+    used = sorted({row for region in regions for row in region.frames or ()})
+    kept = [used[i] for i in np.linspace(0, len(used) - 1, min(len(used), MAX_CAMERAS)).astype(int)]
+    new_row = {old: new for new, old in enumerate(kept)}
+    chosen = tuple(cameras[row] for row in kept)
+    centres = np.array([c.world_from_cam[:3, 3] for c in chosen]).reshape(-1, 3)
+    return replace(
+        scene_map,
+        regions=tuple(
+            replace(r, frames=tuple(new_row[row] for row in r.frames or () if row in new_row))
+            for r in regions
+        ),
+        cameras=chosen,
+        extent=float(np.ptp(centres, axis=0).max()) if chosen else scene_map.extent,
+    )
+
+
+def _rows(region: Region, scene_map: SceneMap) -> tuple[int, ...]:
+    return tuple(range(len(scene_map.cameras))) if region.frames is None else region.frames
+
+
+def _key(camera: MappingCamera) -> tuple[str, bytes]:
+    """Frames that two maps share, where clusters overlap, are one."""
+    return camera.name, camera.world_from_cam.astype(np.float32).tobytes()

@@ -1,0 +1,37 @@
+"""``reloc heads``: listing and changing the heads of a map."""
+
+from reloc.maps import SceneMap
+
+
+def count(path):
+    return len(SceneMap.load(path).regions)
+
+
+def test_heads_are_listed_added_replaced_and_dropped(reloc, made_map, tmp_path):
+    run = reloc("heads", made_map)
+    assert run.status == 0, run.err
+    assert "mlp" in run.out
+    path = tmp_path / "set.safetensors"
+    assert reloc("heads", made_map, "--add", made_map, "--out", path).status == 0
+    assert (count(path), count(made_map)) == (2, 1)
+    assert reloc("heads", path, "--replace", 1, "--add", path).status == 0
+    assert count(path) == 3
+    run = reloc("heads", path, "--drop", 0, 2)
+    assert run.status == 0, run.err
+    assert count(path) == 1
+
+
+def test_a_set_of_heads_localizes(reloc, made_map, made_place, tmp_path):
+    path = tmp_path / "set.safetensors"
+    reloc("heads", made_map, "--add", made_map, "--out", path)
+    reloc("heads", path, "--add", made_map)
+    run = reloc("localize", path, made_place / "train" / "rgb" / "00003.jpg", "--device", "cpu")
+    assert '"localized": true' in run.out
+
+
+def test_what_cannot_be_is_one_clear_line(reloc, made_map, tmp_path):
+    assert "needs --add" in reloc("heads", made_map, "--replace", 0).refusal()
+    assert "nothing to change" in reloc("heads", made_map, "--out", tmp_path / "a").refusal()
+    assert "needs a head" in reloc("heads", made_map, "--drop", 0).refusal()
+    assert "no such map" in reloc("heads", tmp_path / "none").refusal()
+    assert count(made_map) == 1
