@@ -1,7 +1,17 @@
 """The scene-agnostic network that turns an image into a grid of features."""
 
+from reloc.backbone.adapter import AdaptedBackbone, ContextAdapter
 from reloc.backbone.extractor import FeatureExtractor
 from reloc.backbone.network import Backbone, ConvBackbone
-from reloc.backbone.weights import load_backbone, save_backbone
+from reloc.backbone.weights import load_backbone, load_context_backbone, save_backbone
 
-__all__ = ["Backbone", "ConvBackbone", "FeatureExtractor", "load_backbone", "save_backbone"]
+__all__ = [
+    "AdaptedBackbone",
+    "Backbone",
+    "ContextAdapter",
+    "ConvBackbone",
+    "FeatureExtractor",
+    "load_backbone",
+    "load_context_backbone",
+    "save_backbone",
+]

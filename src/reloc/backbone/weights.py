@@ -8,18 +8,21 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from reloc.backbone import adapter_weights
+from reloc.backbone.adapter import AdaptedBackbone
 from reloc.backbone.network import ConvBackbone
 from reloc.errors import MapError
 from reloc.files import atomic_file
 
 SHIPPED = "reloc-s8"
+SHIPPED_CONTEXT = "reloc-s8-context"
 FORMAT = "reloc-backbone-1"
 MAX_BYTES = 256 * 1024 * 1024
 
 
-def shipped_path() -> Path:
+def shipped_path(name: str = SHIPPED) -> Path:
     """The weights that come with the package."""
-    return Path(str(resources.files("reloc.backbone") / "data" / f"{SHIPPED}.safetensors"))
+    return Path(str(resources.files("reloc.backbone") / "data" / f"{name}.safetensors"))
 
 
 def fingerprint(network: ConvBackbone) -> str:
@@ -54,13 +57,45 @@ def save_backbone(network: ConvBackbone, path: Path) -> str:
     return metadata["fingerprint"]
 
 
-def load_backbone(path: Path | None = None) -> ConvBackbone:
+def load_backbone(
+    path: Path | None = None, *, serving: str | None = None
+) -> ConvBackbone | AdaptedBackbone:
     """Loads a backbone ready for inference (fp32, CPU), by default the shipped one.
+
+    Args:
+        path: weights of a backbone, or of an adapter for the shipped one.
+        serving: without a path, the fingerprint that a map asks for: the shipped backbone, or the
+            shipped one with context, whichever has it.
 
     Raises:
         MapError: no such file, damaged, or not a backbone.
     """
-    path = shipped_path() if path is None else Path(path)
+    if path is None:
+        plain = _load_plain(shipped_path())
+        context = shipped_path(SHIPPED_CONTEXT)
+        if serving in (None, plain.fingerprint) or not context.is_file():
+            return plain
+        return adapter_weights.load_adapter(context, plain)
+    if _is_adapter(Path(path)):
+        return adapter_weights.load_adapter(Path(path), _load_plain(shipped_path()))
+    return _load_plain(Path(path))
+
+
+def load_context_backbone() -> AdaptedBackbone:
+    """The shipped backbone with context, which maps in closed form need; see ``load_backbone``."""
+    return adapter_weights.load_adapter(shipped_path(SHIPPED_CONTEXT), _load_plain(shipped_path()))
+
+
+def _is_adapter(path: Path) -> bool:
+    """Whether a file claims to be an adapter; what cannot be read is none."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return (file.metadata() or {}).get("format") == adapter_weights.FORMAT
+    except (SafetensorError, OSError):
+        return False
+
+
+def _load_plain(path: Path) -> ConvBackbone:
     if not path.is_file():
         raise MapError(f"{path}: no such backbone; train one with `reloc pretrain`")
     if path.stat().st_size > MAX_BYTES:

@@ -1,7 +1,7 @@
 """A synthetic scene: rooms made from a seed, painted, lit and photographed, with exact depth."""
 
 from reloc.synthetic.bake import Baked, bake
-from reloc.synthetic.cache import read_views, write_views
+from reloc.synthetic.cache import cached_training_views, read_views, write_views
 from reloc.synthetic.pairs import (
     TrainingViews,
     correspondences,
@@ -22,6 +22,7 @@ __all__ = [
     "World",
     "any_conditions",
     "bake",
+    "cached_training_views",
     "correspondences",
     "make_room",
     "read_views",

@@ -8,7 +8,7 @@ import numpy as np
 
 from reloc.errors import SceneError
 from reloc.files import atomic_path
-from reloc.synthetic.pairs import TrainingViews
+from reloc.synthetic.pairs import TrainingViews, render_training_views
 
 
 def write_views(path: Path, views: TrainingViews) -> None:
@@ -38,3 +38,16 @@ def read_views(path: Path) -> TrainingViews:
         raise SceneError(
             f"{path}: no training views can be read ({error}); render again"
         ) from error
+
+
+def cached_training_views(folder: Path, seed: int, *, views: int) -> TrainingViews:
+    """Views of the room of a seed, rendered and kept in ``folder`` unless they are there.
+
+    Raises:
+        SceneError: what the folder holds cannot be read, or the room is too full for a camera.
+        OutputError: the views cannot be written.
+    """
+    path = folder / f"room-{seed:06d}-{views}.npz"
+    if not path.exists():
+        write_views(path, render_training_views(seed, views=views))
+    return read_views(path)

@@ -7,6 +7,7 @@ import pytest
 from reloc.backbone.pretrain import rendered
 from reloc.backbone.pretrain.rendered import RenderedPairs
 from reloc.geometry import pose_from, rotation_from_vector
+from reloc.synthetic import cache
 from reloc.synthetic.pairs import TrainingViews
 
 SIZE = 256
@@ -91,7 +92,7 @@ def test_rooms_are_rendered_once_and_then_read(wall, tmp_path, monkeypatch):
         calls.append((seed, views))
         return wall
 
-    monkeypatch.setattr(rendered, "render_training_views", render)
+    monkeypatch.setattr(cache, "render_training_views", render)
     one = RenderedPairs.from_cache(tmp_path, rooms=2, size=64, views=2)
     assert sorted(calls) == [(0, 2), (1, 2)]
     two = RenderedPairs.from_cache(tmp_path, rooms=3, size=64, views=2)

@@ -17,10 +17,8 @@ from reloc.images.photometric import retaken
 from reloc.progress import Progress, silent
 from reloc.synthetic import (
     TrainingViews,
+    cached_training_views,
     correspondences,
-    read_views,
-    render_training_views,
-    write_views,
 )
 
 
@@ -51,7 +49,10 @@ class RenderedPairs:
     ) -> "RenderedPairs":
         """Renders rooms 0 to ``rooms - 1``, or reads those that ``folder`` holds already."""
         with ThreadPoolExecutor(workers) as pool:
-            jobs = [pool.submit(_cached_room, folder, seed, views) for seed in range(rooms)]
+            jobs = [
+                pool.submit(cached_training_views, folder, seed, views=views)
+                for seed in range(rooms)
+            ]
             made = []
             for done, job in enumerate(jobs, start=1):
                 made.append(job.result())
@@ -86,10 +87,3 @@ class RenderedPairs:
             before[keep],
             after[keep],
         )
-
-
-def _cached_room(folder: Path, seed: int, views: int) -> TrainingViews:
-    path = folder / f"room-{seed:06d}-{views}.npz"
-    if not path.exists():
-        write_views(path, render_training_views(seed, views=views))
-    return read_views(path)

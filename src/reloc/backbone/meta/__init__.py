@@ -1,0 +1,1 @@
+"""Meta-training: features for which a head that is fitted in closed form localizes."""
