@@ -13,6 +13,7 @@ from reloc.errors import RelocError
 VERBS = {
     "info": "Say what a scene holds: frames, cameras, extent, and what cannot be used.",
     "map": "Map a place from posed photos.",
+    "refine": "Train a map end to end for the pose.",
     "localize": "Say where photos were taken.",
     "eval": "Localize a scene's queries and measure the errors.",
     "compare": "Put evaluations side by side, and say which differences are real.",

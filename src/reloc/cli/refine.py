@@ -1,0 +1,93 @@
+"""``reloc refine``: train a map end to end for the pose."""
+
+from contextlib import nullcontext
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.markup import escape
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar, recorded
+from reloc.cli.map_ import _check_writable
+from reloc.maps import SceneMap
+from reloc.refine import RefineMapOptions, refine_map
+from reloc.scenes import open_scene
+
+
+def refine(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
+    out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
+    /,
+    *,
+    steps: int | None = None,
+    time_limit: float | None = None,
+    learning_rate: float | None = None,
+    hypotheses: int | None = None,
+    views: int | None = None,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    seed: int = 0,
+    resume: bool = False,
+    metrics: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    quiet: bool = False,
+) -> None:
+    """Train a map's head end to end for the pose, through differentiable RANSAC.
+
+    Args:
+        map: A map made by `reloc map`, with one head.
+        scene: Folder of the scene that it was made from.
+        out: The refined map to write.
+        steps: Training steps.
+        time_limit: Seconds to be done in; in place of steps.
+        learning_rate: Of Adam, at the beginning.
+        hypotheses: Poses per view and step.
+        views: Views whose features are kept to train on.
+        query: File that lists images to hold back, one per line; take the same as for the map.
+        poses: Pose file to use in place of the scene's own poses; take the same as for the map.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        seed: Of everything random; the same seed gives the same map on a CPU.
+        resume: Go on with a refinement that was interrupted.
+        metrics: Write the progress as JSON lines to this file.
+        quiet: Show no progress.
+    """
+    scene_map = SceneMap.load(map)
+    found = open_scene(scene, query=query, poses=poses)
+    given: dict[str, Any] = {
+        "steps": steps,
+        "learning_rate": learning_rate,
+        "hypotheses": hypotheses,
+        "views": views,
+    }
+    changes = {name: value for name, value in given.items() if value is not None}
+    options = replace(RefineMapOptions(time_limit=time_limit, seed=seed), **changes)
+    _check_writable(out)
+    checkpoint = out.with_name(out.name + ".partial")
+    with (
+        progress_bar(quiet=quiet) as bar,
+        recorded(bar, metrics) if metrics else nullcontext(bar) as progress,
+    ):
+        try:
+            result = refine_map(
+                scene_map,
+                found,
+                load_backbone(backbone),
+                options=options,
+                device=device,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=progress,
+            )
+        except KeyboardInterrupt:
+            hint = "the same command with --resume goes on" if checkpoint.exists() else ""
+            raise KeyboardInterrupt(hint) from None
+    result.scene_map.save(out)
+    console().print(
+        f"{escape(str(out))}: {result.steps} steps, {sum(result.seconds.values()):.0f} s; "
+        f"expected pose loss {result.loss:.2f}"
+    )

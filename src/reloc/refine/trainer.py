@@ -1,0 +1,124 @@
+"""Training a head for the pose: whole views through differentiable RANSAC."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from reloc.heads import Head
+from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
+from reloc.refine.options import RefineMapOptions
+from reloc.refine.views import Views
+
+# Gradients of a pose are large where its cells hardly determine it.
+MAX_GRADIENT = 1.0
+# Of the refinement of hypotheses, in pixels of a view with a short side of 480.
+PIXEL_SCALE = 4.0
+
+
+class PoseTrainer:
+    """Trains a head step by step on the expected pose loss (DSAC*, section 3.5).
+
+    The loop never waits for the device: the loss is read only when ``loss()`` is asked for.
+
+    Args:
+        head: is changed.
+        views: what to train on.
+        options: of the training.
+        metre: what a metre is in scene units.
+        short_side: of the views, before augmentation, in pixels.
+        amp: precision of the head's hidden layers.
+    """
+
+    def __init__(
+        self,
+        head: Head,
+        views: Views,
+        options: RefineMapOptions,
+        *,
+        metre: float,
+        short_side: int,
+        amp: torch.dtype,
+    ) -> None:
+        self.head = head.train().requires_grad_(True)
+        self.views = views
+        self.options = options
+        self.metre = metre
+        self.amp = amp
+        self.device = views.rays.device
+        self.steps = 0
+        unit = short_side / 480
+        self.ransac = RansacOptions(
+            hypotheses=options.hypotheses,
+            threshold=options.threshold * unit,
+            refine=RefineOptions(pixel_scale=PIXEL_SCALE * unit),
+        )
+        self.optimiser = torch.optim.Adam(head.parameters(), lr=options.learning_rate)
+        self._generator = torch.Generator(self.device)
+        self._mean = torch.full((), -1.0, device=self.device)
+
+    def step(self, fraction: float) -> None:
+        """One step at a fraction, 0 to 1, of the whole training."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
+        # Seeded by the step, so that a resumed training draws what it would have drawn.
+        self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
+        chosen = torch.randint(
+            len(self.views),
+            (self.options.batch,),
+            generator=self._generator,
+            device=self.device,
+        )
+        loss = self.losses(chosen).mean()
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.head.parameters(), MAX_GRADIENT)
+        self.optimiser.step()
+        now = loss.detach()
+        self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
+        self.steps += 1
+
+    def losses(self, chosen: Tensor) -> Tensor:
+        """Expected pose losses (B,) of some views, by their numbers (B,)."""
+        views = self.views
+        features = views.features[chosen]
+        with torch.autocast(self.device.type, self.amp, enabled=self.amp != torch.float32):
+            coordinates = self.head(features.flatten(0, 1).to(self.amp))
+        matches = Matches(
+            coordinates.float().view(*features.shape[:2], 3),
+            views.rays[chosen],
+            views.focals[chosen],
+            views.usable[chosen],
+        )
+        return expected_pose_losses(
+            matches,
+            views.cam_from_world[chosen],
+            options=self.ransac,
+            metre=self.metre,
+            generator=self._generator,
+        )
+
+    def loss(self) -> float:
+        """Running mean of the loss; waits for the device."""
+        return float(self._mean)
+
+    def healthy(self) -> bool:
+        """Whether all weights are finite; waits for the device."""
+        return all(bool(torch.isfinite(p).all()) for p in self.head.parameters())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+        return {
+            "head": self.head.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "mean": self._mean,
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+        self.head.load_state_dict(state["head"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self._mean = state["mean"].to(self.device)
+        self.steps = int(state["steps"])

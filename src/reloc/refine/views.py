@@ -1,0 +1,182 @@
+"""Whole views to refine on: where a feature buffer mixes cells, RANSAC wants them by image."""
+
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reloc.backbone import FeatureExtractor
+from reloc.errors import CameraError, ImageError, SceneError
+from reloc.geometry import inverted
+from reloc.images.augment import View, augmented_view, cell_pixels, plain_view
+from reloc.images.files import read_image
+from reloc.progress import Progress
+from reloc.scenes.scene import Frame
+
+# Every so manieth view is not augmented, since queries will come so.
+PLAIN_EVERY = 2
+MIN_CELLS = 16
+
+
+@dataclass(frozen=True)
+class Views:
+    """Features of V views, K cells of each.
+
+    Attributes:
+        features: (V, K, C), half precision.
+        rays: (V, K, 2) float32 at z = 1, camera frame.
+        usable: (V, K) bool; a view may have fewer cells than K.
+        focals: (V,) float32, pixels of the view per unit at z = 1.
+        cam_from_world: (V, 3, 4) float32, around the origin of the map.
+    """
+
+    features: Tensor
+    rays: Tensor
+    usable: Tensor
+    focals: Tensor
+    cam_from_world: Tensor
+
+    def __len__(self) -> int:
+        return len(self.focals)
+
+
+@dataclass(frozen=True)
+class _Read:
+    view: View
+    rays: NDArray[np.float64]
+    focal: float
+
+
+def gathered_views(
+    frames: Sequence[Frame],
+    extractor: FeatureExtractor,
+    *,
+    origin: NDArray[np.float64],
+    short_side: int,
+    views: int,
+    cells: int,
+    seed: int,
+    seconds: float | None = None,
+    progress: Progress,
+) -> Views:
+    """Features of views of posed frames, in passes over them in random order.
+
+    Args:
+        frames: that have a pose. Those whose image cannot be read are left out.
+        extractor: runs the backbone; features stay on its device.
+        origin: (3,) of the map.
+        short_side: of a view in pixels, before augmentation.
+        views: how many.
+        cells: of each, drawn at random.
+        seed: of order, augmentation and drawing.
+        seconds: stop after so much time.
+        progress: told after every view.
+
+    Raises:
+        SceneError: no image could be used.
+    """
+    began = time.monotonic()
+    rng = np.random.default_rng([seed, 11])
+    half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
+    device = extractor.device
+    features, rays, usable, focals, poses = [], [], [], [], []
+    for index, read in _reading(frames, short_side=short_side, stride=extractor.stride, seed=seed):
+        good = np.flatnonzero(np.isfinite(read.rays).all(axis=1))
+        picks = rng.permutation(good)[:cells]
+        padded = torch.from_numpy(np.resize(picks, cells))
+        features.append(extractor(read.view.image)[padded.to(device)].to(half))
+        rays.append(torch.from_numpy(read.rays)[padded].float())
+        usable.append(torch.arange(cells) < len(picks))
+        focals.append(read.focal)
+        pose = frames[index].world_from_cam
+        assert pose is not None
+        poses.append(inverted(_around(pose, origin))[:3])
+        progress("features", len(focals), views)
+        if len(focals) == views or (seconds and time.monotonic() - began > seconds):
+            break
+    if not focals:
+        raise SceneError("no mapping image can be read; look at them with `reloc info`")
+    return Views(
+        torch.stack(features),
+        torch.stack(rays).to(device),
+        torch.stack(usable).to(device),
+        torch.tensor(focals, dtype=torch.float32, device=device),
+        torch.from_numpy(np.stack(poses)).float().to(device),
+    )
+
+
+def _around(
+    world_from_cam: NDArray[np.float64], origin: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    pose = world_from_cam.copy()
+    pose[:3, 3] -= origin
+    return pose
+
+
+def _reading(
+    frames: Sequence[Frame], *, short_side: int, stride: int, seed: int
+) -> Iterator[tuple[int, _Read]]:
+    """Endless views in passes over the frames, read a few ahead, until no frame is left."""
+    rng = np.random.default_rng([seed, 7])
+    bad = set[int]()
+
+    def schedule() -> Iterator[tuple[int, int]]:
+        for number in count():
+            if len(bad) == len(frames):
+                return
+            yield from ((number, int(index)) for index in rng.permutation(len(frames)))
+
+    def finished(index: int, job: "Future[_Read]") -> Iterator[tuple[int, _Read]]:
+        try:
+            yield index, job.result()
+        except (ImageError, CameraError):
+            bad.add(index)
+
+    waiting: deque[tuple[int, Future[_Read]]] = deque()
+    with ThreadPoolExecutor(2) as pool:
+        try:
+            for number, index in schedule():
+                if index not in bad:
+                    plain = (number + index) % PLAIN_EVERY == 0
+                    job = pool.submit(
+                        _read,
+                        frames[index],
+                        short_side,
+                        stride,
+                        None if plain else [seed, number, index],
+                    )
+                    waiting.append((index, job))
+                if len(waiting) >= min(4, len(frames)):
+                    yield from finished(*waiting.popleft())
+        finally:
+            for _, job in waiting:
+                job.cancel()
+
+
+def _read(frame: Frame, short_side: int, stride: int, chance: list[int] | None) -> _Read:
+    """A view of a frame: plain, or augmented as a function of the chance."""
+    image = read_image(frame.image, grey=True)
+    height, width = image.shape
+    camera = frame.camera
+    if (width, height) != (camera.width, camera.height):
+        raise ImageError(
+            f"{frame.image}: is {width}x{height}, its camera {camera.width}x{camera.height}"
+        )
+    if chance is None:
+        view = plain_view(image, short_side=short_side)
+    else:
+        view = augmented_view(image, np.random.default_rng(chance), short_side=short_side)
+    pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=stride))
+    outside = ((pixels <= 0) | (pixels >= (width, height))).any(axis=1)
+    rays = camera.rays(np.clip(pixels, 0, (width, height)))
+    rays[outside] = np.nan
+    if np.isfinite(rays).all(axis=1).sum() < MIN_CELLS:
+        raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
+    return _Read(view, rays, camera.focal * view.scale)

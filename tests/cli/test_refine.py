@@ -1,0 +1,46 @@
+"""``reloc refine`` as a user calls it."""
+
+import json
+
+import pytest
+
+from reloc.maps import SceneMap
+
+SHORT = ("--steps", 3, "--views", 3, "--hypotheses", 4, "--quiet")
+
+
+@pytest.fixture
+def small_map(reloc, toy, made_place, tmp_path):
+    path = tmp_path / "small.safetensors"
+    assert reloc("map", made_place, path, "--preset", "draft", "--quiet").status == 0
+    return path
+
+
+def test_a_map_is_refined_and_tells_of_it(reloc, small_map, made_place, tmp_path):
+    out, metrics = tmp_path / "new" / "refined.safetensors", tmp_path / "metrics.jsonl"
+    run = reloc("refine", small_map, made_place, out, *SHORT, "--metrics", metrics)
+    assert run.status == 0, run.err
+    assert "3 steps" in run.out
+    told = SceneMap.load(out).info["refined"]
+    assert told["steps"] == 3
+    assert told["options"]["hypotheses"] == 4
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert [line["done"] for line in lines if line["stage"] == "refining"][-1] == 3
+    assert not list(out.parent.glob("*.partial"))
+    assert reloc("localize", out, made_place / "test" / "rgb").status == 0
+
+
+def test_bad_input_is_refused_in_one_line(reloc, small_map, made_place, tmp_path):
+    out = tmp_path / "refined.safetensors"
+    gone = reloc("refine", tmp_path / "gone", made_place, out)
+    assert "no such map" in gone.refusal()
+    assert (
+        "steps must be positive"
+        in reloc("refine", small_map, made_place, out, "--steps", 0).refusal()
+    )
+    assert (
+        "time-limit must be between"
+        in reloc("refine", small_map, made_place, out, "--time-limit", 1).refusal()
+    )
+    assert "is a folder" in reloc("refine", small_map, made_place, tmp_path).refusal()
+    assert not out.exists()

@@ -1,0 +1,160 @@
+"""Refinement of a map whose head errs in a way that only poses tell."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from reloc.backbone.network import ConvBackbone
+from reloc.errors import MapError, OptionError, SceneError
+from reloc.geometry import Camera
+from reloc.heads import MlpHead
+from reloc.maps.scene_map import Region, SceneMap
+from reloc.pose.ransac.motion import rotation_from_vector
+from reloc.refine import RefineMapOptions, refine_map
+from reloc.refine.trainer import PoseTrainer
+from reloc.refine.views import Views
+from reloc.scenes.scene import Frame, Scene
+
+CAMERA = Camera.pinhole(width=64, height=48, fx=50)
+SHORT = RefineMapOptions(steps=4, views=4, cells=48, batch=2, hypotheses=4)
+
+
+def known_views(count=12, cells=60):
+    """Views whose features are the scene coordinates, a little off in a way to be unlearned."""
+    generator = torch.Generator().manual_seed(0)
+    rays = torch.rand((count, cells, 2), generator=generator) - 0.5
+    depth = 1 + 3 * torch.rand((count, cells, 1), generator=generator)
+    seen = torch.cat([rays, torch.ones_like(depth)], dim=-1) * depth
+    rotation = rotation_from_vector(torch.randn((count, 3), generator=generator) * 0.3)
+    translation = torch.randn((count, 3, 1), generator=generator) * 0.3
+    points = (seen - translation.mT) @ rotation
+    poses = torch.cat([rotation, translation], dim=-1)
+    return Views(
+        points, rays, torch.ones(count, cells, dtype=torch.bool), torch.full((count,), 500.0), poses
+    )
+
+
+class Slanted(torch.nn.Module):
+    """A head that turns and shifts what it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(3, 3)
+        with torch.no_grad():
+            self.linear.weight.copy_(rotation_from_vector(torch.tensor([0.0, 0.02, 0.01])))
+            self.linear.bias.copy_(torch.tensor([0.05, 0.0, -0.05]))
+
+    def forward(self, features):
+        return self.linear(features)
+
+
+@pytest.mark.slow
+def test_the_expected_pose_loss_falls():
+    options = RefineMapOptions(batch=4, hypotheses=4, cells=60, learning_rate=1e-2)
+    trainer = PoseTrainer(
+        Slanted(), known_views(), options, metre=1.0, short_side=480, amp=torch.float32
+    )
+    every = torch.arange(12)
+    before = trainer.losses(every).mean().item()
+    for step in range(40):
+        trainer.step(step / 40)
+    assert before > 5
+    assert trainer.losses(every).mean().item() < 0.4 * before
+    assert trainer.healthy()
+
+
+def test_a_hopeless_head_stays_finite():
+    trainer = PoseTrainer(
+        Slanted(), known_views(), SHORT, metre=1.0, short_side=480, amp=torch.float32
+    )
+    with torch.no_grad():
+        trainer.head.linear.weight.zero_()
+    before = {n: p.clone() for n, p in trainer.head.named_parameters()}
+    trainer.step(0.0)
+    assert trainer.healthy()
+    assert all(torch.equal(before[n], p) for n, p in trainer.head.named_parameters())
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A map of noise, the scene that it is of, and its backbone."""
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(3):
+        path = tmp_path / f"{number}.png"
+        cv2.imwrite(str(path), rng.integers(0, 255, (48, 64)).astype(np.uint8))
+        pose = np.eye(4)
+        pose[0, 3] = number
+        frames.append(Frame(path.name, path, CAMERA, pose))
+    backbone = ConvBackbone(channels=8, width=8).fuse()
+    torch.manual_seed(0)
+    head = MlpHead(channels=8, width=16, blocks=1, scale=3.0)
+    scene_map = SceneMap(
+        regions=(Region(head, np.zeros(3)),),
+        backbone=backbone.fingerprint,
+        short_side=48,
+        extent=2.0,
+        unit="metre",
+        cameras=(),
+    )
+    return scene_map, Scene("place", tmp_path, "made", tuple(frames)), backbone
+
+
+def test_the_seed_decides_and_the_map_handed_in_stays(place):
+    scene_map, scene, backbone = place
+    before = [p.clone() for p in scene_map.head.parameters()]
+    results = [
+        refine_map(scene_map, scene, backbone, options=replace(SHORT, seed=seed), device="cpu")
+        for seed in (1, 1, 2)
+    ]
+    weights = [list(r.scene_map.head.parameters()) for r in results]
+    assert all(map(torch.equal, weights[0], weights[1]))
+    assert all(map(torch.equal, before, scene_map.head.parameters()))
+    assert results[0].steps == 4
+    assert results[0].scene_map.info["refined"]["options"]["seed"] == 1
+
+
+def test_an_interrupted_refinement_goes_on_to_the_same_map(place, tmp_path):
+    scene_map, scene, backbone = place
+    path = tmp_path / "state"
+    whole = refine_map(scene_map, scene, backbone, options=SHORT, device="cpu")
+
+    def stop(stage, done, total, **_):
+        if stage == "refining" and done == 2:
+            raise KeyboardInterrupt
+
+    arguments = {"options": SHORT, "device": "cpu", "checkpoint": path}
+    with pytest.raises(KeyboardInterrupt):
+        refine_map(scene_map, scene, backbone, progress=stop, **arguments)
+    assert path.exists()
+    with pytest.raises(MapError, match="other options"):
+        other = arguments | {"options": replace(SHORT, seed=9)}
+        refine_map(scene_map, scene, backbone, resume=True, **other)
+    resumed = refine_map(scene_map, scene, backbone, resume=True, **arguments)
+    assert not path.exists()
+    assert all(
+        map(torch.equal, whole.scene_map.head.parameters(), resumed.scene_map.head.parameters())
+    )
+
+
+@pytest.mark.slow
+def test_time_may_end_it(place):
+    scene_map, scene, backbone = place
+    options = replace(SHORT, steps=10**9, time_limit=5.0)
+    assert refine_map(scene_map, scene, backbone, options=options, device="cpu").steps >= 1
+
+
+def test_what_cannot_be_refined_is_refused(place):
+    scene_map, scene, backbone = place
+    twice = replace(scene_map, regions=scene_map.regions * 2)
+    with pytest.raises(MapError, match="2 heads; only maps with one"):
+        refine_map(twice, scene, backbone, options=SHORT)
+    with pytest.raises(MapError, match="made with backbone"):
+        refine_map(replace(scene_map, backbone="other"), scene, backbone, options=SHORT)
+    with pytest.raises(SceneError, match="no mapping frame has a pose"):
+        refine_map(scene_map, replace(scene, mapping=()), backbone, options=SHORT)
+    with pytest.raises(OptionError, match="learning-rate must be positive"):
+        RefineMapOptions(learning_rate=0)
