@@ -48,6 +48,11 @@ def comparison_rows(comparison: Comparison) -> Iterator[Row]:
     )
     per_query = tuple(seconds_text(e.seconds_per_query["median"]) for e in found)
     yield Row("cost", "time per query", per_query, nothing)
+    stages = dict.fromkeys(stage for e in found for stage in e.seconds_per_query)
+    for stage in stages:
+        if stage != "median":
+            times = tuple(seconds_text(e.seconds_per_query.get(stage)) for e in found)
+            yield Row("cost", f"of it {stage}", times, nothing)
 
 
 def interval_text(measure: Measure, interval: Interval) -> str:

@@ -13,8 +13,8 @@ from reloc.capture.agreement import FACTORS
 from reloc.capture.coverage import FEW_VIEWS
 from reloc.capture.photos import BLURRED
 from reloc.capture.survey import Survey
-from reloc.geometry.plan import plan_axes, up_direction
-from reloc.view.plan import plan_box
+from reloc.geometry.plan import up_direction
+from reloc.view.plan import Plan, plan_box
 from reloc.view.style import BLUE, GREY, INK, ORANGE, RED, ink_text, new_figure, plain_axes
 
 Array = NDArray[np.float64]
@@ -32,10 +32,9 @@ def capture_plan(survey: Survey, places: Sequence[Place]) -> Figure:
         places: drawn as numbered arrows, counted from 1 in this order.
     """
     poses = np.array([f.world_from_cam for f in survey.frames])
-    across = plan_axes(poses, up=up_direction(poses))
-    origin = poses[:, :3, 3].mean(axis=0)
-    at = (poses[:, :3, 3] - origin) @ across.T
-    wanted = np.array([(p.centre - origin) @ across.T for p in places]).reshape(-1, 2)
+    plan = Plan.through(poses, up=up_direction(poses))
+    at = plan.positions(poses)
+    wanted = np.array([(p.centre - plan.origin) @ plan.axes.T for p in places]).reshape(-1, 2)
     low, high = plan_box(np.concatenate([at, wanted]))
     sides = high - low
     figure = new_figure(WIDTH, float(np.clip(WIDTH * sides[1] / sides[0], 2.6, 7.4)) + 0.5)
@@ -47,13 +46,13 @@ def capture_plan(survey: Survey, places: Sequence[Place]) -> Figure:
     axes.set_xlabel("m" if survey.unit == "metre" else "scene units")
     length = ARROW * float(sides.max())
     views = survey.coverage.views if survey.coverage else np.full(len(poses), 100)
-    _cameras(axes, at, poses[:, :3, 2] @ across.T * length, views)
-    ahead = np.array([p.forward @ across.T for p in places]).reshape(-1, 2)
+    _cameras(axes, at, plan.directions(poses) * length, views)
+    ahead = np.array([p.forward @ plan.axes.T for p in places]).reshape(-1, 2)
     _wanted(axes, wanted, ahead * 2.2 * length)
-    legend = figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8.5)
+    legend = figure.legend(
+        loc="outside upper center", ncols=4, frameon=False, fontsize=8.5, markerscale=1.6
+    )
     ink_text(legend.get_texts())
-    for handle in legend.legend_handles:
-        handle.set_sizes([40])
     return figure
 
 
@@ -105,7 +104,7 @@ def _cameras(axes: Axes, at: Array, ahead: Array, views: NDArray[np.intp]) -> No
             *at[chosen].T, *ahead[chosen].T, color=colour, alpha=0.75, width=0.0016,
             headwidth=5, headlength=6, headaxislength=5, angles="xy", scale_units="xy", scale=1,
         )  # fmt: skip
-        axes.scatter(*at[chosen].T, s=9, color=colour, linewidths=0, label=label)
+        axes.scatter(at[chosen, 0], at[chosen, 1], s=9, color=colour, linewidths=0, label=label)
 
 
 def _wanted(axes: Axes, at: Array, ahead: Array) -> None:
@@ -114,7 +113,9 @@ def _wanted(axes: Axes, at: Array, ahead: Array) -> None:
     axes.quiver(
         *at.T, *ahead.T, color=BLUE, width=0.004, angles="xy", scale_units="xy", scale=1, zorder=4
     )
-    axes.scatter(*at.T, s=150, color=BLUE, zorder=5, label="take photos here, looking there")
+    axes.scatter(
+        at[:, 0], at[:, 1], s=120, color=BLUE, zorder=5, label="take photos here, looking there"
+    )
     for number, (x, y) in enumerate(at, start=1):
         axes.text(
             x, y, str(number), color="white", fontsize=8, fontweight="bold", zorder=6,

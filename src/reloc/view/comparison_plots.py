@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from reloc.evaluate.comparison import Comparison
 from reloc.evaluate.figures import length_scale
-from reloc.geometry.plan import plan_axes, up_direction
-from reloc.view.plan import plan_box
+from reloc.geometry.plan import up_direction
+from reloc.view.plan import Plan, plan_box
 from reloc.view.style import GREY, INK, MAP_COLOURS, ink_text, new_figure, plain_axes, plot_text
 
 Array = NDArray[np.float64]
@@ -64,9 +64,7 @@ def winners_plan(comparison: Comparison) -> Figure | None:
     if not known:
         return None
     poses = np.array([frames[i].true_world_from_cam for i in known])
-    at = (poses[:, :3, 3] - poses[:, :3, 3].mean(axis=0)) @ plan_axes(
-        poses, up=up_direction(poses)
-    ).T
+    at = Plan.through(poses, up=up_direction(poses)).positions(poses)
     errors = np.array([e.errors()[0][known] for e in comparison.evaluations])
     best, ordered = errors.argmin(axis=0), np.sort(errors, axis=0)
     # The next best has to be a tenth worse; of frames that all lost no map is the winner.
@@ -81,7 +79,15 @@ def winners_plan(comparison: Comparison) -> Figure | None:
     axes.set_ylim(low[1], high[1])
     axes.set_xlabel("m" if comparison.evaluations[0].unit == "metre" else "scene units")
     if not clear.all():
-        axes.scatter(at[~clear, 0], at[~clear, 1], s=22, color=GREY, alpha=0.5, linewidths=0, label="no winner")
+        axes.scatter(
+            at[~clear, 0],
+            at[~clear, 1],
+            s=22,
+            color=GREY,
+            alpha=0.5,
+            linewidths=0,
+            label="no winner",
+        )
     for index, label in enumerate(comparison.labels):
         won = clear & (best == index)
         if won.any():

@@ -18,9 +18,8 @@ from reloc.evaluate.figures import (
     seconds_text,
 )
 from reloc.evaluate.metrics import Evaluation
-from reloc.geometry.plan import plan_axes
 from reloc.scenes.scene import Frame
-from reloc.view.plan import plan_box
+from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (
     BLUE,
     ERROR_COLOURS,
@@ -54,14 +53,8 @@ def top_view(
     poses = [f.world_from_cam for f in mapping if f.world_from_cam is not None]
     known = [f for f in evaluation.frames if f.true_world_from_cam is not None]
     truths = [f.true_world_from_cam for f in known if f.true_world_from_cam is not None]
-    origin = np.mean([p[:3, 3] for p in poses or truths], axis=0)
-    axes_in_world = plan_axes(np.array(poses or truths), up=up)
-
-    def plan(positions: Sequence[Array]) -> Array:
-        centres = np.array([p[:3, 3] for p in positions]).reshape(-1, 3)
-        return (centres - origin) @ axes_in_world.T
-
-    cameras, true = plan(poses), plan(truths)
+    plan = Plan.through(poses or truths, up=up)
+    cameras, true = plan.positions(poses), plan.positions(truths)
     low, high = plan_box(np.concatenate([cameras, true]))
     sides = high - low
     # The legend above and the colour bar beside take a fixed part of the figure.
@@ -106,7 +99,9 @@ def top_view(
         )
     found = [f for f in known if f.world_from_cam is not None]
     if found:
-        estimated = plan([f.world_from_cam for f in found if f.world_from_cam is not None])
+        estimated = plan.positions(
+            [f.world_from_cam for f in found if f.world_from_cam is not None]
+        )
         errors = [f.translation_error or 0.0 for f in found]
         _estimates(figure, axes, true[~lost], estimated, np.array(errors), evaluation)
         outside = int(((estimated < low) | (estimated > high)).any(axis=1).sum())

@@ -21,6 +21,7 @@ from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.files import write_text
 from reloc.scenes.scene import Frame
 from reloc.view.curves import error_curves
+from reloc.view.failures import failure_map
 from reloc.view.page import card, embedded, html_notes, html_page, html_text
 from reloc.view.plots import stage_times, top_view
 from reloc.view.style import svg
@@ -88,6 +89,7 @@ def report_html(
         "Frames that were lost keep a curve below 100 %.</p>",
         "<h2>From above</h2>",
         card(svg(top_view(evaluation, mapping, up=up), title="positions seen from above")),
+        *_failures(evaluation, mapping, up),
         "<h2>Recall</h2>",
         card(_recall_table(rows)),
     ]
@@ -100,6 +102,18 @@ def report_html(
         body += [_worst(w, by_name.get(w.image), evaluation) for w in worst]
     body += ["<h2>All frames</h2>", _frame_table(evaluation)]
     return html_page(title, "\n".join(body))
+
+
+def _failures(evaluation: Evaluation, mapping: Sequence[Frame], up: ArrayLike | None) -> list[str]:
+    figure = failure_map(evaluation, mapping, up=up)
+    if figure is None:
+        return []
+    return [
+        "<h2>Where queries fail</h2>",
+        card(svg(figure, title="failures over the plan and by direction of view")),
+        '<p class="hint">A square is as large as it holds queries, up to a dozen; both lie as the '
+        "view from above.</p>",
+    ]
 
 
 def _tiles(rows: Sequence[Figure]) -> str:
