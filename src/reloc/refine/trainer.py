@@ -11,8 +11,12 @@ from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_po
 from reloc.refine.options import RefineMapOptions
 from reloc.refine.views import Views
 
-# Gradients of a pose are large where its cells hardly determine it.
-MAX_GRADIENT = 1.0
+# Largest gradient of a view's loss by its scene coordinates, times the metre: beyond the median of
+# trained maps, so that views whose cells hardly determine the pose do not drown out the others.
+MAX_GRADIENT = 50.0
+# Share of the training in which the learning rate rises: Adam's first steps are as long as its
+# later ones while it hardly knows the gradient.
+WARMUP = 0.1
 # Of the refinement of hypotheses, in pixels of a view with a short side of 480.
 PIXEL_SCALE = 4.0
 
@@ -61,7 +65,8 @@ class PoseTrainer:
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
         for group in self.optimiser.param_groups:
-            group["lr"] = self.options.learning_rate * 0.5 * (1 + math.cos(math.pi * fraction))
+            fall = 0.5 * (1 + math.cos(math.pi * fraction))
+            group["lr"] = self.options.learning_rate * min(1.0, fraction / WARMUP + 0.01) * fall
         # Seeded by the step, so that a resumed training draws what it would have drawn.
         self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
         chosen = torch.randint(
@@ -73,7 +78,6 @@ class PoseTrainer:
         loss = self.losses(chosen).mean()
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.head.parameters(), MAX_GRADIENT)
         self.optimiser.step()
         now = loss.detach()
         self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
@@ -85,8 +89,11 @@ class PoseTrainer:
         features = views.features[chosen]
         with torch.autocast(self.device.type, self.amp, enabled=self.amp != torch.float32):
             coordinates = self.head(features.flatten(0, 1).to(self.amp))
+        coordinates = coordinates.float().view(*features.shape[:2], 3)
+        if coordinates.requires_grad:
+            coordinates.register_hook(self._bounded)
         matches = Matches(
-            coordinates.float().view(*features.shape[:2], 3),
+            coordinates,
             views.rays[chosen],
             views.focals[chosen],
             views.usable[chosen],
@@ -98,6 +105,12 @@ class PoseTrainer:
             metre=self.metre,
             generator=self._generator,
         )
+
+    def _bounded(self, gradients: Tensor) -> Tensor:
+        """Gradients (B, K, 3) of the mean loss, those of each view no longer than is sensible."""
+        lengths = gradients.norm(dim=(1, 2), keepdim=True)
+        most = MAX_GRADIENT / self.metre / len(gradients)
+        return gradients * (most / lengths.clamp(min=1e-12)).clamp(max=1.0)
 
     def loss(self) -> float:
         """Running mean of the loss; waits for the device."""
