@@ -58,3 +58,13 @@ def test_features_may_live_in_a_file(tmp_path):
     del buffer
     again = torch.from_file(str(tmp_path / "f"), shared=True, size=30, dtype=torch.bfloat16)
     assert torch.equal(again.view(10, 3)[:6, 0].float(), torch.arange(6) / 8)
+
+
+def test_depth_is_known_only_where_it_was_given():
+    buffer = empty(20, dtype=torch.float32)
+    first = buffer.append(*view(0, 4), 500.0, 0)
+    second = buffer.append(*view(4, 4), 500.0, 1, torch.tensor([0.5, 0.0, 0.25, 2.0]))
+    assert (first, second) == (slice(0, 4), slice(4, 8))
+    assert buffer.inverse_depths[:8].tolist() == [0.0] * 4 + [0.5, 0.0, 0.25, 2.0]
+    *_, inverse_depths, _ = buffer.batch(torch.tensor([7, 0]))
+    assert inverse_depths.tolist() == [2.0, 0.0]

@@ -1,4 +1,4 @@
-"""Filling the buffer: rays must be those of the very pixels that the cells look at."""
+"""Filling the buffer: from which frames, how much, and what belongs together."""
 
 from dataclasses import replace
 
@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from reloc.backbone import FeatureExtractor
-from reloc.errors import ImageError, SceneError
-from reloc.geometry import Camera, inverted, look_at, transformed
-from reloc.images.augment import cell_pixels
+from reloc.errors import SceneError
+from reloc.geometry import Camera, inverted
 from reloc.mapping.feature_buffer import FeatureBuffer
-from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world, prepare_view
+from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.scenes import Frame
 
 # An off-centre, distorted camera with two focal lengths, landscape and portrait.
@@ -30,113 +29,6 @@ class MeanBackbone:
         return torch.cat([mean, mean * 2], dim=1)
 
 
-def dots_of(camera, pose):
-    """World points (N, 3) that a camera sees spread over its image, at several depths."""
-    rng = np.random.default_rng(0)
-    x, y = np.meshgrid(np.arange(40, camera.width - 20, 45), np.arange(40, camera.height - 20, 45))
-    pixels = np.stack([x.ravel(), y.ravel()], axis=1) + rng.uniform(-4, 4, (x.size, 2))
-    rays = camera.rays(pixels)
-    cam = np.c_[rays, np.ones(len(rays))] * rng.uniform(1, 6, (len(rays), 1))
-    return transformed(pose, cam)
-
-
-def draw(camera, pose, points, path):
-    """A dark photo in which every point is a soft bright dot."""
-    image = np.full((camera.height, camera.width), 20.0)
-    at_x, at_y = np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5
-    for u, v in camera.project(transformed(inverted(pose), points)):
-        image += 200 * np.outer(
-            np.exp(-0.5 * ((at_y - v) / 2.5) ** 2), np.exp(-0.5 * ((at_x - u) / 2.5) ** 2)
-        )
-    assert cv2.imwrite(str(path), image.round().clip(0, 255).astype(np.uint8))
-    return path
-
-
-@pytest.fixture
-def frame_of(tmp_path):
-    def make(camera, number=0):
-        pose = look_at((2 + 0.1 * number, 3, 1), (0, 0.2 * number, 0))
-        path = draw(camera, pose, dots_of(camera, pose), tmp_path / f"{number}.png")
-        return Frame(path.name, path, camera, pose)
-
-    return make
-
-
-@pytest.mark.parametrize("camera", [LANDSCAPE, PORTRAIT], ids=["landscape", "portrait"])
-@pytest.mark.parametrize(("plain", "seed"), [(True, 0), (False, 0), (False, 1), (False, 2)])
-@pytest.mark.parametrize("short_side", [220, 300, 420])
-def test_rays_of_cells_lead_to_the_points_that_the_view_shows(
-    frame_of, camera, plain, seed, short_side
-):
-    frame = frame_of(camera)
-    prepared = prepare_view(
-        frame, 0, plain=plain, options=FillOptions(short_side=short_side), seed=seed, stride=8
-    )
-    height, width = prepared.view.image.shape
-    rows, columns = -(-height // 8), -(-width // 8)
-    assert prepared.rays.shape == (rows * columns, 2)
-    rays = prepared.rays.reshape(rows, columns, 2)
-    usable = prepared.usable.reshape(rows, columns)
-    points = transformed(inverted(frame.world_from_cam), dots_of(camera, frame.world_from_cam))
-    image = prepared.view.image.astype(float)
-    reach = int(14 * prepared.view.scale)
-    errors = []
-    for ray in points[:, :2] / points[:, 2:]:
-        # The cell whose ray is nearest to the point's, and from there the dot in the view.
-        distance = np.where(usable, np.linalg.norm(rays - ray, axis=2), np.inf)
-        i, j = np.unravel_index(np.argmin(distance), distance.shape)
-        x, y = int(8 * j + 4), int(8 * i + 4)
-        if not (reach + 8 <= x < width - reach - 8 and reach + 8 <= y < height - reach - 8):
-            continue
-        for _ in range(2):  # once more, around the dot itself
-            patch = image[y - reach : y + reach + 1, x - reach : x + reach + 1]
-            weight = (patch - np.median(patch)).clip(min=0)
-            weight[weight < 0.15 * weight.max()] = 0
-            ticks = np.arange(-reach, reach + 1) + 0.5
-            dot = np.array([weight.sum(axis=0) @ ticks, weight.sum(axis=1) @ ticks])
-            dot = dot / weight.sum() + (x, y)
-            x, y = dot.astype(int)
-        # The ray there, between the centres of cells.
-        cell = (dot - 4) / 8
-        (j, i), (u, v) = cell.astype(int), cell % 1
-        top = (1 - u) * rays[i, j] + u * rays[i, j + 1]
-        bottom = (1 - u) * rays[i + 1, j] + u * rays[i + 1, j + 1]
-        errors.append(((1 - v) * top + v * bottom - ray) * prepared.focal)
-    assert len(errors) >= 8
-    # Half a pixel off is the usual mistake.
-    assert np.abs(np.mean(errors, axis=0)).max() < 0.1
-    assert np.linalg.norm(errors, axis=1).max() < 0.5
-
-
-def test_cells_beyond_the_image_are_not_used(frame_of):
-    prepared = prepare_view(
-        frame_of(LANDSCAPE), 0, plain=False, options=FillOptions(short_side=300), seed=1, stride=8
-    )
-    original = prepared.view.original_pixels(cell_pixels(*prepared.view.image.shape, stride=8))
-    outside = ((original < 0) | (original > (400, 300))).any(axis=1)
-    assert outside.any(), "a turned view must show corners"
-    assert not prepared.usable[outside].any()
-    assert prepared.usable[~outside].all()
-    assert np.isfinite(prepared.rays).all()
-
-
-def test_a_view_depends_on_its_seed_and_frame_alone(frame_of):
-    frame, options = frame_of(LANDSCAPE), FillOptions(short_side=200)
-
-    def view(index, seed):
-        return prepare_view(frame, index, plain=False, options=options, seed=seed, stride=8).view
-
-    np.testing.assert_array_equal(view(1, 2).image, view(1, 2).image)
-    assert not np.array_equal(view(1, 2).original_from_view, view(2, 2).original_from_view)
-    assert not np.array_equal(view(1, 2).original_from_view, view(1, 3).original_from_view)
-
-
-def test_an_image_of_another_size_than_its_camera_is_refused(frame_of):
-    frame = replace(frame_of(LANDSCAPE), camera=PORTRAIT)
-    with pytest.raises(ImageError, match=r"400x300.*300x440"):
-        prepare_view(frame, 0, plain=True, options=FillOptions(), seed=0, stride=8)
-
-
 def test_poses_keep_their_digits_far_from_the_origin(frame_of):
     far = np.array([4.5e6, -3.2e6, 7.7e5])
     frame = frame_of(LANDSCAPE)
@@ -152,7 +44,10 @@ def test_poses_keep_their_digits_far_from_the_origin(frame_of):
 def filler_of(frames, **options):
     extractor = FeatureExtractor(MeanBackbone(), device=torch.device("cpu"))
     return BufferFiller(
-        frames, extractor, FillOptions(**{"short_side": 160, "cells_per_view": 100, **options})
+        frames,
+        extractor,
+        FillOptions(**{"short_side": 160, "cells_per_view": 100, **options}),
+        depth=3.0,
     )
 
 

@@ -8,9 +8,11 @@ import torch
 
 from reloc.geometry import inverted, look_at, pose_from, rotation_from_quaternion
 from reloc.mapping.loss import (
+    BASELINE,
     MAX_DEPTH,
     MAX_ERROR,
     MIN_DEPTH,
+    PARALLAX_WEIGHT,
     PROXY_DEPTH,
     curriculum,
     mapping_loss,
@@ -36,24 +38,32 @@ def random_batch(seed=0, count=200, scale=1.0):
     points = np.einsum("nij,nj->ni", poses[:, :3, :3], cam) + poses[:, :3, 3]
     cam_from_world = inverted(poses)[:, :3]
     cam_from_world[:, :, 3] *= scale
+    # Two thirds have a depth, right or wrong.
+    inverse_depths = np.where(np.arange(count) % 3, 1 / rng.uniform(0.5, 5, count), 0) / scale
     return {
         "scene_coordinates": torch.from_numpy(points * scale),
         "rays": torch.from_numpy(rays),
         "focals": torch.from_numpy(rng.uniform(300, 800, count)),
         "cam_from_world": torch.from_numpy(cam_from_world),
+        "inverse_depths": torch.from_numpy(inverse_depths),
         "scale": scale,
     }
 
 
-def by_hand(point, ray, focal, cam_from_world, *, clamp, scale):
+def by_hand(point, ray, focal, cam_from_world, inverse_depth, *, clamp, scale):
     """Loss, error and validity of one point."""
     p = cam_from_world[:, :3] @ point + cam_from_world[:, 3]
     if MIN_DEPTH * scale < p[2] < MAX_DEPTH * scale:
         error = focal * math.hypot(p[0] / p[2] - ray[0], p[1] / p[2] - ray[1])
         if error < MAX_ERROR:
-            return clamp * math.tanh(error / clamp), error, True
-    target = np.array([ray[0], ray[1], 1]) * PROXY_DEPTH * scale
-    return np.abs(p - target).sum() * focal / (PROXY_DEPTH * scale), MAX_ERROR, False
+            loss = clamp * math.tanh(error / clamp)
+            if inverse_depth > 0:
+                parallax = focal * BASELINE * scale * abs(1 / p[2] - inverse_depth)
+                loss += PARALLAX_WEIGHT * clamp * math.tanh(parallax / clamp)
+            return loss, error, True
+    proxy = 1 / inverse_depth if inverse_depth > 0 else PROXY_DEPTH * scale
+    target = np.array([ray[0], ray[1], 1]) * proxy
+    return np.abs(p - target).sum() * focal / proxy, MAX_ERROR, False
 
 
 @pytest.mark.parametrize("clamp", [1.0, 50.0, 400.0])
@@ -68,6 +78,7 @@ def test_the_loss_is_the_mean_over_points_of_the_formula(clamp, scale):
             batch["rays"][i].numpy(),
             batch["focals"][i].item(),
             batch["cam_from_world"][i].numpy(),
+            batch["inverse_depths"][i].item(),
             clamp=clamp,
             scale=scale,
         )
@@ -88,7 +99,7 @@ def test_the_unit_of_length_does_not_matter(factor):
     assert torch.equal(one.valid, other.valid)
 
 
-def point_before(cam_point, *, ray=(0.0, 0.0), focal=500.0, clamp=10.0):
+def point_before(cam_point, *, ray=(0.0, 0.0), focal=500.0, clamp=10.0, inverse_depth=0.0):
     """Terms and gradient of one point given in the camera frame."""
     cam_from_world = torch.from_numpy(inverted(look_at((1, 2, 3), (0, 0, 0)))[None, :3]).float()
     p = torch.tensor([cam_point], dtype=torch.float32)
@@ -99,6 +110,7 @@ def point_before(cam_point, *, ray=(0.0, 0.0), focal=500.0, clamp=10.0):
         torch.tensor([ray]),
         torch.tensor([focal]),
         cam_from_world,
+        inverse_depths=torch.tensor([inverse_depth]),
         clamp=clamp,
         scale=1.0,
     )
@@ -107,6 +119,7 @@ def point_before(cam_point, *, ray=(0.0, 0.0), focal=500.0, clamp=10.0):
     return terms, (cam_from_world[0, :, :3] @ world.grad[0]).numpy()
 
 
+@pytest.mark.parametrize("inverse_depth", [0.0, 0.5])
 @pytest.mark.parametrize(
     "cam_point",
     [
@@ -119,8 +132,8 @@ def point_before(cam_point, *, ray=(0.0, 0.0), focal=500.0, clamp=10.0):
         (0, 0, 1e6),
     ],
 )
-def test_gradients_are_finite_everywhere(cam_point):
-    terms, gradient = point_before(cam_point)
+def test_gradients_are_finite_everywhere(cam_point, inverse_depth):
+    terms, gradient = point_before(cam_point, inverse_depth=inverse_depth)
     assert torch.isfinite(terms.loss)
     assert np.isfinite(gradient).all()
     assert not terms.loss.isnan()
@@ -143,6 +156,22 @@ def test_a_point_behind_the_camera_is_drawn_forward_through_it():
 def test_a_point_beside_its_ray_is_drawn_to_it():
     _, gradient = point_before((0.03, -0.02, 2.0))
     assert gradient[0] > 0 > gradient[1]
+
+
+def test_a_point_on_its_ray_is_drawn_to_the_depth_that_is_known():
+    """Where the reprojection error is blind, the parallax error tells near from far."""
+    for depth, sign in ((1.8, -1), (2.2, 1)):
+        _, blind = point_before((0.0, 0.0, depth))
+        terms, gradient = point_before((0.0, 0.0, depth), inverse_depth=0.5)
+        assert abs(blind[2]) < 1e-3
+        assert np.sign(gradient[2]) == sign
+        assert terms.errors.item() < 2e-3, "figures are of the reprojection alone"
+
+
+def test_an_invalid_point_is_drawn_to_the_depth_that_is_known():
+    for inverse_depth, sign in ((0.0, 1), (0.25, -1)):
+        _, gradient = point_before((9.0, 0.0, 2.0), focal=1000.0, inverse_depth=inverse_depth)
+        assert np.sign(gradient[2]) == sign
 
 
 def test_points_too_near_or_too_far_count_as_invalid():

@@ -100,14 +100,14 @@ def test_every_step_reaches_the_head(scene, backbone):
     assert not torch.equal(results[1], results[2])
 
 
-def test_progress_covers_both_stages(scene, backbone):
+def test_progress_covers_all_stages(scene, backbone):
     told = []
     mapped(
         scene, backbone, progress=lambda stage, done, total, **m: told.append((stage, done, total))
     )
-    assert [row for row in told if row[0] == "features"] == [
-        ("features", n, 10) for n in range(1, 11)
-    ]
+    assert told[:4] == [("features", n, 4) for n in range(1, 5)]
+    assert told[4:8] == [("depth", n, 4) for n in range(1, 5)]
+    assert told[8:14] == [("views", n, 6) for n in range(1, 7)]
     assert told[-1] == ("training", 8, 8)
 
 
@@ -200,7 +200,8 @@ def test_several_heads_share_one_pass_over_the_images(corridor, backbone, tmp_pa
         assert region.views.shape[1] == 36
         assert 0 < len(region.views) <= len(region.frames)
     assert told[-1] == ("training", 16, 16)
-    assert ("features", 48, 48) in told
+    assert ("features", 12, 12) in told
+    assert ("views", 36, 36) in told
     assert made.info["steps"] == 16
     made.save(tmp_path / "map")
     assert [r.frames for r in SceneMap.load(tmp_path / "map").regions] == [

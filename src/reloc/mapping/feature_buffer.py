@@ -15,6 +15,8 @@ class FeatureBuffer:
         rays: (N, 2) float32, point of each cell's viewing ray at z = 1 in its camera frame.
         focals: (N,) float32, pixels of the (augmented) view per unit at z = 1.
         frames: (N,) int32, row in ``cam_from_world``.
+        inverse_depths: (N,) float32, one over the depth at which the cell sees a surface, per scene
+            unit; 0 where nobody knows.
         cam_from_world: (F, 3, 4) float32, translation relative to ``origin``.
         count: filled rows; N is the capacity.
         rows: those that batches are drawn from; None for all that are filled.
@@ -24,6 +26,7 @@ class FeatureBuffer:
     rays: Tensor
     focals: Tensor
     frames: Tensor
+    inverse_depths: Tensor
     cam_from_world: Tensor
     count: int = 0
     rows: Tensor | None = None
@@ -47,6 +50,7 @@ class FeatureBuffer:
             rays=torch.empty(capacity, 2, device=device),
             focals=torch.empty(capacity, device=device),
             frames=torch.empty(capacity, dtype=torch.int32, device=device),
+            inverse_depths=torch.zeros(capacity, device=device),
             cam_from_world=cam_from_world.to(device),
         )
 
@@ -66,25 +70,38 @@ class FeatureBuffer:
         picks = torch.randint(within, (count,), generator=generator, device=self.rays.device)
         return picks if self.rows is None else self.rows[picks]
 
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features (n, C), rays (n, 2), focals (n,) and cam_from_world (n, 3, 4) of some rows.
+    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Features (n, C), rays, focals, inverse depths and cam_from_world (n, 3, 4) of some rows.
 
         All are on the device of the rays; features may lie elsewhere, in host memory or a file.
         """
         features = self.features[rows.to(self.features.device)].to(self.rays.device)
         poses = self.cam_from_world[self.frames[rows].long()]
-        return features, self.rays[rows], self.focals[rows], poses
+        return features, self.rays[rows], self.focals[rows], self.inverse_depths[rows], poses
 
     @property
     def capacity(self) -> int:
         return len(self.features)
 
-    def append(self, features: Tensor, rays: Tensor, focal: float, frame: int) -> None:
-        """Adds rows of one view; those beyond the capacity are dropped."""
+    def append(
+        self,
+        features: Tensor,
+        rays: Tensor,
+        focal: float,
+        frame: int,
+        inverse_depths: Tensor | None = None,
+    ) -> slice:
+        """Adds rows of one view, without depths by default; returns which rows they became.
+
+        Those beyond the capacity are dropped.
+        """
         take = min(len(features), self.capacity - self.count)
         rows = slice(self.count, self.count + take)
         self.features[rows] = features[:take].to(self.features)
         self.rays[rows] = rays[:take].to(self.rays)
         self.focals[rows] = focal
         self.frames[rows] = frame
+        if inverse_depths is not None:
+            self.inverse_depths[rows] = inverse_depths[:take].to(self.inverse_depths)
         self.count += take
+        return rows

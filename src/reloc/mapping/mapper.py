@@ -1,6 +1,7 @@
 """Mapping a scene: posed images in, a map out."""
 
 import platform
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,8 +29,13 @@ from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
 from reloc.scenes.scene import Frame, Scene, Skipped
 
-# Share of a time limit that goes to reading images and computing features.
-FILL_SHARE = 0.27
+# Shares of a time limit that go to the survey, and to it and all other views together.
+SURVEY_SHARE = 0.2
+FILL_SHARE = 0.36
+# What a survey holds in memory is in proportion to its frames.
+MAX_SURVEYED = 1500
+# At least so many views of a frame, on average, or fewer frames are surveyed.
+VIEWS_PER_FRAME = 3
 
 
 @dataclass(frozen=True)
@@ -122,13 +128,31 @@ def map_scene(
                 cells_per_view=options.cells_per_view,
                 seed=options.seed,
             ),
+            depth=scale,
         )
-        views = filler.fill(
+        timed = limit is not None and not stored
+        surveyed = filler.survey(
             buffer,
-            max_views=stored["views"] if stored else None if limit else planned,
-            seconds=None if limit is None or stored else FILL_SHARE * limit,
+            max_frames=stored["surveyed"]
+            if stored
+            else min(
+                len(frames), MAX_SURVEYED, sys.maxsize if limit else -(-planned // VIEWS_PER_FRAME)
+            ),
+            max_swept=stored["swept"] if stored else None,
+            seconds=SURVEY_SHARE * limit if limit and timed else None,
             progress=progress,
         )
+        views = surveyed.frames + filler.fill(
+            buffer,
+            max_views=stored["views"] - surveyed.frames
+            if stored
+            else None
+            if limit
+            else max(1, planned - surveyed.frames),
+            seconds=FILL_SHARE * limit - (time.monotonic() - began) if limit and timed else None,
+            progress=progress,
+        )
+        made = {"surveyed": surveyed.frames, "swept": surveyed.swept, "views": views}
         fill_seconds = time.monotonic() - began
         budget = None if limit is None else max(1.0, limit - fill_seconds - 0.02 * limit)
         parts = list(_parts(frames, clusters, buffer))
@@ -146,7 +170,7 @@ def map_scene(
 
         def save(state: Mapping[str, Any]) -> None:
             if checkpoint is not None:
-                save_checkpoint(checkpoint, identity, {**state, "views": views})
+                save_checkpoint(checkpoint, identity, {**state, **made})
 
         def watched(number: int, trainer: HeadTrainer, fraction: float) -> None:
             if watch is not None:
@@ -196,7 +220,7 @@ def map_scene(
         "options": asdict(options),
         "frames": len(frames),
         "skipped": len(filler.skipped),
-        "views": views,
+        **made,
         "features": buffer.count,
         "steps": sum(head.steps for head in trained),
         "seconds": {stage: round(value, 2) for stage, value in seconds.items()},

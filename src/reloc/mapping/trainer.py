@@ -89,7 +89,7 @@ class HeadTrainer:
         options, buffer = self.options, self.buffer
         # Seeded by the step, so that a resumed training draws what it would have drawn.
         self._generator.manual_seed(options.seed * 1_000_003 + self.steps)
-        features, rays, focals, cam_from_world = buffer.batch(
+        features, rays, focals, inverse_depths, cam_from_world = buffer.batch(
             buffer.drawn(options.batch, self._generator)
         )
         start = (self._median * options.clamp_follow).clamp(min=options.clamp_start)
@@ -103,6 +103,7 @@ class HeadTrainer:
             rays,
             focals,
             cam_from_world,
+            inverse_depths=inverse_depths,
             clamp=clamp,
             scale=self.head.scale,
         )

@@ -1,0 +1,97 @@
+"""How far the mapping frames see: kept plain views, each swept against those beside it."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from reloc.mapping.views import PreparedView
+from reloc.scenes.scene import Frame
+from reloc.stereo import InverseDepth, SweptView, stereo_neighbours, sweep_inverse_depth
+
+# Features vary in few directions: this many keep their likeness and a quarter of the memory.
+DIRECTIONS = 64
+# Directions are chosen once so many views are there.
+VIEWS_FOR_DIRECTIONS = 12
+
+
+class StereoSurvey:
+    """Takes plain views as they come, in about 0.6 MB each, then finds how far they see.
+
+    Args:
+        frames: the posed mapping frames.
+        depth: typical depth of the scene, in scene units.
+        stride: pixels per cell.
+    """
+
+    def __init__(self, frames: Sequence[Frame], *, depth: float, stride: int) -> None:
+        self._frames = frames
+        self._depth = depth
+        self._stride = stride
+        self._grids: dict[int, tuple[int, int]] = {}
+        self._features: dict[int, Tensor] = {}
+        self._directions: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self._grids)
+
+    def add(self, view: PreparedView, features: Tensor) -> None:
+        """Keeps what is needed of a plain view and its features (cells, channels)."""
+        height, width = view.image.shape
+        self._grids[view.frame] = (height, width)
+        self._features[view.frame] = features
+        if self._directions is not None:
+            self._features[view.frame] = self._compact(features)
+        elif len(self) == VIEWS_FOR_DIRECTIONS:
+            self._choose_directions()
+
+    def sweep(self, *, seconds: float | None = None) -> Iterator[tuple[int, InverseDepth | None]]:
+        """Frames in the order in which they were added, with how far they see.
+
+        Stops when the seconds are over; None for frames that nobody else sees from beside.
+        """
+        began = time.monotonic()
+        if self._directions is None and self._features:
+            self._choose_directions()
+        numbers = list(self._grids)
+        views = {number: self._swept_view(number) for number in numbers}
+        poses = np.array([view.world_from_cam for view in views.values()]).reshape(-1, 4, 4)
+        neighbours = stereo_neighbours(poses, depth=self._depth)
+        for number, beside in zip(numbers, neighbours, strict=True):
+            if seconds is not None and time.monotonic() - began > seconds:
+                return
+            others = [views[numbers[row]] for row in beside]
+            swept = (
+                sweep_inverse_depth(views[number], others, depth=self._depth) if others else None
+            )
+            yield number, swept
+
+    def _swept_view(self, number: int) -> SweptView:
+        frame, (height, width) = self._frames[number], self._grids[number]
+        assert frame.world_from_cam is not None
+        size: NDArray[np.float64] = np.array(
+            [frame.camera.width / width, frame.camera.height / height]
+        )
+        return SweptView(
+            features=self._features[number],
+            grid=(-(-height // self._stride), -(-width // self._stride)),
+            cell=self._stride * size,
+            camera=frame.camera,
+            world_from_cam=frame.world_from_cam,
+        )
+
+    def _choose_directions(self) -> None:
+        """The principal directions of the features so far, and all of them compacted."""
+        sample = torch.cat([f[::4].float() for f in self._features.values()])
+        _, vectors = torch.linalg.eigh((sample.T @ sample).double())
+        self._directions = vectors[:, -DIRECTIONS:].float()
+        self._features = {n: self._compact(f) for n, f in self._features.items()}
+
+    def _compact(self, features: Tensor) -> Tensor:
+        assert self._directions is not None
+        unit = functional.normalize(features.float() @ self._directions, dim=1)
+        return unit.to(torch.bfloat16 if features.device.type == "cpu" else torch.float16)
