@@ -5,8 +5,9 @@ from typing import Any
 
 from reloc.heads.head import Head
 from reloc.heads.mlp import MlpHead
+from reloc.heads.ridge import RidgeHead
 
-HEADS: dict[str, type[Head]] = {kind.kind: kind for kind in (MlpHead,)}
+HEADS: dict[str, type[Head]] = {kind.kind: kind for kind in (MlpHead, RidgeHead)}
 
 
 def build_head(spec: Mapping[str, Any], *, scale: float, weights: int) -> Head:
@@ -23,4 +24,4 @@ def build_head(spec: Mapping[str, Any], *, scale: float, weights: int) -> Head:
     return HEADS[spec["kind"]].from_spec(spec, scale=scale, weights=weights)
 
 
-__all__ = ["HEADS", "Head", "MlpHead", "build_head"]
+__all__ = ["HEADS", "Head", "MlpHead", "RidgeHead", "build_head"]

@@ -8,6 +8,7 @@ nothing: such predictions are drawn to the scene's typical depth along it instea
 a little, which settles what the rays leave open.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -60,6 +61,20 @@ class Observations:
             self.focals[picks],
             self.frames[picks],
             None if known is None else known[picks],
+        )
+
+    @staticmethod
+    def joined(parts: "Sequence[Observations]") -> "Observations":
+        """Observations of one kind in one."""
+        known = [part.coordinates for part in parts if part.coordinates is not None]
+        return Observations(
+            torch.cat([part.indices for part in parts]),
+            torch.cat([part.weights for part in parts]),
+            torch.cat([part.rays for part in parts]),
+            torch.cat([part.centres for part in parts]),
+            torch.cat([part.focals for part in parts]),
+            torch.cat([part.frames for part in parts]),
+            torch.cat(known) if known else None,
         )
 
     def errors(self, predictions: Tensor) -> Tensor:
@@ -206,7 +221,7 @@ def chosen_ridge(
     *,
     anchors: int,
     options: RayFitOptions,
-    candidates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
+    candidates: tuple[float, ...] = (1e-4, 1e-3, 1e-2),
     every: int = 5,
 ) -> float:
     """The lambda that predicts frames best that were left out; every so manieth is.

@@ -1,0 +1,118 @@
+"""Fits on a made-up place: cameras around points, one anchor per point."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch.nn import functional
+
+from reloc.mapping.ridge.fit import (
+    Observations,
+    RayFitOptions,
+    chosen_ridge,
+    fit_coordinates,
+    fit_rays,
+)
+
+ANCHORS, FRAMES = 30, 12
+OPTIONS = RayFitOptions(ridge=1e-6, along=1e-6)
+
+
+def place(*, wrong=0.0, known=False):
+    """Points about one unit ahead of cameras on a line, and what each camera sees of them.
+
+    ``wrong`` is the share of observations whose ray leads anywhere.
+    """
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(ANCHORS, 3, generator=generator, dtype=torch.float64) - 0.5
+    points[:, 2] += 1.2
+    centres = torch.zeros(FRAMES, 3, dtype=torch.float64)
+    centres[:, 0] = torch.linspace(-0.6, 0.6, FRAMES)
+    frames = torch.arange(FRAMES).repeat_interleave(ANCHORS)
+    anchors = torch.arange(ANCHORS).repeat(FRAMES)
+    offsets = points[anchors] - centres[frames]
+    astray = torch.rand(len(frames), generator=generator) < wrong
+    noise = torch.randn(offsets.shape, generator=generator, dtype=torch.float64)
+    noise[:, 2] = noise[:, 2].abs() + 1
+    rays = functional.normalize(torch.where(astray[:, None], noise, offsets), dim=1)
+    # Each point answers mostly by its own anchor, a little by the next.
+    indices = torch.stack([anchors, (anchors + 1) % ANCHORS], dim=1)
+    weights = torch.tensor([0.9, 0.1], dtype=torch.float64).expand(len(frames), 2)
+    observations = Observations(
+        indices=indices,
+        weights=weights.contiguous(),
+        rays=rays,
+        centres=centres[frames],
+        focals=torch.full((len(frames),), 500.0, dtype=torch.float64),
+        frames=frames,
+        coordinates=points[anchors] if known else None,
+    )
+    return observations, points[anchors], astray
+
+
+def misses(observations, points, truth, rows):
+    predictions = observations.design(ANCHORS).predict(points)
+    return (predictions - truth)[rows].norm(dim=1)
+
+
+def test_rays_alone_give_the_points():
+    observations, truth, astray = place()
+    points = fit_rays(observations, anchors=ANCHORS, options=OPTIONS)
+    assert misses(observations, points, truth, ~astray).max() < 1e-3
+
+
+def test_rays_that_lead_astray_are_seen_through():
+    observations, truth, astray = place(wrong=0.3)
+    points = fit_rays(observations, anchors=ANCHORS, options=OPTIONS)
+    assert misses(observations, points, truth, ~astray).median() < 2e-3
+    plain = replace(OPTIONS, scales=(1e6,) * 3)
+    unweighted = fit_rays(observations, anchors=ANCHORS, options=plain)
+    assert misses(observations, unweighted, truth, ~astray).median() > 2e-2
+
+
+def test_known_coordinates_are_fitted():
+    observations, truth, astray = place(known=True)
+    points = fit_coordinates(observations, anchors=ANCHORS, options=OPTIONS)
+    assert misses(observations, points, truth, ~astray).max() < 1e-5
+
+
+def test_points_stay_in_front_where_rays_leave_the_depth_open():
+    """Cameras that all but share one spot: the prior holds points at the typical depth."""
+    observations, *_ = place()
+    together = replace(observations, centres=observations.centres * 1e-4)
+    points = fit_rays(together, anchors=ANCHORS, options=RayFitOptions())
+    depths = (points * 1.0).norm(dim=1)
+    assert depths.min() > 0.3
+    assert depths.max() < 3
+
+
+def test_a_fit_goes_on_from_where_one_ended():
+    observations, truth, astray = place()
+    seen = observations.frames < FRAMES - 1
+    before = fit_rays(observations.rows(seen), anchors=ANCHORS, options=OPTIONS)
+    after = fit_rays(observations, anchors=ANCHORS, options=OPTIONS, start=before)
+    assert misses(observations, after, truth, ~astray).max() < 1e-3
+
+
+def test_errors_are_pixels_and_infinite_behind():
+    observations, truth, _ = place()
+    assert observations.errors(truth).max() < 1e-6
+    sideways = functional.normalize(torch.linalg.cross(observations.rays, truth), dim=1)
+    depths = (truth - observations.centres).norm(dim=1)
+    errors = observations.errors(truth + 0.01 * depths[:, None] * sideways)
+    torch.testing.assert_close(errors, torch.full_like(errors, 5.0))
+    assert torch.isinf(observations.errors(2 * observations.centres - truth)).all()
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_chosen_lambda_is_the_one_that_left_out_frames_like_best(known):
+    observations, *_ = place(wrong=0.2, known=known)
+    candidates = (1e-6, 1e6)
+    chosen = chosen_ridge(observations, anchors=ANCHORS, options=OPTIONS, candidates=candidates)
+    assert chosen == 1e-6
+
+
+def test_few_frames_keep_the_given_lambda():
+    observations, *_ = place()
+    few = observations.rows(observations.frames < 2)
+    assert chosen_ridge(few, anchors=ANCHORS, options=OPTIONS) == OPTIONS.ridge
