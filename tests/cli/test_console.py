@@ -1,6 +1,10 @@
 """Progress on the console: lines where there is no terminal, nothing when quiet."""
 
 import json
+import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,7 +29,8 @@ def test_lines_on_standard_error_without_a_terminal(capsys):
     lines = err.splitlines()
     assert out == ""
     assert lines[0].startswith("features: 1/100")
-    assert "features: 100/100  loss 0.5" in lines
+    assert lines[1].startswith("features: 100/100, ")
+    assert lines[1].endswith("/s  loss 0.5")
     assert lines[-1].startswith("training: 1/2")
     assert len(lines) == 3
 
@@ -37,7 +42,11 @@ def test_a_line_every_few_seconds_tells_the_time_left(capsys, monkeypatch):
         for done in range(5):
             progress("fetch", done, 10)
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["fetch: 0/10", "fetch: 2/10, about 32 s left", "fetch: 4/10, about 24 s left"]
+    assert lines == [
+        "fetch: 0/10",
+        "fetch: 2/10, 0.25/s, about 32 s left",
+        "fetch: 4/10, 0.25/s, about 24 s left",
+    ]
 
 
 def test_resumed_work_does_not_count_what_was_done_before(capsys, monkeypatch):
@@ -47,7 +56,7 @@ def test_resumed_work_does_not_count_what_was_done_before(capsys, monkeypatch):
         for done in (900, 910):
             progress("training", done, 1000)
     lines = capsys.readouterr().err.splitlines()
-    assert lines == ["training: 900/1000", "training: 910/1000, about 90 s left"]
+    assert lines == ["training: 900/1000", "training: 910/1000, 1/s, about 90 s left"]
 
 
 def test_a_bar_of_resumed_work_does_not_count_what_was_done_before(monkeypatch):
@@ -60,6 +69,20 @@ def test_a_bar_of_resumed_work_does_not_count_what_was_done_before(monkeypatch):
     for done in range(900, 911):
         progress("training", done, 1000)
     assert bars.tasks[0].speed <= 1
+
+
+def test_a_bar_keeps_its_speed_while_the_total_is_corrected():
+    clock = iter(range(10**6))
+    screen = Console(force_terminal=True, width=120, record=True, highlight=False)
+    bars = module._bars(screen)
+    bars.get_time = lambda: float(next(clock))
+    progress = module._BarProgress(bars)
+    for done in range(1, 9):
+        progress("training", done, 100 + done, loss=2.0)
+    progress("training", 108, 108)
+    assert bars.tasks[0].speed > 0
+    assert (bars.tasks[0].total, bars.tasks[0].finished) == (108, True)
+    assert bars.tasks[0].fields["figures"] == "loss 2"
 
 
 def test_recorded_progress_is_strict_json_by_the_line(tmp_path):
@@ -112,3 +135,59 @@ def test_a_terminal_gets_a_bar_for_each_stage(monkeypatch):
     assert "3/4" in text
     assert "8/8" in text
     assert "loss 1.125" in text
+
+
+def test_figures_are_shown_as_a_person_reads_them(capsys):
+    with progress_bar() as progress:
+        progress("training", 1, 2, loss=4.5, median_px=12.345, inliers=0.526)
+    assert capsys.readouterr().err == "training: 1/2  loss 4.5  median 12.3 px  inliers 53 %\n"
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_log_for_machines_beside_what_is_shown(capsys, tmp_path, quiet):
+    path = tmp_path / "log.jsonl"
+    with progress_bar(quiet=quiet, json_log=path) as progress:
+        progress("features", 1, 1, loss=2.0)
+    row = json.loads(path.read_text())
+    assert (row["stage"], row["done"], row["loss"]) == ("features", 1, 2.0)
+    assert bool(capsys.readouterr().err) is not quiet
+
+
+SHOWN = """
+import sys, time
+from reloc.cli.console import progress_bar
+with progress_bar() as progress:
+    for done in range(1, 5):
+        progress("features", done, 4)
+        time.sleep(0.06)
+    progress("training", 8, 8, inliers=0.5)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals there")
+def test_in_a_real_terminal_and_in_a_pipe():
+    import pty
+
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    job = subprocess.Popen([sys.executable, "-c", SHOWN], stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    with suppress(OSError):  # what Linux says when the other end is closed
+        while chunk := os.read(ours, 4096):
+            seen += chunk
+    os.close(ours)
+    assert job.wait() == 0
+    assert b"\x1b[" in seen
+    assert "4/4" in seen.decode()
+    assert "/s" in seen.decode()
+    assert "inliers 50 %" in seen.decode()
+    piped = subprocess.run([sys.executable, "-c", SHOWN], capture_output=True, check=True)
+    assert b"\x1b" not in piped.stderr
+    lines = piped.stderr.decode().splitlines()
+    assert [line.split(",")[0].split("  ")[0] for line in lines] == [
+        "features: 1/4",
+        "features: 4/4",
+        "training: 8/8",
+    ]
+    assert piped.stdout == b""

@@ -106,7 +106,7 @@ def test_the_same_seed_gives_the_same_map(mapped, made_place, tmp_path):
 
 def test_metrics_are_json_lines(mapped, made_place, tmp_path):
     path = tmp_path / "new" / "metrics.jsonl"
-    assert mapped(made_place, "--metrics", path, "--quiet").status == 0
+    assert mapped(made_place, "--json-log", path, "--quiet").status == 0
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert {row["stage"] for row in rows} == {"features", "training"}
     assert all({"seconds", "stage", "done", "total"} <= set(row) for row in rows)
@@ -261,7 +261,7 @@ def test_an_output_that_is_a_folder_or_below_a_file_is_refused(
 def test_metrics_that_cannot_be_written_are_refused(mapped, made_place, tmp_path):
     (tmp_path / "file").write_text("whole")
     path = tmp_path / "file" / "metrics"
-    assert str(path) in mapped(made_place, "--metrics", path).refusal()
+    assert str(path) in mapped(made_place, "--json-log", path).refusal()
 
 
 def test_a_disk_that_is_full_at_the_end_leaves_the_old_map(
@@ -335,7 +335,7 @@ def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
         )
     done = torch.load(partial, weights_only=True)["trainer"]["steps"]
     assert 0 < done < steps
-    job = process(LONG, steps, *command, "--resume", "--metrics", tmp_path / "metrics")
+    job = process(LONG, steps, *command, "--resume", "--json-log", tmp_path / "metrics")
     _, err = job.communicate(timeout=120)
     assert job.returncode == 0, err
     assert SceneMap.load(out).info["steps"] == steps

@@ -18,7 +18,7 @@ def small_map(reloc, toy, made_place, tmp_path):
 
 def test_a_map_is_refined_and_tells_of_it(reloc, small_map, made_place, tmp_path):
     out, metrics = tmp_path / "new" / "refined.safetensors", tmp_path / "metrics.jsonl"
-    run = reloc("refine", small_map, made_place, out, *SHORT, "--metrics", metrics)
+    run = reloc("refine", small_map, made_place, out, *SHORT, "--json-log", metrics)
     assert run.status == 0, run.err
     assert "3 steps" in run.out
     told = SceneMap.load(out).info["refined"]

@@ -24,6 +24,7 @@ def compress(
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Write a map in fewer bytes.
 
@@ -35,6 +36,7 @@ def compress(
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     scene_map = SceneMap.load(map)
     features = None
@@ -42,7 +44,7 @@ def compress(
         network = load_backbone(backbone)
         scene_map.check_backbone(network.fingerprint)
         extractor = FeatureExtractor(network, device=pick_device(device))
-        with progress_bar(quiet=quiet) as progress:
+        with progress_bar(quiet=quiet, json_log=json_log) as progress:
             frames = open_scene(scene).mapping
             features = region_features(scene_map, frames, extractor, progress=progress)
     compressed(scene_map, bits=bits, features=features).save(out)

@@ -2,19 +2,22 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
+    ProgressColumn,
+    Task,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from reloc.errors import OutputError
 from reloc.files import json_text
@@ -29,23 +32,27 @@ def console() -> Console:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
+def progress_bar(*, quiet: bool = False, json_log: Path | None = None) -> Iterator[Progress]:
     """Yields a ``Progress`` that shows on standard error, so that results stay clean.
 
-    A bar with the time left for each stage on a terminal; elsewhere, as in a log file, a plain line
-    every few seconds.
+    On a terminal a bar for each stage, with its speed, the time left and its figures; elsewhere, as
+    in a log file, a plain line every few seconds.
 
     Args:
         quiet: show nothing.
+        json_log: also write all of it to this file, see ``recorded``.
+
+    Raises:
+        OutputError: the file cannot be written, or no longer.
     """
-    screen = Console(stderr=True, highlight=False)
-    if quiet:
-        yield silent
-    elif screen.is_terminal:
-        with _bars(screen) as bars:
-            yield _BarProgress(bars)
-    else:
-        yield _LineProgress(screen)
+    with ExitStack() as stack:
+        shown: Progress = silent
+        screen = Console(stderr=True, highlight=False)
+        if not quiet and screen.is_terminal:
+            shown = _BarProgress(stack.enter_context(_bars(screen)))
+        elif not quiet:
+            shown = _LineProgress(screen)
+        yield shown if json_log is None else stack.enter_context(recorded(shown, json_log))
 
 
 @contextmanager
@@ -90,8 +97,9 @@ def recorded(progress: Progress, path: Path, *, append: bool = False) -> Iterato
 def _bars(screen: Console) -> Bars:
     return Bars(
         TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(bar_width=24),
         MofNCompleteColumn(),
+        _SpeedColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
@@ -100,8 +108,28 @@ def _bars(screen: Console) -> Bars:
     )
 
 
+class _SpeedColumn(ProgressColumn):
+    """How much is done per second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(_speed(speed) if speed else "", style="progress.data.speed")
+
+
+def _speed(per_second: float) -> str:
+    return f"{per_second:.3g}/s" if per_second < 100 else f"{per_second:.0f}/s"
+
+
 def _figures(metrics: dict[str, float]) -> str:
-    return "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+    """Figures as a person reads them; those that are not known here with their own name."""
+    known = {
+        "inliers": lambda share: f"inliers {100 * share:.0f} %",
+        "median_px": lambda pixels: f"median {pixels:.3g} px",
+    }
+    return "  ".join(
+        known[name](value) if name in known else f"{name} {value:.4g}"
+        for name, value in metrics.items()
+    )
 
 
 class _BarProgress:
@@ -114,9 +142,13 @@ class _BarProgress:
     def __call__(self, stage: str, done: int, total: int, **metrics: float) -> None:
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, figures="")
-        self._bars.update(
-            self._tasks[stage], completed=done, total=total, figures=_figures(metrics)
-        )
+        number = self._tasks[stage]
+        # By hand: Rich forgets its measured speed when a new total comes through update(), and
+        # under a time limit the total is corrected all the time.
+        next(task for task in self._bars.tasks if task.id == number).total = total
+        self._bars.update(number, completed=done)
+        if metrics:
+            self._bars.update(number, figures=_figures(metrics))
 
 
 class _LineProgress:
@@ -136,8 +168,12 @@ class _LineProgress:
         if not new and done < total and now - self._last < _SECONDS_BETWEEN_LINES:
             return
         self._last = now
-        left = ""
-        if before < done < total and now > started:
-            seconds = (now - started) * (total - done) / (done - before)
-            left = f", about {seconds:.0f} s left"
-        self._screen.print(f"{stage}: {done}/{total}{left}  {_figures(metrics)}".rstrip())
+        pace = ""
+        if before < done and now > started:
+            speed = (done - before) / (now - started)
+            pace = f", {_speed(speed)}"
+            if done < total:
+                pace += f", about {(total - done) / speed:.0f} s left"
+        # Names of files may stand in a stage, and brackets in names.
+        line = f"{stage}: {done}/{total}{pace}  {_figures(metrics)}".rstrip()
+        self._screen.print(line, markup=False, soft_wrap=True)

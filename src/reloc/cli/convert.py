@@ -19,6 +19,7 @@ def convert(
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Write a scene in another format, with its images, cameras, poses and split.
 
@@ -29,9 +30,10 @@ def convert(
         query: File that lists the query images, one per line.
         poses: Pose file to use in place of the scene's own poses.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     source = open_scene(scene, query=query, poses=poses)
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         written = write_scene(source, out, to=to, progress=progress)
     screen = console()
     for note in (*source.notes, *written.notes):

@@ -23,6 +23,7 @@ def download(
     to: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("datasets"),
     accept_licence: bool = False,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Fetch a public dataset as ready scenes, with both pose sets where there are two.
 
@@ -34,6 +35,7 @@ def download(
         to: Folder to put the dataset's folder into.
         accept_licence: Accept the dataset's licence without being asked.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     chosen = dataset_called(dataset)
     archives = chosen.archives_of(scene)
@@ -43,7 +45,7 @@ def download(
         "scenes: " + ", ".join(name for archive in archives for name in archive.scenes),
         markup=False,
     )
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         downloaded = download_scenes(chosen, to / chosen.name, scene=scene, progress=progress)
     for note in downloaded.notes:
         screen.print(f"note: {note}", markup=False)

@@ -40,6 +40,7 @@ def eval_(
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Localize a scene's queries and measure the errors against their known poses.
 
@@ -54,6 +55,7 @@ def eval_(
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses)
@@ -64,7 +66,7 @@ def eval_(
     if depth and all(frame.depth is None for frame in found.queries):
         raise SceneError(f"{scene}: no query has depth that can be used; evaluate without --depth")
     localizer = Localizer(scene_map, load_backbone(backbone), device=device)
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         estimates = localize_frames(localizer, found.queries, depth=depth, progress=progress)
         evaluation = evaluate(
             estimates,

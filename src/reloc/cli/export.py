@@ -39,6 +39,7 @@ def export(
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Write what a map knows for other programs: its points, a COLMAP model, or trajectories.
 
@@ -55,6 +56,7 @@ def export(
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     if to is None and out.suffix.lower() != ".ply":
         raise OptionError(f"{out}: say what to write with --to ply, colmap or tum")
@@ -63,7 +65,7 @@ def export(
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses)
     localizer = Localizer(scene_map, load_backbone(backbone), device=device)
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         if to == "tum":
             summary = write_trajectories(out, localizer, found, progress=progress)
         elif to == "colmap":

@@ -26,6 +26,7 @@ def info(
     advice: bool = False,
     report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Say what a scene holds: frames, cameras, extent, and what cannot be used.
 
@@ -37,12 +38,13 @@ def info(
         advice: Look into the photos, half a minute at most, and say what will hurt a map.
         report: Write the advice as a page with a floor plan to this folder; implies advice.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     scene = open_scene(path, query=query, poses=poses)
     summary = summarise(scene)
     survey = None
     if advice or report is not None:
-        with progress_bar(quiet=quiet) as progress:
+        with progress_bar(quiet=quiet, json_log=json_log) as progress:
             survey = survey_scene(scene, progress=progress)
     if json:
         advised = {} if survey is None else {"survey": survey.as_dict()}

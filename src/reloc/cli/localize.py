@@ -39,6 +39,7 @@ def localize(
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Say where photos were taken.
 
@@ -56,6 +57,7 @@ def localize(
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     if not images:
         raise OptionError("no images given; name files, folders or videos after the map")
@@ -83,7 +85,7 @@ def localize(
                 item.name, item.image, chosen, measured.of(item, chosen) if measured else None
             )
 
-    with progress_bar(quiet=quiet or out is None) as progress:
+    with progress_bar(quiet=quiet or out is None, json_log=json_log) as progress:
         for estimate in localizer.localize_many(queries()):
             if out is None:
                 print(json_text(estimate_record(estimate), indent=None), flush=True)

@@ -1,7 +1,6 @@
 """``reloc map``: posed photos to a map."""
 
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +8,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.backbone import load_backbone
-from reloc.cli.console import console, progress_bar, recorded
+from reloc.cli.console import console, progress_bar
 from reloc.errors import OutputError
 from reloc.mapping import map_scene, preset_options
 from reloc.scenes import open_scene
@@ -32,8 +31,8 @@ def map_(
     seed: int = 0,
     buffer_gb: float | None = None,
     resume: bool = False,
-    metrics: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Map a place from posed photos.
 
@@ -52,8 +51,8 @@ def map_(
         seed: Of everything random; the same seed gives the same map on a CPU.
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
         resume: Go on with a mapping that was interrupted.
-        metrics: Write the progress as JSON lines to this file.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     began = time.monotonic()
     found = open_scene(scene, query=query, poses=poses)
@@ -67,10 +66,7 @@ def map_(
     )
     _check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
-    with (
-        progress_bar(quiet=quiet) as bar,
-        recorded(bar, metrics) if metrics else nullcontext(bar) as progress,
-    ):
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         try:
             result = map_scene(
                 found,

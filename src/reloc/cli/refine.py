@@ -1,6 +1,5 @@
 """``reloc refine``: train a map end to end for the pose."""
 
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,7 +8,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.backbone import load_backbone
-from reloc.cli.console import console, progress_bar, recorded
+from reloc.cli.console import console, progress_bar
 from reloc.cli.map_ import _check_writable
 from reloc.maps import SceneMap
 from reloc.refine import RefineMapOptions, refine_map
@@ -33,8 +32,8 @@ def refine(
     device: str | None = None,
     seed: int = 0,
     resume: bool = False,
-    metrics: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Train a map's head end to end for the pose, through differentiable RANSAC.
 
@@ -53,8 +52,8 @@ def refine(
         device: cpu, cuda or mps; by default the best there is.
         seed: Of everything random; the same seed gives the same map on a CPU.
         resume: Go on with a refinement that was interrupted.
-        metrics: Write the progress as JSON lines to this file.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses)
@@ -68,10 +67,7 @@ def refine(
     options = replace(RefineMapOptions(time_limit=time_limit, seed=seed), **changes)
     _check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
-    with (
-        progress_bar(quiet=quiet) as bar,
-        recorded(bar, metrics) if metrics else nullcontext(bar) as progress,
-    ):
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         try:
             result = refine_map(
                 scene_map,

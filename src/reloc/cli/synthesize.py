@@ -20,6 +20,7 @@ def synthesize(
     width: int = 640,
     height: int = 480,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Make a synthetic scene: a furnished room, walked through for mapping and for queries.
 
@@ -31,12 +32,13 @@ def synthesize(
         width: Of the pictures, in pixels.
         height: Of the pictures, in pixels.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     if mapping < 1 or queries < 0 or seed < 0:
         raise OptionError("mapping must be at least 1, queries and seed not negative")
     from reloc.synthetic.scene import write_synthetic_scene
 
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         scene = write_synthetic_scene(
             out,
             seed=seed,

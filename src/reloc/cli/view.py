@@ -39,6 +39,7 @@ def view(
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Make a page to move about in a place: its points, cameras, queries and photos.
 
@@ -55,6 +56,7 @@ def view(
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
     """
     if not 0 <= points <= MAX_POINTS or photos < 0:
         raise OptionError(f"points go from 0 to {MAX_POINTS}, photos from 0 on")
@@ -68,7 +70,7 @@ def view(
     evaluation = None if eval is None else read_evaluation(eval)
     none = np.zeros((0, 3))
     cloud = PointCloud(none, none.astype(np.uint8), none.astype(np.float32))
-    with progress_bar(quiet=quiet) as progress:
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
         shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
         if scene_map is not None and found is not None and points:
             localizer = Localizer(scene_map, load_backbone(backbone), device=device)
