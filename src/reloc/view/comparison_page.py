@@ -54,8 +54,8 @@ def comparison_html(comparison: Comparison) -> str:
         card(svg(error_curves(comparison.evaluations, labels), title="cumulative error curves")),
         "<h2>Frame against frame</h2>",
         card(svg(paired_errors(comparison), title="position errors of one map over the first")),
-        '<p class="hint">A dot is a frame. Below the line the map named on the left is nearer to the '
-        "truth than the first; dots along the far edges were lost.</p>",
+        '<p class="hint">A dot is a frame. Below the line the map named on the left is nearer to '
+        "the truth than the first; dots along the far edges were lost.</p>",
     ]
     plan = winners_plan(comparison)
     if plan is not None:
