@@ -15,8 +15,8 @@ from torch import Tensor
 # Directions of the subspace. With 48 of 256 the nearest mapping view was the right one as often as
 # with VLAD of 64 words, which is fourteen times as long.
 _DIRECTIONS = 48
-# Descriptors are stored as int8 with this many steps to one; the mean entry is about 0.03.
-_STEPS = 1000.0
+# What the root mean square of a descriptor's entries becomes as int8; the largest are clipped.
+_TYPICAL = 29.0
 
 
 def image_descriptor(features: Tensor) -> NDArray[np.int8]:
@@ -31,7 +31,8 @@ def image_descriptor(features: Tensor) -> NDArray[np.int8]:
     values = moments.cpu().numpy()[rows, columns]
     values = np.sign(values) * np.sqrt(np.abs(values))
     values /= max(float(np.linalg.norm(values)), 1e-12)
-    return np.clip(np.round(values * _STEPS), -127, 127).astype(np.int8)
+    steps = _TYPICAL * np.sqrt(len(values))
+    return np.clip(np.round(values * steps), -127, 127).astype(np.int8)
 
 
 def similarity(query: NDArray[np.int8], views: NDArray[np.int8]) -> NDArray[np.float32]:

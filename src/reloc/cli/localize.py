@@ -9,6 +9,7 @@ import tyro
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.library import library_localizer, parsed_hint
 from reloc.cli.measured_depth import MeasuredDepth
 from reloc.errors import ImageError, OptionError
 from reloc.files import json_text
@@ -16,6 +17,7 @@ from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
 from reloc.images.files import exif_camera, image_size
 from reloc.images.sources import VIDEO_SUFFIXES, NamedImage, named_images
+from reloc.library import LibraryLocalizer, is_library
 from reloc.localize import Estimate, Localizer, Query
 from reloc.localize.pose_files import estimate_record, write_poses
 from reloc.maps import SceneMap
@@ -25,7 +27,7 @@ EXIF_TOLERANCE = 0.06
 
 
 def localize(
-    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    map: Annotated[str, tyro.conf.arg(metavar="MAP")],
     images: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE...")],
     /,
     *,
@@ -36,6 +38,8 @@ def localize(
     depth: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None,
     depth_unit: Annotated[str | None, tyro.conf.arg(metavar="UNIT")] = None,
     depth_camera: str | None = None,
+    place: str | None = None,
+    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METRES")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -44,7 +48,7 @@ def localize(
     """Say where photos were taken.
 
     Args:
-        map: A map made by `reloc map`.
+        map: A map made by `reloc map`, or a library made by `reloc library`.
         images: Image files, folders of images, or videos.
         camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. By
             default the map's own camera where the size fits, then EXIF.
@@ -54,6 +58,8 @@ def localize(
         depth: Measured depth of the image, or a folder of files called as the images are.
         depth_unit: Of depth: mm, m, or metres per stored step; told by the values without it.
         depth_camera: The depth camera's intrinsics, as for --camera; those of the image without it.
+        place: With a library, try only the maps of this place.
+        near: With a library, try only maps within so many metres of a position in degrees.
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
@@ -63,12 +69,22 @@ def localize(
         raise OptionError("no images given; name files, folders or videos after the map")
     if out is None and format != "json":
         raise OptionError(f"format {format} needs a file to write: add --out FILE")
-    scene_map = SceneMap.load(map)
-    localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+    hint = parsed_hint(place, near)
+    scene_map: SceneMap | None = None
+    localizer: Localizer | LibraryLocalizer
+    if is_library(map):
+        localizer = library_localizer(map, hint=hint, backbone=backbone, device=device)
+    elif hint is not None:
+        raise OptionError("--place and --near go with a library; a map is one place")
+    else:
+        scene_map = SceneMap.load(Path(map))
+        localizer = Localizer(scene_map, load_backbone(backbone), device=device)
     named = list(named_images(images, every=every)) if _only_files(images) else None
     total = len(named) if named is not None else 0
     measured = None
     if depth is not None:
+        if scene_map is None:
+            raise OptionError("depth goes with a map, not with a library")
         if named is None:
             raise OptionError("depth goes with images, not with videos")
         measured = MeasuredDepth(depth, named, scene_map, unit=depth_unit, camera=depth_camera)
@@ -103,7 +119,7 @@ def _only_files(images: tuple[Path, ...]) -> bool:
     return all(path.suffix.lower() not in VIDEO_SUFFIXES for path in images)
 
 
-def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Camera | None:
+def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap | None) -> Camera | None:
     """The camera of a query: as given, the map's own, or from EXIF.
 
     EXIF is good to a few percent. Where it agrees with the map's camera to within that, the photo
@@ -123,7 +139,7 @@ def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap) -> Ca
     if given is not None:
         camera = parse_camera(given, width=width, height=height)
         return _fitted(camera, width, height) or camera
-    own = scene_map.query_camera()
+    own = scene_map.query_camera() if scene_map else None
     if own is not None and (own.width, own.height) == (width, height):
         return own
     exif = exif_camera(item.image) if isinstance(item.image, Path) else None

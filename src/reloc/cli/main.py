@@ -19,6 +19,7 @@ VERBS = {
     "compare": "Put evaluations side by side, and say which differences are real.",
     "view": "Make a page to move about in a place: points, cameras, errors, photos.",
     "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
+    "library": "Keep many maps in one place, to localize among them.",
     "heads": "List the heads of a map; add, replace or drop some.",
     "compress": "Write a map in fewer bytes.",
     "convert": "Write a scene in another layout.",

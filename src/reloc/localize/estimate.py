@@ -24,6 +24,7 @@ class Estimate:
             radians, then translation in map units. None where there is no pose.
         seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``.
         reason: one line that says why there is no pose to be trusted, else None.
+        place: the map of a library that gave the pose; None where there was but one map.
     """
 
     image: str
@@ -35,6 +36,7 @@ class Estimate:
     covariance: Array | None = None
     seconds: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
+    place: str | None = None
 
     @property
     def total_seconds(self) -> float:

@@ -101,16 +101,52 @@ class Place:
             features: (cells, channels) of the query's view.
             query: the query.
         """
-        order = self._shortlist(features)
-        if len(order) > self.ranking.finalists:
-            rng = np.random.default_rng(self.solver.seed)
-            cells = len(features)
-            picks = rng.choice(cells, min(cells, self.ranking.probe_cells), replace=False)
-            probes = self._seen(features, order, query, picks)
-            agreeing = [self._agreement(probe.local) for probe in probes]
-            best = np.argsort(agreeing, kind="stable")[::-1][: self.ranking.finalists]
-            order = [order[i] for i in best]
-        return self._seen(features, order, query, np.arange(len(features)))
+        if len(self.map.regions) <= self.ranking.finalists:
+            return self.seen(features, range(len(self.map.regions)), query)
+        ranked = self.ranked(features, query)[: self.ranking.finalists]
+        return self.seen(features, [region for region, _ in ranked], query)
+
+    def ranked(self, features: torch.Tensor, query: PreparedQuery) -> list[tuple[int, int]]:
+        """Promising regions, the best first, with the number of probed cells that agree on a pose.
+
+        Args:
+            features: (cells, channels) of the query's view.
+            query: the query.
+        """
+        rng = np.random.default_rng(self.solver.seed)
+        count = min(len(features), self.ranking.probe_cells)
+        cells = rng.choice(len(features), count, replace=False)
+        probes = self.seen(features, self._shortlist(features), query, cells=cells)
+        scored = [(probe.region, self._agreement(probe.local)) for probe in probes]
+        return sorted(scored, key=lambda pair: -pair[1])
+
+    def seen(
+        self,
+        features: torch.Tensor,
+        regions: Sequence[int],
+        query: PreparedQuery,
+        *,
+        cells: NDArray[np.intp] | None = None,
+    ) -> list[Candidate]:
+        """Scene coordinates by the heads of some regions, in their order.
+
+        Args:
+            features: (cells, channels) of the query's view.
+            regions: whose heads are asked.
+            query: the query.
+            cells: rows of ``features``; None for all. Cells without a ray are left out.
+        """
+        pixels, rays = query.cells(self.stride)
+        if cells is not None:
+            pixels, rays = pixels[cells], rays[cells]
+            features = features[torch.from_numpy(cells).to(features.device)]
+        coordinates = self.heads(features, regions).double().cpu().numpy()
+        found = []
+        for region, points in zip(regions, coordinates, strict=True):
+            usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)
+            local = Correspondences(points[usable], rays[usable], pixels[usable], query.focal)
+            found.append(Candidate(region, local))
+        return found
 
     def estimate(
         self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
@@ -170,24 +206,6 @@ class Place:
         blind = sum(not len(region.views) for region in regions)
         count = max(self.ranking.shortlist, blind)
         return [int(i) for i in np.argsort(scores, kind="stable")[::-1][:count]]
-
-    def _seen(
-        self,
-        features: torch.Tensor,
-        regions: Sequence[int],
-        query: PreparedQuery,
-        cells: NDArray[np.intp],
-    ) -> list[Candidate]:
-        """Scene coordinates of some cells by the heads of some regions; unusable cells left out."""
-        pixels, rays = (values[cells] for values in query.cells(self.stride))
-        some = features if len(cells) == len(features) else features[torch.from_numpy(cells)]
-        coordinates = self.heads(some, regions).double().cpu().numpy()
-        found = []
-        for region, points in zip(regions, coordinates, strict=True):
-            usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)
-            local = Correspondences(points[usable], rays[usable], pixels[usable], query.focal)
-            found.append(Candidate(region, local))
-        return found
 
     def _agreement(self, local: Correspondences) -> int:
         """Cells that agree with the best of a few hypotheses."""

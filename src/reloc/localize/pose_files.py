@@ -143,6 +143,7 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "covariance": estimate.covariance if trusted else None,
         "seconds": estimate.seconds,
         "reason": estimate.reason,
+        **({} if estimate.place is None else {"place": estimate.place}),
     }
 
 

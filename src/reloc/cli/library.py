@@ -1,0 +1,99 @@
+"""``reloc library``: many maps in one place, found by what an image looks like or by a hint."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+from rich.table import Table
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console
+from reloc.errors import OptionError
+from reloc.library import Hint, LibraryLocalizer, MapLibrary
+
+
+def library(
+    action: Annotated[Literal["add", "list", "remove"], tyro.conf.arg(metavar="{add,list,remove}")],
+    location: Annotated[str, tyro.conf.arg(metavar="LIBRARY")],
+    maps: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MAP...")] = (),
+    /,
+    *,
+    name: str | None = None,
+    place: str | None = None,
+    position: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON")] = None,
+    heading: float | None = None,
+    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METRES")] = None,
+) -> None:
+    """Keep many maps in one place.
+
+    Args:
+        action: add copies map files into the library, remove takes maps out by name, list shows
+            what there is.
+        location: A folder, or a URL that fsspec understands.
+        maps: Map files to add, or names to remove.
+        name: What to call the map that is added; by default as its file.
+        place: Where the maps belong, for later hints; with list, only show these.
+        position: Latitude and longitude of the map's origin, in degrees.
+        heading: Of the map's y axis, in degrees clockwise from north.
+        near: With list, only show maps within so many metres of a position.
+    """
+    if action == "list":
+        entries = MapLibrary(location).entries(parsed_hint(place, near))
+        table = Table("map", "place", "position", "heads", "extent", "MB")
+        for entry in entries:
+            where = "–"
+            if entry.latitude is not None and entry.longitude is not None:
+                where = f"{entry.latitude:.6f},{entry.longitude:.6f}"
+            extent = f"{entry.extent:.4g} {'m' if entry.unit == 'metre' else ''}"
+            size = f"{entry.bytes / 1e6:.1f}"
+            table.add_row(entry.name, entry.place or "–", where, str(entry.heads), extent, size)
+        console().print(table)
+        console().print(f"{location}: {len(entries)} maps", markup=False)
+        return
+    if not maps:
+        raise OptionError("no maps given; name them after the library")
+    if action == "remove":
+        shelf = MapLibrary(location)
+        for old in maps:
+            shelf.remove(old)
+        console().print(f"{location}: removed {len(maps)}", markup=False)
+        return
+    if len(maps) > 1 and (name is not None or position is not None):
+        raise OptionError("--name and --position are for one map; add the maps one by one")
+    latitude, longitude = _numbers(position, 2, "position", "LAT,LON") if position else (None, None)
+    shelf = MapLibrary(location, create=True)
+    for path in maps:
+        entry = shelf.add(
+            Path(path),
+            name=name,
+            place=place,
+            latitude=latitude,
+            longitude=longitude,
+            heading=heading,
+        )
+        console().print(f"{location}: added {entry.name}", markup=False)
+
+
+def parsed_hint(place: str | None, near: str | None) -> Hint | None:
+    """The hint that options give, None without any. Raises OptionError."""
+    if near is None:
+        return None if place is None else Hint(place=place)
+    latitude, longitude, radius = _numbers(near, 3, "near", "LAT,LON,METRES")
+    return Hint(place, latitude, longitude, radius)
+
+
+def library_localizer(
+    location: str, *, hint: Hint | None, backbone: Path | None, device: str | None
+) -> LibraryLocalizer:
+    """A localizer for ``reloc localize LIBRARY``. Raises MapError and OptionError."""
+    return LibraryLocalizer(MapLibrary(location), load_backbone(backbone), hint=hint, device=device)
+
+
+def _numbers(text: str, count: int, option: str, form: str) -> list[float]:
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) != count:
+        raise OptionError(f"--{option} {text!r}: give {form} in numbers, with =: --{option}={form}")
+    return numbers

@@ -1,0 +1,48 @@
+"""``reloc library`` and ``reloc localize LIBRARY``, as a user calls them."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def shelf(reloc, made_map, tmp_path):
+    path = tmp_path / "shelf"
+    run = reloc(
+        "library", "add", path, made_map, "--name", "attic", "--place", "home",
+        "--position=51.5,-0.12",
+    )  # fmt: skip
+    assert run.status == 0, run.err
+    assert reloc("library", "add", path, made_map, "--name", "twin").status == 0
+    return path
+
+
+def test_maps_are_listed_and_removed(reloc, shelf):
+    assert "2 maps" in reloc("library", "list", shelf).out
+    near = reloc("library", "list", shelf, "--near=51.5,-0.12,100").out
+    assert "attic" in near
+    assert "twin" not in near
+    assert reloc("library", "remove", shelf, "attic").status == 0
+    assert "1 maps" in reloc("library", "list", shelf).out
+
+
+@pytest.mark.parametrize("options", [[], ["--place", "home"], ["--near=51.5,-0.12,100"]])
+def test_photos_find_their_map(reloc, shelf, made_place, options):
+    photo = made_place / "train" / "rgb" / "00003.jpg"
+    run = reloc("localize", shelf, photo, *options, "--device", "cpu")
+    assert run.status == 0, run.err
+    record = json.loads(run.out)
+    assert record["localized"]
+    assert record["place"] in (("attic", "twin") if not options else ("attic",))
+
+
+def test_what_cannot_be_is_one_clear_line(reloc, shelf, made_map, made_place, tmp_path):
+    photo = made_place / "train" / "rgb" / "00003.jpg"
+    assert "no library" in reloc("library", "list", tmp_path / "none").refusal()
+    assert "no maps given" in reloc("library", "add", shelf).refusal()
+    assert "position" in reloc("library", "add", shelf, made_map, "--position=north").refusal()
+    assert "latitude" in reloc("library", "add", shelf, made_map, "--position=95,0").refusal()
+    assert "library" in reloc("localize", made_map, photo, "--place", "home").refusal()
+    assert "hint" in reloc("localize", shelf, photo, "--place", "abroad").refusal()
+    assert "near" in reloc("localize", shelf, photo, "--near=1,2").refusal()
+    assert "buckets" in reloc("library", "list", "nonsense://a/b").refusal()

@@ -1,0 +1,209 @@
+"""Libraries: maps go in and come out, the latest stay, and images find theirs."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from reloc.backbone.descriptor import image_descriptor
+from reloc.errors import MapError, OptionError
+from reloc.geometry import Camera, look_at, transformed
+from reloc.heads import MlpHead
+from reloc.library import Hint, LibraryLocalizer, MapLibrary, is_library
+from reloc.localize import Query
+from reloc.maps import MappingCamera, Region, SceneMap
+
+CAMERA = Camera.pinhole(width=320, height=240, fx=280)
+POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
+
+
+class Oracle:
+    """A backbone that gives true scene coordinates, in the frame of the place whose grey it sees.
+
+    The last channel is the place, so that descriptors can tell places apart.
+    """
+
+    channels, stride, fingerprint = 4, 8, "oracle"
+
+    def __call__(self, images):
+        rows, columns = (-(-side // 8) for side in images.shape[-2:])
+        x, y = np.meshgrid(np.arange(columns) * 8 + 4.0, np.arange(rows) * 8 + 4.0)
+        rays = CAMERA.rays(np.stack([x.ravel(), y.ravel()], axis=1))
+        points = transformed(POSE, np.c_[rays, np.ones(len(rays))] * (3 + rays[:, 1:]))
+        place = round(float(images.mean()) * 255)
+        values = np.c_[points, np.full(len(points), float(place))]
+        return torch.from_numpy(values.T.reshape(1, 4, rows, columns)).float()
+
+
+class Knows(MlpHead):
+    """A head that knows one place and answers nonsense for features of others."""
+
+    def __init__(self, place):
+        super().__init__(channels=4, width=1, blocks=0)
+        self.place = place
+
+    def forward(self, features):
+        nonsense = torch.rand(len(features), 3, generator=torch.Generator().manual_seed(1)) * 9
+        known = (features[:, 3:] - self.place).abs() < 0.5
+        return torch.where(known, features[:, :3], nonsense)
+
+    def spec(self):
+        return {**super().spec(), "place": self.place}
+
+
+def photo(place):
+    return np.full((240, 320), place, np.uint8)
+
+
+def descriptor(place):
+    pixels = torch.full((1, 1, 240, 320), place / 255)
+    return image_descriptor(Oracle()(pixels)[0].flatten(1).T)
+
+
+def place_map(place, *, views=True, backbone="oracle", camera=CAMERA):
+    region = Region(
+        Knows(place).requires_grad_(False),
+        np.zeros(3),
+        **({"views": descriptor(place)[None]} if views else {}),
+    )
+    cameras = (MappingCamera("a.jpg", POSE, camera),)
+    return SceneMap((region,), backbone, 240, 4.0, "metre", cameras)
+
+
+@pytest.fixture
+def library(tmp_path, monkeypatch):
+    """Nine places; their heads are made anew when a map is read."""
+    maps = {}
+
+    def put(library, place, name=None, **options):
+        name = name or f"place-{place}"
+        made = place_map(place, **options)
+        file = tmp_path / "made" / f"{name}.safetensors"
+        plain = MlpHead(channels=4, width=1, blocks=0)
+        SceneMap(
+            tuple(Region(plain, r.origin, r.frames, r.views) for r in made.regions),
+            made.backbone, made.short_side, made.extent, made.unit, made.cameras,
+        ).save(file)  # fmt: skip
+        maps[name] = made
+        return library.add(file, name=name, place="odd" if place % 2 else "even")
+
+    shelf = MapLibrary(tmp_path / "shelf", create=True)
+    for place in range(1, 10):
+        put(shelf, place)
+    shelf.put = lambda *a, **k: put(shelf, *a, **k)
+    load = SceneMap.load
+    monkeypatch.setattr(
+        "reloc.library.library.SceneMap.load",
+        lambda path: maps[path.stem] if path.parent.name == "shelf" else load(path),
+    )
+    return shelf
+
+
+def localizer(library, **options):
+    return LibraryLocalizer(library, Oracle(), device="cpu", **options)
+
+
+@pytest.mark.parametrize("place", [1, 5, 9])
+@pytest.mark.parametrize("camera", [CAMERA, None])
+def test_an_image_finds_its_map(library, place, camera):
+    (estimate,) = localizer(library, candidates=3).localize_many([Query("a", photo(place), camera)])
+    assert estimate.place == f"place-{place}"
+    assert estimate.localized
+    np.testing.assert_allclose(estimate.world_from_cam, POSE, atol=1e-3)
+    assert set(estimate.seconds) == {"read", "backbone", "head", "pose"}
+
+
+def test_a_hint_rules_out_all_others(library):
+    (right,) = localizer(library, hint=Hint("odd")).localize_many([Query("a", photo(3), CAMERA)])
+    assert right.place == "place-3"
+    (wrong,) = localizer(library, hint=Hint("even")).localize_many([Query("a", photo(3), CAMERA)])
+    assert not wrong.localized
+    with pytest.raises(MapError, match="hint"):
+        localizer(library, hint=Hint("nowhere"))
+
+
+def test_foreign_and_bad_images_are_refused_one_by_one(library, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    queries = [
+        Query("foreign", photo(200), CAMERA),
+        Query("bad", tmp_path / "bad.jpg"),
+        Query("good", photo(2), CAMERA),
+    ]
+    estimates = list(localizer(library).localize_many(queries))
+    assert [e.localized for e in estimates] == [False, False, True]
+    assert all("\n" not in e.reason for e in estimates[:2])
+
+
+def test_maps_without_views_are_found_by_hint_alone(library):
+    library.put(50, "blind", views=False)
+    assert "blind" not in [n for n, _ in library.similar(descriptor(50), count=99)]
+    (estimate,) = localizer(library, candidates=10).localize_many([Query("a", photo(50), CAMERA)])
+    assert estimate.place == "blind"
+
+
+def test_the_latest_maps_stay_in_memory(library):
+    library._memory = 3 * 4 * sum(p.numel() for p in library.load("place-1").head.parameters())
+    for place in (2, 3, 1, 4):
+        library.load(f"place-{place}")
+    assert library.kept() == {"place-3", "place-1", "place-4"}
+
+
+def test_a_replaced_map_is_read_again(library):
+    place = localizer(library)
+    assert next(place.localize_many([Query("a", photo(5), CAMERA)])).localized
+    library.put(77, "place-5")
+    assert not next(place.localize_many([Query("a", photo(5), CAMERA)])).localized
+
+
+def test_a_removed_map_is_gone(library, tmp_path):
+    library.remove("place-4")
+    assert len(library.entries()) == 8
+    assert not (tmp_path / "shelf" / "place-4.safetensors").exists()
+    with pytest.raises(OptionError, match="place-4"):
+        library.remove("place-4")
+    with pytest.raises(MapError):
+        MapLibrary(tmp_path / "shelf").load("../made/place-1")
+
+
+def test_what_does_not_belong_is_refused(library, tmp_path):
+    with pytest.raises(MapError, match="backbone"):
+        library.put(3, "foreign", backbone="other")
+    with pytest.raises(OptionError, match="name"):
+        library.put(3, "a", camera=CAMERA) and library.add(
+            tmp_path / "made" / "a.safetensors", name="../a"
+        )
+    with pytest.raises(OptionError, match="latitude"):
+        library.add(tmp_path / "made" / "a.safetensors", latitude=1.0)
+    with pytest.raises(MapError, match="no library"):
+        MapLibrary(tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+
+
+def test_libraries_are_told_from_maps(library, tmp_path):
+    assert is_library(tmp_path / "shelf")
+    assert is_library("memory://bucket/maps")
+    assert not is_library(tmp_path / "made" / "place-1.safetensors")
+    assert not is_library(tmp_path)
+
+
+def test_a_bucket_holds_a_library_too(tmp_path):
+    pytest.importorskip("fsspec")
+    path = tmp_path / "one.safetensors"
+    head = MlpHead(channels=4, width=8, blocks=0)
+    SceneMap((Region(head, np.zeros(3)),), "toy", 240, 4.0, "metre", ()).save(path)
+    url = "memory://reloc-test/maps"
+    MapLibrary(url, create=True).add(path, place="home")
+    again = MapLibrary(url)
+    assert [e.name for e in again.entries(Hint("home"))] == ["one"]
+    assert again.load("one").backbone == "toy"
+    again.remove("one")
+    assert MapLibrary(url).entries() == []
+
+
+def test_an_image_without_any_camera_is_told(library, tmp_path):
+    library.put(60, "portrait", camera=Camera.pinhole(width=240, height=320, fx=280))
+    path = tmp_path / "a.png"
+    assert cv2.imwrite(str(path), photo(60)[:100])
+    (estimate,) = localizer(library).localize_many([Query("a", path)])
+    assert not estimate.localized
+    assert "no map" in estimate.reason
