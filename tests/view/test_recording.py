@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,9 @@ def test_a_missing_rerun_is_named_with_its_extra(gallery, tmp_path, monkeypatch)
 def test_points_cameras_and_errors_are_recorded(gallery, tmp_path: Path) -> None:
     pytest.importorskip("rerun")
     path = tmp_path / "deep" / "place.rrd"
-    write_recording(path, gallery.shown())
+    shown = gallery.shown()
+    odd = replace(shown.frames[0], name="m\udcff.jpg")  # as Python reads a name that is no UTF-8
+    write_recording(path, replace(shown, frames=(odd, *shown.frames[1:])))
     assert [file.name for file in path.parent.iterdir()] == ["place.rrd"]
     printed = subprocess.run(
         [sys.executable, "-m", "rerun", "rrd", "print", str(path)],

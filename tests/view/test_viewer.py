@@ -98,6 +98,13 @@ def test_photos_are_bounded_and_the_worst_come_first(gallery, count: int, names:
         assert held == {gallery.names[2], gallery.names[1]}
 
 
+def test_a_name_that_is_no_utf8_does_no_harm(gallery, tmp_path) -> None:
+    shown = gallery.shown()
+    frames = tuple(replace(frame, name=f"{frame.name}\udcff") for frame in shown.frames)
+    write_viewer(tmp_path / "place.html", replace(shown, title="hall\udcff", frames=frames))
+    assert "<title>hall?</title>" in (tmp_path / "place.html").read_text(encoding="utf-8")
+
+
 def test_a_photo_that_cannot_be_read_is_left_out(gallery, tmp_path) -> None:
     shown = gallery.shown()
     frames = tuple(replace(frame, image=tmp_path / "gone.jpg") for frame in shown.frames)

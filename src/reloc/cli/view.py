@@ -90,3 +90,5 @@ def view(
         screen.print(f"{rerun}: open it with `rerun {rerun}`", markup=False)
     if found is None:
         screen.print("note: a map holds no images; add --scene FOLDER for points and photos")
+    elif scene_map is not None and points and not len(shown.cloud):
+        screen.print("note: views do not agree on any point of this map; it needs more training")

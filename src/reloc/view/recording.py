@@ -49,7 +49,7 @@ def write_recording(
     pictures = photos_of(shown.frames, photos, progress=progress)
     with atomic_path(path) as temporary, rerun.RecordingStream("reloc") as recording:
         recording.save(temporary)
-        recording.send_recording_name(shown.title)
+        recording.send_recording_name(_utf8(shown.title))
         recording.log("place", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
         points = transformed(placement.page_from_world, shown.cloud.points[placement.kept])
         colours = shown.cloud.colours[placement.kept]
@@ -60,13 +60,13 @@ def write_recording(
             photo = pictures.get(frame.name)
             log = _Cameras(rerun, recording, placement.page_from_world, depth)
             if not frame.query:
-                entity = f"place/mapping/{rerun.escape_entity_path_part(frame.name)}"
+                entity = f"place/mapping/{rerun.escape_entity_path_part(_utf8(frame.name))}"
                 log.camera(entity, frame, frame.world_from_cam, MAPPING_COLOUR, photo, static=True)
                 continue
             recording.set_time("query", sequence=queries)
             queries += 1
             true, estimate = frame.poses
-            recording.log("query/name", rerun.TextLog(frame.name))
+            recording.log("query/name", rerun.TextLog(_utf8(frame.name)))
             log.camera("place/query/true", frame, true, TRUE_COLOUR, photo)
             log.camera("place/query/estimate", frame, estimate, _colour(frame, shown), photo)
             log.error(frame)
@@ -140,6 +140,11 @@ def _rerun() -> ModuleType:
             "a Rerun recording needs the extra viz; run `pip install 'reloc[viz]'`"
         ) from error
     return rerun
+
+
+def _utf8(name: str) -> str:
+    """A name whose bytes that are no UTF-8 have become ``?``."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def _colour(frame: ShownFrame, shown: Exhibit) -> tuple[int, int, int]:

@@ -66,7 +66,7 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
     data = {
         "facts": _facts(shown, len(points)),
         "metric": shown.unit == "metre",
-        "cloud": {"count": len(points), "low": low, "span": span, "radius": spacing / 2},
+        "cloud": {"count": len(points), "low": low, "span": span, "radius": 0.6 * spacing},
         "place": _place(placement),
         "home": _home(placement),
         "errors": _errors(shown.evaluation),

@@ -23,6 +23,7 @@ class Look {
     Object.assign(this, { frame, kind });
     const missing = frame.photo ? "" : "the page holds no photo of it";
     byId("look").hidden = byId("window").hidden = false;
+    document.body.classList.add("looking");
     byId("look-name").textContent = frame.name;
     byId("look-text").textContent = [frame.text, missing].filter(Boolean).join(" · ");
     byId("other").hidden = !(frame.pose && frame.estimate);
@@ -32,6 +33,7 @@ class Look {
   end() {
     this.frame = null;
     for (const id of ["look", "photo", "window"]) byId(id).hidden = true;
+    document.body.classList.remove("looking");
   }
 
   // Where the photo lies on the screen, in the part of it that is free.

@@ -55,7 +55,7 @@ class Viewer {
     }
     if (this.look.on) {
       const bar = byId("look").getBoundingClientRect().height + 24;
-      free.y = 76;
+      free.y = byId("title").getBoundingClientRect().bottom + 12;
       free.height = Math.max(free.height - bar - free.y, 60);
     }
     return free;
@@ -141,7 +141,7 @@ class Viewer {
 
   get pointRadius() {
     // Through a camera the map is compared with a photo, so it should have no gaps.
-    const closed = this.look.on ? 1.25 : 1;
+    const closed = this.look.on ? 1.3 : 1;
     return this.data.cloud.radius * this.panel.factor("point-size") * closed;
   }
 
