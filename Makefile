@@ -12,7 +12,8 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
 
-# Renders a room, maps it from one walk, localizes another, opens the report and a page to move about in.
+# Renders a room, maps it from one walk, localizes another; opens the report, and a page to move
+# about in.
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	$(BIN)/reloc synthesize $(DEMO)/scene

@@ -7,6 +7,8 @@ import sys
 import numpy as np
 import pytest
 
+from reloc.view.point_cloud import PointCloud
+
 
 def data_of(page):
     text = page.read_text(encoding="utf-8")
@@ -58,6 +60,15 @@ def test_a_map_alone_shows_its_cameras(reloc, made_map, tmp_path):
     assert run.out.startswith(f"{page}: 0 points, 7 cameras")
     assert "add --scene" in run.out
     assert not any(frame["photo"] for frame in data_of(page)["frames"])
+
+
+def test_a_map_that_shows_no_points_says_so(reloc, made_map, place, tmp_path, monkeypatch):
+    none = np.zeros((0, 3))
+    empty = PointCloud(none, none.astype(np.uint8), none.astype(np.float32))
+    monkeypatch.setattr("reloc.cli.view.map_point_cloud", lambda *_, **__: empty)
+    run = reloc("view", made_map, tmp_path / "p.html", "--scene", place)
+    assert run.status == 0, run.err
+    assert "it needs more training" in run.out
 
 
 def test_a_scene_alone_shows_cameras_and_photos(reloc, place, tmp_path):
