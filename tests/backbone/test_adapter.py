@@ -5,7 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from reloc.backbone import ContextAdapter, ConvBackbone, FeatureExtractor
+from reloc.backbone import ContextAdapter, ConvBackbone, FeatureExtractor, load_backbone
+from reloc.backbone.adapter import averaged
 from reloc.backbone.adapter_weights import adapted, load_adapter, save_adapter
 from reloc.errors import MapError
 
@@ -110,3 +111,20 @@ def test_files_that_do_not_fit_are_refused(backbone, tmp_path):
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(MapError):
         load_adapter(path, backbone)
+
+
+def test_the_mean_of_two_is_halfway_and_leaves_them_alone():
+    first, second = adapter_of(0), adapter_of(1)
+    kept = first.linear.weight.clone()
+    middle = averaged(first, second)
+    expected = (first.linear.weight + second.linear.weight) / 2
+    torch.testing.assert_close(middle.linear.weight, expected)
+    assert torch.equal(first.linear.weight, kept)
+
+
+def test_the_shipped_one_serves_the_maps_made_with_it():
+    plain = load_backbone()
+    assert load_backbone(serving=plain.fingerprint).fingerprint == plain.fingerprint
+    context = load_backbone(serving="of a map made with context")
+    assert context.fingerprint != plain.fingerprint
+    assert context.stride == plain.stride

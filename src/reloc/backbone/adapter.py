@@ -5,6 +5,7 @@ of the plain backbone sees little of the room. The adapter adds means over wider
 them by a small network, which is what meta-training trains; the backbone below stays as it is.
 """
 
+import copy
 import math
 
 import torch
@@ -77,6 +78,19 @@ class ContextAdapter(nn.Module):
         _, directions = torch.linalg.eigh(scaled.T @ scaled)
         strongest = directions[:, -self.channels :].T
         self.linear.weight[: len(strongest)].copy_(strongest * shares)
+
+
+@torch.no_grad()
+def averaged(first: ContextAdapter, second: ContextAdapter) -> ContextAdapter:
+    """An adapter halfway between two of the same sizes.
+
+    Between where a training began and where it ended, it keeps what the first does well where the
+    training has not been (Wortsman et al., CVPR 2022).
+    """
+    middle = copy.deepcopy(first)
+    for mine, theirs in zip(middle.parameters(), second.parameters(), strict=True):
+        mine.lerp_(theirs, 0.5)
+    return middle
 
 
 class AdaptedBackbone(nn.Module):

@@ -41,7 +41,7 @@ def compress(
     scene_map = SceneMap.load(map)
     features = None
     if scene is not None:
-        network = load_backbone(backbone)
+        network = load_backbone(backbone, serving=scene_map.backbone)
         scene_map.check_backbone(network.fingerprint)
         extractor = FeatureExtractor(network, device=pick_device(device))
         with progress_bar(quiet=quiet, json_log=json_log) as progress:

@@ -64,7 +64,9 @@ def export(
         raise OptionError("--points and --views are at least 1")
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses)
-    localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+    localizer = Localizer(
+        scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
+    )
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         if to == "tum":
             summary = write_trajectories(out, localizer, found, progress=progress)

@@ -78,7 +78,9 @@ def localize(
         raise OptionError("--place and --near go with a library; a map is one place")
     else:
         scene_map = SceneMap.load(Path(map))
-        localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+        localizer = Localizer(
+            scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
+        )
     named = list(named_images(images, every=every)) if _only_files(images) else None
     total = len(named) if named is not None else 0
     measured = None

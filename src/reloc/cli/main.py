@@ -26,8 +26,9 @@ VERBS = {
     "download": "Fetch a public dataset as ready scenes.",
     "synthesize": "Make a synthetic scene from a seed.",
     "pretrain": "Train a backbone.",
+    "meta-train": "Train the context that maps in closed form stand on.",
 }
-_MODULES = {"map": "map_", "eval": "eval_"}
+_MODULES = {"meta-train": "meta_train", "map": "map_", "eval": "eval_"}
 
 
 def _function(verb: str) -> Callable[..., Any]:

@@ -1,16 +1,18 @@
 """``reloc map``: posed photos to a map."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 from rich.markup import escape
 
-from reloc.backbone import load_backbone
+from reloc.backbone import load_backbone, load_context_backbone
 from reloc.cli.console import console, progress_bar
-from reloc.errors import OutputError
+from reloc.errors import OptionError, OutputError
 from reloc.mapping import map_scene, preset_options
+from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
 from reloc.scenes import open_scene
 
 
@@ -19,6 +21,8 @@ def map_(
     out: Annotated[Path, tyro.conf.arg(metavar="MAP")],
     /,
     *,
+    method: Literal["mlp", "ridge"] = "mlp",
+    targets: Literal["rays", "depth"] = "rays",
     preset: Literal["draft", "standard", "full"] = "standard",
     time_limit: float | None = None,
     heads: Literal["auto"] | int = 1,
@@ -39,6 +43,8 @@ def map_(
     Args:
         scene: Folder of the scene, in any of the layouts that reloc reads.
         out: The map file to write, a .safetensors of about 4 MB.
+        method: mlp trains a head in minutes; ridge fits one in closed form, in seconds.
+        targets: What ridge fits to: the viewing rays of the poses alone, or depth images too.
         preset: How much work to put in; draft is a minute on a laptop, standard a few.
         time_limit: Seconds to be done in; plans the work to end within it on this machine.
         heads: Part a larger place among so many heads; auto lets its size decide.
@@ -55,6 +61,12 @@ def map_(
         json_log: Write the progress as JSON lines to this file.
     """
     began = time.monotonic()
+    if method == "ridge" and (resume or time_limit is not None or heads != 1):
+        raise OptionError(
+            "ridge takes seconds and one head: leave out resume, time-limit and heads"
+        )
+    if method == "mlp" and targets != "rays":
+        raise OptionError(f"targets {targets} is for --method ridge")
     found = open_scene(scene, query=query, poses=poses)
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
     options = preset_options(
@@ -66,17 +78,29 @@ def map_(
     )
     _check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
+    # A linear head needs features that know their surroundings.
+    needs_context = method == "ridge" and backbone is None
+    network = load_context_backbone() if needs_context else load_backbone(backbone)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         try:
-            result = map_scene(
-                found,
-                load_backbone(backbone),
-                options=options,
-                device=device,
-                checkpoint=checkpoint,
-                resume=resume,
-                progress=progress,
-            )
+            if method == "ridge":
+                result = map_scene_ridge(
+                    found,
+                    network,
+                    options=RidgeOptions(targets=targets, seed=seed),
+                    device=device,
+                    progress=progress,
+                )
+            else:
+                result = map_scene(
+                    found,
+                    network,
+                    options=options,
+                    device=device,
+                    checkpoint=checkpoint,
+                    resume=resume,
+                    progress=progress,
+                )
         except KeyboardInterrupt:
             hint = "the same command with --resume goes on" if checkpoint.exists() else ""
             raise KeyboardInterrupt(hint) from None
@@ -91,10 +115,16 @@ def map_(
         screen.print(f"skipped {len(result.skipped) - 5} more")
     screen.print(
         f"{escape(str(out))}: {info['frames'] - info['skipped']} frames, "
-        f"{_heads(len(result.scene_map.regions))}{info['steps']} steps, "
+        f"{_heads(len(result.scene_map.regions))}{_work(info)}, "
         f"{out.stat().st_size / 1e6:.1f} MB, {time.monotonic() - began:.0f} s; "
         f"{100 * info['inlier_share']:.0f} % of the mapping features within 10 px"
     )
+
+
+def _work(info: Mapping[str, Any]) -> str:
+    if "steps" in info:
+        return f"{info['steps']} steps"
+    return f"{info['features']} features, lambda {info['options']['ridge']:g}"
 
 
 def _heads(count: int) -> str:

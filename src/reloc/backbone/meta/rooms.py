@@ -32,8 +32,8 @@ class EpisodeOptions:
 
     rooms: int = 4
     queries: int = 3
-    cells: int = 256
-    anchors: int = 768
+    cells: int = 96
+    anchors: int = 384
 
 
 class RoomEpisodes:
