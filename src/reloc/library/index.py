@@ -2,7 +2,7 @@
 
 import math
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -145,20 +145,34 @@ class Index:
 
     def entries(self, hint: Hint | None = None) -> list[Entry]:
         """Maps that a hint allows, by name."""
-        query, values = f"SELECT {_COLUMNS} FROM maps WHERE 1", []
-        if hint and hint.place is not None:
-            query += " AND place = ?"
-            values.append(hint.place)
+        query, place = f"SELECT {_COLUMNS} FROM maps", hint.place if hint else None
         with self._connection() as connection:
-            near = _near(connection, hint) if hint and hint.radius is not None else None
-            rows = connection.execute(query + " ORDER BY name", values).fetchall()
-        found = [Entry(*row) for row in rows]
-        return found if near is None else [entry for entry in found if entry.name in near]
+            if hint and hint.radius is not None:
+                near = sorted(_near(connection, hint))
+                found = [
+                    Entry(*row)
+                    for name in near
+                    for row in connection.execute(f"{query} WHERE name = ?", [name])
+                ]
+                return [entry for entry in found if place is None or entry.place == place]
+            if place is not None:
+                rows = connection.execute(f"{query} WHERE place = ? ORDER BY name", [place])
+            else:
+                rows = connection.execute(f"{query} ORDER BY name")
+            return [Entry(*row) for row in rows]
 
-    def views(self) -> dict[str, NDArray[np.int8]]:
-        """(V, D) descriptors of every map that has some."""
+    def views(self, names: Iterable[str] | None = None) -> dict[str, NDArray[np.int8]]:
+        """(V, D) descriptors of the maps of some names, or of all, that have some."""
+        query = "SELECT name, view_length, views FROM maps"
         with self._connection() as connection:
-            rows = connection.execute("SELECT name, view_length, views FROM maps").fetchall()
+            if names is None:
+                rows = connection.execute(query).fetchall()
+            else:
+                rows = [
+                    row
+                    for name in names
+                    for row in connection.execute(f"{query} WHERE name = ?", [name])
+                ]
         return {
             name: np.frombuffer(blob, np.int8).reshape(-1, length)
             for name, length, blob in rows

@@ -48,7 +48,8 @@ class MapLibrary:
         self._memory = memory_gb * 1e9
         self._lock = Lock()
         self._kept: OrderedDict[str, SceneMap] = OrderedDict()
-        self._looks: _Table | None = None
+        # What the maps look like, for all or for those of the latest hint.
+        self._looks: dict[frozenset[str] | None, _Table] = {}
         if not self._store.exists(INDEX):
             if not create:
                 raise MapError(
@@ -160,9 +161,10 @@ class MapLibrary:
             count: maps wanted.
             among: names to choose from; None for all.
         """
-        if self._looks is None:
-            self._looks = _table(self._index.views())
-        names, views, lengths, owners = self._looks
+        key = None if among is None else frozenset(among)
+        if key not in self._looks:
+            self._looks = {key: _table(self._index.views(key))}
+        names, views, lengths, owners = self._looks[key]
         if not names or views.shape[1] != len(looks):
             return []
         # Integers to 127 are exact in bfloat16, which takes half the memory of float32, and
@@ -170,11 +172,11 @@ class MapLibrary:
         query = torch.from_numpy(looks).to(views.dtype)
         cosines = (views @ query).float() / (lengths * query.float().norm() + 1e-6)
         best = torch.full((len(names),), -2.0).scatter_reduce(0, owners, cosines, "amax")
-        order = [(names[i], float(best[i])) for i in best.argsort(descending=True).tolist()]
-        return [pair for pair in order if among is None or pair[0] in among][:count]
+        order = best.argsort(descending=True)[:count].tolist()
+        return [(names[i], float(best[i])) for i in order]
 
     def _changed(self, name: str) -> None:
-        self._looks = None
+        self._looks = {}
         self._kept.pop(name, None)
         self._store.put(self._index.path, INDEX)
 
