@@ -30,7 +30,7 @@ from reloc.evaluate.metrics import Evaluation, evaluate
 from reloc.files import json_text, write_text
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query
-from reloc.mapping import MappingOptions, map_scene
+from reloc.mapping import MappingOptions, MappingResult, map_scene
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
@@ -106,9 +106,22 @@ def measured_by_reloc(
     scene: Scene, *, backbone: Backbone, limit: float, seed: int, path: Path, progress: Progress
 ) -> Evaluation:
     """Maps within a time limit, writes the map to a path, reads it back and localizes with it."""
-    began = time.perf_counter()
     options = MappingOptions(time_limit=limit, seed=seed)
-    made = map_scene(scene, backbone, options=options, progress=progress)
+    make = partial(map_scene, scene, backbone, options=options, progress=progress)
+    return measured_map(scene, make, backbone=backbone, path=path, progress=progress)
+
+
+def measured_map(
+    scene: Scene,
+    make: Callable[[], MappingResult],
+    *,
+    backbone: Backbone,
+    path: Path,
+    progress: Progress,
+) -> Evaluation:
+    """Makes a map, writes it to a path, reads it back and localizes the queries with it."""
+    began = time.perf_counter()
+    made = make()
     seconds = time.perf_counter() - began
     made.scene_map.save(path)
     localizer = Localizer(SceneMap.load(path), backbone)

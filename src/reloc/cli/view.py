@@ -73,7 +73,8 @@ def view(
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
         if scene_map is not None and found is not None and points:
-            localizer = Localizer(scene_map, load_backbone(backbone), device=device)
+            network = load_backbone(backbone, serving=scene_map.backbone)
+            localizer = Localizer(scene_map, network, device=device)
             cloud = map_point_cloud(
                 localizer, found.mapping, views=VIEWS, max_points=points, progress=progress
             )
