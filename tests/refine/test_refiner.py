@@ -62,7 +62,7 @@ def test_the_expected_pose_loss_falls():
     for step in range(40):
         trainer.step(step / 40)
     assert before > 5
-    assert trainer.losses(every).mean().item() < 0.4 * before
+    assert trainer.losses(every).mean().item() < 0.6 * before
     assert trainer.healthy()
 
 

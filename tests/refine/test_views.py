@@ -46,12 +46,10 @@ def test_every_frame_is_seen_from_where_it_stands(frames, extractor):
     assert views.features.shape == (8, 60, 8)
     centres = -views.cam_from_world[:, :, 3]
     assert sorted(centres[:, 0].tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
-    assert (views.usable.sum(dim=1) > 16).all()
-    # A plain view has 48 cells, of 60 that would find room.
-    plain = views.focals == 50
-    assert 2 <= int(plain.sum()) <= 6
-    assert (views.usable[plain].sum(dim=1) == 48).all()
-    corner = views.rays[plain].amin(dim=1)
+    # A view has 48 cells, of 60 that would find room.
+    assert (views.usable.sum(dim=1) == 48).all()
+    assert (views.focals == 50).all()
+    corner = views.rays.amin(dim=1)
     torch.testing.assert_close(corner, torch.tensor([[-0.56, -0.4]]).expand_as(corner))
 
 

@@ -12,7 +12,7 @@ class RefineMapOptions:
     Attributes:
         steps: training steps, unless ``time_limit`` is given.
         time_limit: seconds from the first image to the refined map.
-        views: views, plain and augmented, whose features are kept to train on.
+        views: views whose features are kept to train on.
         cells: of each view.
         batch: views per step.
         hypotheses: poses per view and step.
@@ -21,7 +21,7 @@ class RefineMapOptions:
         seed: of everything random.
     """
 
-    steps: int = 300
+    steps: int = 150
     time_limit: float | None = None
     views: int = 500
     cells: int = 1000

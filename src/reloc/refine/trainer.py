@@ -31,7 +31,7 @@ class PoseTrainer:
         views: what to train on.
         options: of the training.
         metre: what a metre is in scene units.
-        short_side: of the views, before augmentation, in pixels.
+        short_side: of the views in pixels.
         amp: precision of the head's hidden layers.
     """
 

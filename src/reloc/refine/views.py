@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import count
 
 import numpy as np
 import torch
@@ -15,13 +14,11 @@ from torch import Tensor
 from reloc.backbone import FeatureExtractor
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import inverted
-from reloc.images.augment import View, augmented_view, cell_pixels, plain_view
+from reloc.images.augment import View, cell_pixels, plain_view
 from reloc.images.files import read_image
 from reloc.progress import Progress
 from reloc.scenes.scene import Frame
 
-# Every so manieth view is not augmented, since queries will come so.
-PLAIN_EVERY = 2
 MIN_CELLS = 16
 
 
@@ -66,16 +63,18 @@ def gathered_views(
     seconds: float | None = None,
     progress: Progress,
 ) -> Views:
-    """Features of views of posed frames, in passes over them in random order.
+    """Features of plain views of posed frames, in passes over them in random order.
+
+    Plain, since queries come so: with augmented views among them the pose got better by less.
 
     Args:
         frames: that have a pose. Those whose image cannot be read are left out.
         extractor: runs the backbone; features stay on its device.
         origin: (3,) of the map.
-        short_side: of a view in pixels, before augmentation.
+        short_side: of a view in pixels.
         views: how many.
         cells: of each, drawn at random.
-        seed: of order, augmentation and drawing.
+        seed: of order and drawing.
         seconds: stop after so much time.
         progress: told after every view.
 
@@ -127,11 +126,9 @@ def _reading(
     rng = np.random.default_rng([seed, 7])
     bad = set[int]()
 
-    def schedule() -> Iterator[tuple[int, int]]:
-        for number in count():
-            if len(bad) == len(frames):
-                return
-            yield from ((number, int(index)) for index in rng.permutation(len(frames)))
+    def schedule() -> Iterator[int]:
+        while len(bad) < len(frames):
+            yield from rng.permutation(len(frames)).tolist()
 
     def finished(index: int, job: "Future[_Read]") -> Iterator[tuple[int, _Read]]:
         try:
@@ -142,16 +139,9 @@ def _reading(
     waiting: deque[tuple[int, Future[_Read]]] = deque()
     with ThreadPoolExecutor(2) as pool:
         try:
-            for number, index in schedule():
+            for index in schedule():
                 if index not in bad:
-                    plain = (number + index) % PLAIN_EVERY == 0
-                    job = pool.submit(
-                        _read,
-                        frames[index],
-                        short_side,
-                        stride,
-                        None if plain else [seed, number, index],
-                    )
+                    job = pool.submit(_read, frames[index], short_side, stride)
                     waiting.append((index, job))
                 if len(waiting) >= min(4, len(frames)):
                     yield from finished(*waiting.popleft())
@@ -160,8 +150,7 @@ def _reading(
                 job.cancel()
 
 
-def _read(frame: Frame, short_side: int, stride: int, chance: list[int] | None) -> _Read:
-    """A view of a frame: plain, or augmented as a function of the chance."""
+def _read(frame: Frame, short_side: int, stride: int) -> _Read:
     image = read_image(frame.image, grey=True)
     height, width = image.shape
     camera = frame.camera
@@ -169,10 +158,7 @@ def _read(frame: Frame, short_side: int, stride: int, chance: list[int] | None) 
         raise ImageError(
             f"{frame.image}: is {width}x{height}, its camera {camera.width}x{camera.height}"
         )
-    if chance is None:
-        view = plain_view(image, short_side=short_side)
-    else:
-        view = augmented_view(image, np.random.default_rng(chance), short_side=short_side)
+    view = plain_view(image, short_side=short_side)
     pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=stride))
     outside = ((pixels <= 0) | (pixels >= (width, height))).any(axis=1)
     rays = camera.rays(np.clip(pixels, 0, (width, height)))
