@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 # Errors that count as one: pixels of a view with a short side of 480, and shares of the depth.
 # Depth is given a loose rein: it holds the direction in which reprojections slide, and predicted
-# points err most along their rays. Chosen on the depth of real scenes; see the documentation.
+# points err most along their rays. Chosen on the depth of real scenes (docs/dsac-star.md).
 PIXEL_SCALE = 4.0
 DEPTH_SHARE = 0.2
 ITERATIONS = 15
