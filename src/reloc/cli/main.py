@@ -18,6 +18,7 @@ VERBS = {
     "eval": "Localize a scene's queries and measure the errors.",
     "compare": "Put evaluations side by side, and say which differences are real.",
     "view": "Make a page to move about in a place: points, cameras, errors, photos.",
+    "film": "Film a map: its points, then the queries finding their place.",
     "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
     "library": "Keep many maps in one place, to localize among them.",
     "heads": "List the heads of a map; add, replace or drop some.",

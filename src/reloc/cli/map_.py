@@ -10,10 +10,13 @@ from rich.markup import escape
 
 from reloc.backbone import load_backbone, load_context_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.film import make_film
 from reloc.errors import OptionError, OutputError
+from reloc.localize import Localizer
 from reloc.mapping import map_scene, preset_options
 from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
 from reloc.scenes import open_scene
+from reloc.view.film import Recorder, check_film_path
 
 
 def map_(
@@ -37,6 +40,7 @@ def map_(
     resume: bool = False,
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None,
 ) -> None:
     """Map a place from posed photos.
 
@@ -59,6 +63,7 @@ def map_(
         resume: Go on with a mapping that was interrupted.
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
+        film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
     """
     began = time.monotonic()
     if method == "ridge" and (resume or time_limit is not None or heads != 1):
@@ -67,6 +72,8 @@ def map_(
         )
     if method == "mlp" and targets != "rays":
         raise OptionError(f"targets {targets} is for --method ridge")
+    if method == "ridge" and film is not None:
+        raise OptionError("ridge has no training to watch; film its map with `reloc film`")
     found = open_scene(scene, query=query, poses=poses)
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
     options = preset_options(
@@ -77,11 +84,19 @@ def map_(
         **{name: value for name, value in given.items() if value is not None},
     )
     _check_writable(out)
+    if film is not None:
+        check_film_path(film)
+        _check_writable(film)
     checkpoint = out.with_name(out.name + ".partial")
     # A linear head needs features that know their surroundings.
     needs_context = method == "ridge" and backbone is None
     network = load_context_backbone() if needs_context else load_backbone(backbone)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
+        recorder = None
+        if film is not None:
+            recorder = Recorder(
+                found.mapping, network, short_side=options.short_side, device=device
+            )
         try:
             if method == "ridge":
                 result = map_scene_ridge(
@@ -100,11 +115,15 @@ def map_(
                     checkpoint=checkpoint,
                     resume=resume,
                     progress=progress,
+                    watch=recorder,
                 )
         except KeyboardInterrupt:
             hint = "the same command with --resume goes on" if checkpoint.exists() else ""
             raise KeyboardInterrupt(hint) from None
-    result.scene_map.save(out)
+        result.scene_map.save(out)
+        if film is not None and recorder is not None:
+            localizer = Localizer(result.scene_map, network, device=device)
+            make_film(film, localizer, found, recording=recorder.recording(), progress=progress)
     info = result.scene_map.info
     screen = console()
     for note in found.notes:

@@ -17,6 +17,7 @@ def render_points(
     world_from_cam: NDArray[np.float64],
     *,
     radius: float,
+    onto: NDArray[np.uint8] | None = None,
 ) -> NDArray[np.uint8]:
     """Draws points as discs, nearer ones over farther ones.
 
@@ -27,12 +28,15 @@ def render_points(
         world_from_cam: (4, 4) pose of that camera.
         radius: of a point in scene units: discs shrink with distance, from ``MAX_DISC`` pixels
             down to a single one. Half a percent of the scene's extent looks right.
+        onto: (H, W, 3) what shows where there is no point; by default ``BACKGROUND``.
 
     Returns:
-        (H, W, 3) uint8 RGB, ``BACKGROUND`` where there is no point.
+        (H, W, 3) uint8 RGB.
     """
     height, width = camera.height, camera.width
     image = np.full((height * width, 3), BACKGROUND, dtype=np.uint8)
+    if onto is not None:
+        image[:] = onto.reshape(-1, 3)
     pixels, depth, colours = _visible(points, colours, camera, world_from_cam)
     # Painting from far to near needs no depth buffer: of repeated indices the last one stays.
     order = np.argsort(-depth)

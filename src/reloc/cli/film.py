@@ -1,0 +1,108 @@
+"""``reloc film``: a place and how its queries find into it, as a film."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, progress_bar
+from reloc.cli.eval_ import localize_frames
+from reloc.errors import OptionError, SceneError
+from reloc.evaluate import evaluate
+from reloc.localize import Localizer
+from reloc.maps import SceneMap
+from reloc.progress import Progress
+from reloc.scenes import open_scene
+from reloc.scenes.scene import Scene
+from reloc.view.film import Recording, check_film_path, film_frames, write_film
+from reloc.view.point_cloud import map_point_cloud
+
+MAX_HEIGHT = 2160
+
+
+def film(
+    map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
+    scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
+    out: Annotated[Path, tyro.conf.arg(metavar="FILM")],
+    /,
+    *,
+    height: int = 720,
+    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    device: str | None = None,
+    quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+) -> None:
+    """Film a finished map: its points appear, then the queries find their place.
+
+    The growing of the map from noise is seen only while it is made: `reloc map --film`.
+
+    Args:
+        map: A map made by `reloc map`.
+        scene: Folder of the scene that it was made from.
+        out: Film to write: .mp4, .gif, or a new folder of PNG pictures.
+        height: Of the picture in pixels; it is 16:9.
+        query: File that lists the query images, one per line; the scene's own split without it.
+        poses: Pose file to use in place of the scene's own poses.
+        backbone: Backbone weights that the map was made with; by default those of reloc.
+        device: cpu, cuda or mps; by default the best there is.
+        quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
+    """
+    check_film_path(out)
+    if not 90 <= height <= MAX_HEIGHT:
+        raise OptionError(f"the height of a film is 90 to {MAX_HEIGHT} pixels, not {height}")
+    scene_map = SceneMap.load(map)
+    found = open_scene(scene, query=query, poses=poses)
+    localizer = Localizer(
+        scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
+    )
+    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+        make_film(out, localizer, found, height=height, progress=progress)
+    size = f", {out.stat().st_size / 1e6:.1f} MB" if out.is_file() else ""
+    console().print(f"{out}: filmed{size}", markup=False)
+
+
+def make_film(
+    out: Path,
+    localizer: Localizer,
+    scene: Scene,
+    *,
+    recording: Recording | None = None,
+    height: int = 720,
+    progress: Progress,
+) -> None:
+    """Localizes the queries, if there are any, and writes the film.
+
+    Raises:
+        SceneError: no mapping frame has a pose.
+        OutputError: the film cannot be written.
+    """
+    if not any(frame.world_from_cam is not None for frame in scene.mapping):
+        raise SceneError(f"{scene.root}: no mapping frame has a pose, so there is nothing to film")
+    cloud = map_point_cloud(localizer, scene.mapping, progress=progress)
+    queries = tuple(frame for frame in scene.queries if frame.world_from_cam is not None)
+    evaluation = None
+    if queries:
+        evaluation = evaluate(
+            localize_frames(localizer, queries, progress=progress),
+            queries,
+            scene_extent=localizer.map.extent,
+            map_bytes=0,
+            mapping_seconds=localizer.map.seconds,
+            unit=localizer.map.unit,
+            scene_name=scene.name,
+        )
+    pictures = film_frames(
+        title=scene.name,
+        mapping=scene.mapping,
+        cloud=cloud,
+        recording=recording,
+        evaluation=evaluation,
+        queries=queries,
+        size=(round(height * 8 / 9) * 2, height // 2 * 2),
+        progress=progress,
+    )
+    write_film(out, pictures)

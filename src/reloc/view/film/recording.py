@@ -1,0 +1,185 @@
+"""What a film needs to know of a mapping: what the network believes of a few cells, again and
+again."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reloc.backbone import Backbone, FeatureExtractor
+from reloc.devices import inference_dtype, pick_device
+from reloc.errors import ImageError, SceneError
+from reloc.images.augment import cell_pixels, plain_view
+from reloc.images.files import read_image
+from reloc.mapping.training import Moment
+from reloc.scenes.scene import Frame
+
+VIEWS = 40
+CELLS = 24_000
+SNAPSHOTS = 72
+# Early on the scene changes fast: snapshot k of K is due at the share (k / K)^2 of the training.
+CROWDING = 2.0
+# Of the training so far and to come; more would slow it noticeably.
+MOST_OF_TRAINING = 0.12
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Figures at the time of a snapshot.
+
+    Attributes:
+        seconds: since the mapping began.
+        fraction: of the training, 0 to 1.
+        steps: done so far.
+        loss: pixels.
+        median_error: of reprojection, pixels.
+        inlier_share: points within 10 pixels.
+    """
+
+    seconds: float
+    fraction: float
+    steps: int
+    loss: float
+    median_error: float
+    inlier_share: float
+
+
+@dataclass(frozen=True)
+class Recording:
+    """How a map grew, seen at the same cells throughout.
+
+    Attributes:
+        points: (K, N, 3) float16, in units of ``scale`` around ``origin``.
+        origin: (3,) float64 world frame.
+        scale: scene units.
+        colours: (N, 3) uint8 RGB of the cells.
+        eyes: (N, 3) float64 centres of the cameras that saw the cells, world frame.
+        snapshots: K of them.
+    """
+
+    points: NDArray[np.float16]
+    origin: NDArray[np.float64]
+    scale: float
+    colours: NDArray[np.uint8]
+    eyes: NDArray[np.float64]
+    snapshots: tuple[Snapshot, ...]
+
+    def at(self, position: float) -> NDArray[np.float64]:
+        """World points (N, 3) at a position between 0 and K - 1, interpolated."""
+        low = min(int(position), len(self.points) - 1)
+        high = min(low + 1, len(self.points) - 1)
+        part = position - low
+        local = self.points[low].astype(np.float64) * (1 - part) + self.points[high] * part
+        return self.origin + self.scale * local
+
+
+class Recorder:
+    """Watches a training: pass it to ``map_scene`` as ``watch``.
+
+    It only looks: the map becomes the same as without it. What it takes of the time of training is
+    bounded by ``MOST_OF_TRAINING``; where there is less time, there are fewer snapshots.
+
+    Args:
+        frames: the posed mapping frames, as ``map_scene`` uses them.
+        backbone: what the map is made with.
+        short_side: of the mapping's options, pixels.
+        device: where networks run.
+
+    Raises:
+        SceneError: no image of a posed frame can be read.
+    """
+
+    def __init__(
+        self,
+        frames: Sequence[Frame],
+        backbone: Backbone,
+        *,
+        short_side: int,
+        device: torch.device | str | None = None,
+    ) -> None:
+        extractor = FeatureExtractor(backbone, device=pick_device(device))
+        posed = [frame for frame in frames if frame.world_from_cam is not None]
+        picks = np.linspace(0, len(posed) - 1, min(VIEWS, len(posed))).astype(int)
+        rng = np.random.default_rng(0)
+        features, colours, owners = [], [], []
+        for index in np.unique(picks):
+            try:
+                image = read_image(posed[index].image)
+                view = plain_view(read_image(posed[index].image, grey=True), short_side=short_side)
+            except ImageError:
+                continue
+            pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=extractor.stride))
+            inside = ((pixels > 0) & (pixels < image.shape[1::-1])).all(axis=1)
+            cells = rng.permutation(np.flatnonzero(inside))[: CELLS // len(picks)]
+            column, row = pixels[cells].astype(int).T
+            features.append(extractor(view.image)[torch.from_numpy(cells)].half())
+            colours.append(image[row, column])
+            owners.append(np.full(len(cells), index))
+        if not features:
+            raise SceneError("no mapping image can be read, so there is nothing to film")
+        centres = np.array([f.world_from_cam[:3, 3] for f in posed if f.world_from_cam is not None])
+        self._features = torch.cat(features)
+        self._colours = np.concatenate(colours)
+        self._owners = np.concatenate(owners)
+        self._eyes = centres[self._owners]
+        self._origin = centres.mean(axis=0)
+        self._scale = 0.0
+        self._points: list[NDArray[np.float16]] = []
+        self._snapshots: list[Snapshot] = []
+        self._seconds = 0.0
+        self._first = 0.0
+        self._began = time.monotonic()
+
+    def __call__(self, moment: Moment) -> None:
+        """Takes a snapshot if one is due and there is time for it."""
+        due = (len(self._points) / (SNAPSHOTS - 1)) ** CROWDING
+        began = time.monotonic()
+        self._first = self._first or began
+        each = self._seconds / max(len(self._points), 1)
+        planned = (began - self._first - self._seconds) / max(moment.fraction, 1e-9)
+        late = self._seconds + each > MOST_OF_TRAINING * planned
+        if moment.fraction < 1 and (moment.fraction < due or (late and self._points)):
+            return
+        self._scale = self._scale or float(moment.head.scale)
+        points = self._points[-1].copy() if self._points else np.zeros_like(self._eyes, np.float16)
+        rows = np.isin(self._owners, moment.frames)
+        points[rows] = self._believed(moment, rows)
+        state = moment.state()
+        self._points.append(points)
+        self._snapshots.append(
+            Snapshot(
+                began - self._began,
+                moment.fraction,
+                moment.steps,
+                state.loss,
+                state.median_error,
+                state.inlier_share,
+            )
+        )
+        self._seconds += time.monotonic() - began
+
+    @torch.inference_mode()
+    def _believed(self, moment: Moment, rows: NDArray[np.bool_]) -> NDArray[np.float16]:
+        """Scene coordinates of the cells that the head knows of, around our origin and scale."""
+        features = self._features[torch.from_numpy(rows)]
+        half = inference_dtype(features.device)
+        with torch.autocast(features.device.type, half, enabled=half != torch.float32):
+            coordinates = moment.head(features.to(half)).double().cpu().numpy()
+        local = (coordinates + (moment.origin - self._origin)) / self._scale
+        return np.clip(local, -6e4, 6e4).astype(np.float16)
+
+    def recording(self) -> Recording | None:
+        """What was seen so far; None if that is nothing."""
+        if not self._points:
+            return None
+        return Recording(
+            np.stack(self._points),
+            self._origin,
+            self._scale,
+            self._colours,
+            self._eyes,
+            tuple(self._snapshots),
+        )

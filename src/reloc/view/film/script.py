@@ -1,0 +1,285 @@
+"""The script of the film: what is seen when."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.colors import LogNorm
+from numpy.typing import NDArray
+
+from reloc.errors import ImageError
+from reloc.evaluate.figures import degrees_text, error_ticks, length_scale, length_text
+from reloc.evaluate.metrics import Evaluation, FrameResult
+from reloc.geometry import Camera
+from reloc.images.files import read_image
+from reloc.progress import Progress, silent
+from reloc.scenes.scene import Frame
+from reloc.view.film.captions import Caption
+from reloc.view.film.draw import draw_points, draw_pyramid, joined
+from reloc.view.film.recording import Recording
+from reloc.view.film.stage import Stage
+from reloc.view.film.video import FPS
+from reloc.view.point_cloud import PointCloud
+from reloc.view.style import ERROR_COLOURS
+
+Array = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+# Seconds.
+GROWING, SHARPENING, ARRIVING, RESTING = 9.0, 2.0, 7.0, 2.5
+MOST_QUERIES = 60  # more would flicker by
+MOST_POINTS = 160_000
+CAMERA_COLOUR, TRUE_COLOUR = (120, 170, 235), (235, 238, 242)
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A query as it comes in."""
+
+    result: FrameResult
+    frame: Frame
+    colour: tuple[int, int, int]
+
+
+def film_frames(
+    *,
+    title: str,
+    mapping: Sequence[Frame],
+    cloud: PointCloud,
+    recording: Recording | None = None,
+    evaluation: Evaluation | None = None,
+    queries: Sequence[Frame] = (),
+    size: tuple[int, int] = (1280, 720),
+    progress: Progress = silent,
+) -> Iterator[Picture]:
+    """The pictures of the film, ``FPS`` in a second.
+
+    First the cells of the recording move from noise to where the finished map sees them; without a
+    recording the film begins with the cloud. Then the cloud takes their place, and the queries come
+    in: what was estimated in the colour of its error, the truth beside it in white.
+
+    Args:
+        title: name of the place.
+        mapping: the posed mapping frames.
+        cloud: the finished map's points.
+        recording: what the network believed on the way.
+        evaluation: how the queries went; None for no queries.
+        queries: the frames of the evaluation, for cameras and photos.
+        size: width and height of a picture, even numbers.
+        progress: told after every picture.
+    """
+    poses = np.array([f.world_from_cam for f in mapping if f.world_from_cam is not None])
+    scene = _Scene(title, mapping, cloud, recording, Stage.of(cloud.points, poses), size)
+    arrivals = _arrivals(evaluation, queries) if evaluation is not None else []
+    parts = [
+        (scene.growing, GROWING if recording is not None else 0.0),
+        (scene.sharpening, SHARPENING),
+        (lambda part: scene.arriving(part, arrivals, evaluation), ARRIVING if arrivals else 0.0),
+        (lambda _: scene.arriving(1.0, arrivals, evaluation), RESTING),
+    ]
+    total = sum(round(seconds * FPS) for _, seconds in parts)
+    done = 0
+    for picture_at, seconds in parts:
+        count = round(seconds * FPS)
+        for number in range(count):
+            scene.look(done / max(total - 1, 1))
+            yield picture_at(number / max(count - 1, 1))
+            done += 1
+            progress("film", done, total)
+
+
+class _Scene:
+    """Draws the place at the parts of the film."""
+
+    def __init__(
+        self,
+        title: str,
+        mapping: Sequence[Frame],
+        cloud: PointCloud,
+        recording: Recording | None,
+        stage: Stage,
+        size: tuple[int, int],
+    ) -> None:
+        self.title, self.recording, self.stage = title, recording, stage
+        width, height = size
+        self.camera = Camera.pinhole(width=width, height=height, fx=1.1 * height)
+        shuffled = np.random.default_rng(0).permutation(len(cloud))[:MOST_POINTS]
+        self.points, self.colours = cloud.points[shuffled], cloud.colours[shuffled]
+        self.normals = cloud.normals[shuffled].astype(np.float64)
+        posed = [f for f in mapping if f.world_from_cam is not None]
+        few = np.unique(np.linspace(0, len(posed) - 1, min(len(posed), 60)).astype(int))
+        self.cameras = [(posed[i].camera, posed[i].world_from_cam) for i in few]
+        self.pose = np.eye(4)
+
+    def look(self, part: float) -> None:
+        """Moves the camera to where it stands at a part of the film."""
+        self.pose = self.stage.pose(part, self.camera)
+
+    def growing(self, part: float) -> Picture:
+        """The cells of the recording; time runs slowly at first, when most happens."""
+        assert self.recording is not None
+        record = self.recording
+        position = part * (len(record.points) - 1)
+        picture = self._cells(position)
+        self._draw_mapping(picture, 0.55)
+        now = record.snapshots[round(position)]
+        caption = Caption(picture)
+        caption.title(self.title, "a network learns where every pixel lies")
+        caption.figures(
+            [
+                (f"{now.seconds:.0f} s", "mapping"),
+                (f"{now.steps:,}", "steps"),
+                (f"{now.loss:.1f} px", "loss"),
+                (f"{100 * now.inlier_share:.0f} %", "of points within 10 px"),
+            ]
+        )
+        caption.curve(
+            [s.median_error for s in record.snapshots],
+            part,
+            f"median error  {now.median_error:.1f} px",
+        )
+        return caption.pixels()
+
+    def sharpening(self, part: float) -> Picture:
+        """The cloud takes the place of the cells."""
+        smooth = part * part * (3 - 2 * part)
+        count = round(smooth * len(self.points))
+        cells = None
+        if self.recording is not None:
+            cells = (self.recording.at(len(self.recording.points) - 1), 1 - smooth)
+        picture = self._cloud(count, cells)
+        self._draw_mapping(picture, 0.55 - 0.3 * smooth)
+        caption = Caption(picture)
+        caption.title(self.title, "the map: every point seen alike from several sides")
+        caption.figures([(f"{count:,}", "points")])
+        return caption.pixels()
+
+    def arriving(
+        self, part: float, arrivals: Sequence[_Arrival], evaluation: Evaluation | None
+    ) -> Picture:
+        """The queries that have come in so far, the newest larger than the rest."""
+        picture = self._cloud(len(self.points), None)
+        caption_title = "the finished map"
+        if not arrivals or evaluation is None:
+            caption = Caption(picture)
+            caption.title(self.title, caption_title)
+            return caption.pixels()
+        position = part * len(arrivals)
+        come = arrivals[: min(int(position) + 1, len(arrivals))]
+        for number, arrival in enumerate(come):
+            age = (position - number) * ARRIVING / len(arrivals)
+            self._draw_query(picture, arrival, fresh=float(np.exp(-4 * age)))
+        caption = Caption(picture)
+        caption.title(self.title, "new photos find their place")
+        found = [a.result for a in come]
+        caption.figures(
+            [(f"{len(come)} of {len(arrivals)}", "photos"), *_recall(found, evaluation)]
+        )
+        unit = length_scale(evaluation)[1]
+        ticks = error_ticks(evaluation)
+        bar = [tuple(int(255 * c) for c in ERROR_COLOURS(x)[:3]) for x in np.linspace(0, 1, 64)]
+        caption.scale(
+            [(r, g, b) for r, g, b in bar],
+            [f"{ticks[0]:g}", f"{np.sqrt(ticks[0] * ticks[-1]):.1g}", f"{ticks[-1]:g}"],
+            f"error ({unit}), truth in white",
+        )
+        if part < 1:
+            self._show_photo(caption, come[-1], evaluation)
+        return caption.pixels()
+
+    def _cells(self, position: float) -> Picture:
+        assert self.recording is not None
+        points = self.recording.at(position)
+        facing = self.recording.eyes - points
+        return draw_points(
+            points, self.recording.colours, facing, self.camera, self.pose,
+            radius=0.007 * self.stage.radius,
+        )  # fmt: skip
+
+    def _cloud(self, count: int, cells: tuple[Array, float] | None) -> Picture:
+        points, colours, facing = self.points[:count], self.colours[:count], self.normals[:count]
+        if cells is not None and self.recording is not None:
+            keep = np.random.default_rng(0).uniform(size=len(cells[0])) < cells[1]
+            points = np.concatenate([points, cells[0][keep]])
+            colours = np.concatenate([colours, self.recording.colours[keep]])
+            facing = np.concatenate([facing, (self.recording.eyes - cells[0])[keep]])
+        return draw_points(
+            points, colours, facing, self.camera, self.pose, radius=0.0052 * self.stage.radius
+        )
+
+    def _draw_mapping(self, picture: Picture, strength: float) -> None:
+        for camera, pose in self.cameras:
+            if pose is not None:
+                draw_pyramid(
+                    picture, self.camera, self.pose, of=camera, at=pose,
+                    size=0.045 * self.stage.radius, colour=CAMERA_COLOUR, strength=strength,
+                )  # fmt: skip
+
+    def _draw_query(self, picture: Picture, arrival: _Arrival, *, fresh: float) -> None:
+        size = self.stage.radius * (0.05 + 0.06 * fresh)
+        result = arrival.result
+        known = [
+            (result.true_world_from_cam, TRUE_COLOUR, 1),
+            (result.world_from_cam, arrival.colour, 2),
+        ]
+        ends = [pose for pose, _, _ in known if pose is not None]
+        if len(ends) == 2:
+            centres = np.array([pose[:3, 3] for pose in ends])
+            joined(picture, self.camera, self.pose, centres, arrival.colour)
+        for pose, colour, width in known:
+            if pose is not None:
+                draw_pyramid(
+                    picture, self.camera, self.pose, of=arrival.frame.camera, at=pose, size=size,
+                    colour=colour, strength=0.6 + 0.4 * fresh, width=width,
+                )  # fmt: skip
+
+    def _show_photo(self, caption: Caption, arrival: _Arrival, evaluation: Evaluation) -> None:
+        try:
+            photo = read_image(arrival.frame.image)
+        except ImageError:
+            return
+        result = arrival.result
+        label = "lost"
+        if result.localized:
+            label = (
+                f"{length_text(result.translation_error, evaluation)}, "
+                f"{degrees_text(result.rotation_error_deg)}"
+            )
+        caption.photo(photo, arrival.colour, label)
+
+
+def _arrivals(evaluation: Evaluation, queries: Sequence[Frame]) -> list[_Arrival]:
+    """A sample of the queries with a true pose, with the colour of their error."""
+    frames = {frame.name: frame for frame in queries}
+    known = [
+        r for r in evaluation.frames if r.true_world_from_cam is not None and r.image in frames
+    ]
+    picks = np.linspace(0, len(known) - 1, min(len(known), MOST_QUERIES)).astype(int)
+    scale, ticks = length_scale(evaluation)[0], error_ticks(evaluation)
+    norm = LogNorm(ticks[0], ticks[-1], clip=True)
+    arrivals = []
+    for result in (known[i] for i in np.unique(picks)):
+        error = result.translation_error if result.localized else None
+        worst = ticks[-1] if error is None else max(error * scale, 1e-9)
+        red, green, blue = (int(255 * c) for c in ERROR_COLOURS(float(norm(worst)))[:3])
+        arrivals.append(_Arrival(result, frames[result.image], (red, green, blue)))
+    return arrivals
+
+
+def _recall(come: Sequence[FrameResult], evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Share within the limit that the field reports, and the median, of those that have come."""
+    metric = evaluation.unit == "metre"
+    distance = 0.05 if metric else 0.01 * evaluation.scene_extent
+    errors = [
+        (r.translation_error, r.rotation_error_deg) if r.localized else (None, None) for r in come
+    ]
+    near = [
+        t is not None and r is not None and t <= distance and r <= (5.0 if metric else 2.0)
+        for t, r in errors
+    ]
+    middle = float(np.median([np.inf if t is None else t for t, _ in errors]))
+    limit = "within 5 cm, 5°" if metric else "within 1 % of extent, 2°"
+    return [
+        (f"{100 * np.mean(near):.0f} %", limit),
+        (length_text(middle, evaluation), "median error"),
+    ]

@@ -1,0 +1,90 @@
+"""Films as files: MP4, GIF, or a folder of PNG pictures."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from reloc.errors import OptionError, OutputError
+from reloc.files import atomic_folder, atomic_path
+
+FPS = 25
+SUFFIXES = (".mp4", ".gif")
+# Of a GIF, whose size grows with every pixel: half of the pictures, at most so wide.
+GIF_EVERY = 2
+GIF_WIDTH = 720
+
+
+def check_film_path(path: Path) -> None:
+    """Refuses a name before work begins.
+
+    Raises:
+        OptionError: a suffix of no format that can be written.
+    """
+    if path.suffix and path.suffix.lower() not in SUFFIXES:
+        raise OptionError(f"{path}: a film is .mp4, .gif, or a new folder of PNG pictures")
+
+
+def write_film(path: Path, pictures: Iterable[NDArray[np.uint8]]) -> None:
+    """Writes pictures (H, W, 3) RGB, all of one even size, ``FPS`` in a second.
+
+    Args:
+        path: ``.mp4`` (MPEG-4, which every OpenCV encodes), ``.gif``, or a new folder.
+        pictures: consumed one by one; nothing but a GIF is held in memory.
+
+    Raises:
+        OptionError: as ``check_film_path``.
+        OutputError: it cannot be written, or this OpenCV has no encoder.
+    """
+    check_film_path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".mp4":
+        _write_mp4(path, iter(pictures))
+    elif suffix == ".gif":
+        _write_gif(path, iter(pictures))
+    else:
+        with atomic_folder(path) as folder:
+            for number, picture in enumerate(pictures):
+                Image.fromarray(picture).save(folder / f"{number:05d}.png")
+
+
+def _write_mp4(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
+    first = next(pictures)
+    with atomic_path(path) as temporary:
+        # OpenCV picks the container by the suffix.
+        named = temporary.with_suffix(".mp4")
+        size = (first.shape[1], first.shape[0])
+        writer = cv2.VideoWriter(str(named), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+        try:
+            if not writer.isOpened():
+                raise OutputError(
+                    f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of pictures"
+                )
+            writer.write(first[:, :, ::-1])
+            for picture in pictures:
+                writer.write(picture[:, :, ::-1])
+            writer.release()
+            named.replace(temporary)
+        finally:
+            named.unlink(missing_ok=True)
+
+
+def _write_gif(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
+    small = []
+    for number, picture in enumerate(pictures):
+        if number % GIF_EVERY == 0:
+            image = Image.fromarray(picture)
+            image.thumbnail((GIF_WIDTH, GIF_WIDTH), Image.Resampling.LANCZOS)
+            small.append(image.quantize(128, dither=Image.Dither.NONE))
+    with atomic_path(path) as temporary:
+        small[0].save(
+            temporary,
+            format="GIF",
+            save_all=True,
+            append_images=small[1:],
+            duration=1000 * GIF_EVERY // FPS,
+            loop=0,
+        )
