@@ -5,6 +5,7 @@ Whatever a file claims is checked before it is believed; ``docs/map-format.md`` 
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,12 @@ from reloc.maps.packing import BITS, PackedMatrix, PackedWeights, unpacked_matri
 from reloc.maps.scene_map import (
     MAX_REGIONS,
     MAX_SHORT_SIDE,
+    MAX_SKETCH,
     MAX_VIEWS,
     MappingCamera,
     Region,
     SceneMap,
+    Sketch,
 )
 
 FORMAT = "reloc-map-2"
@@ -55,6 +58,11 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
     tensors["origins"] = torch.from_numpy(
         np.array([region.origin for region in scene_map.regions], np.float64)
     )
+    if scene_map.sketch is not None:
+        # In units of the depth of the scene half precision is a fraction of a pixel.
+        local = (scene_map.sketch.points - scene_map.origin) / scene_map.scale
+        tensors["sketch.points"] = torch.from_numpy(local.astype(np.float16))
+        tensors["sketch.colours"] = torch.from_numpy(scene_map.sketch.colours.copy())
     cameras = scene_map.cameras
     tensors["cameras"] = torch.from_numpy(
         np.array([c.world_from_cam[:3] for c in cameras], np.float32).reshape(-1, 3, 4)
@@ -162,7 +170,7 @@ def _assembled(header: dict[str, Any], tensors: dict[str, Tensor]) -> SceneMap:
     if not (8 <= short_side <= MAX_SHORT_SIDE and extent >= 0 and math.isfinite(extent)):
         raise ValueError("impossible extent or image size")
     cameras = _cameras(header, tensors["cameras"])
-    return SceneMap(
+    scene_map = SceneMap(
         regions=_regions(header["heads"], tensors, frames=len(cameras)),
         backbone=str(header["backbone"]),
         short_side=short_side,
@@ -171,6 +179,20 @@ def _assembled(header: dict[str, Any], tensors: dict[str, Tensor]) -> SceneMap:
         cameras=cameras,
         info=dict(header["info"]),
     )
+    return replace(scene_map, sketch=_sketch(tensors, scene_map))
+
+
+def _sketch(tensors: dict[str, Tensor], scene_map: SceneMap) -> Sketch | None:
+    if "sketch.points" not in tensors:
+        return None
+    points, colours = tensors["sketch.points"], tensors["sketch.colours"]
+    known = points.dtype == torch.float16 and colours.dtype == torch.uint8
+    if not known or points.shape != colours.shape or points.shape[1:] != (3,):
+        raise ValueError("impossible sketch")
+    if len(points) > MAX_SKETCH:
+        raise ValueError("a sketch of too many points")
+    world = scene_map.origin + scene_map.scale * points.double().numpy()
+    return Sketch(world, colours.numpy())
 
 
 def _cameras(header: dict[str, Any], poses: Tensor) -> tuple[MappingCamera, ...]:

@@ -21,6 +21,8 @@ MAX_CAMERAS = 1000
 MAX_REGIONS = 1024
 # So many views show what a region looks like from anywhere in it.
 MAX_VIEWS = 64
+# So few points serve pictures and cost little beside the weights.
+MAX_SKETCH = 10_000
 # A map cannot make its reader blow up images without end.
 MAX_SHORT_SIDE = 8192
 
@@ -61,6 +63,19 @@ class Region:
 
 
 @dataclass(frozen=True)
+class Sketch:
+    """A few coloured points of the place, for pictures where there are no images at hand.
+
+    Attributes:
+        points: (N, 3) float64, world frame.
+        colours: (N, 3) uint8 RGB.
+    """
+
+    points: Array
+    colours: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class SceneMap:
     """A map of one place.
 
@@ -72,6 +87,7 @@ class SceneMap:
         unit: ``metre`` or ``unknown``.
         cameras: the mapping frames, at most ``MAX_CAMERAS``, evenly spaced.
         info: how the map was made (scene, options, seconds, steps, loss); JSON types only.
+        sketch: points to draw, if the map has them.
     """
 
     regions: tuple[Region, ...]
@@ -81,6 +97,7 @@ class SceneMap:
     unit: Literal["metre", "unknown"]
     cameras: tuple[MappingCamera, ...]
     info: Mapping[str, Any] = field(default_factory=dict)
+    sketch: Sketch | None = None
 
     @property
     def head(self) -> Head:
