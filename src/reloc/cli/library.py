@@ -86,7 +86,10 @@ def library_localizer(
     location: str, *, hint: Hint | None, backbone: Path | None, device: str | None
 ) -> LibraryLocalizer:
     """A localizer for ``reloc localize LIBRARY``. Raises MapError and OptionError."""
-    return LibraryLocalizer(MapLibrary(location), load_backbone(backbone), hint=hint, device=device)
+    shelf = MapLibrary(location)
+    serving = shelf.entries(hint)[:1]
+    network = load_backbone(backbone, serving=serving[0].backbone if serving else None)
+    return LibraryLocalizer(shelf, network, hint=hint, device=device)
 
 
 def _numbers(text: str, count: int, option: str, form: str) -> list[float]:

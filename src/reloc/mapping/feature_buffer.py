@@ -1,9 +1,14 @@
 """The feature buffer: what the head learns from, drawn from all mapping images at once."""
 
+import shutil
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from reloc.backbone import FeatureExtractor
+from reloc.errors import OutputError
 
 
 @dataclass
@@ -105,3 +110,52 @@ class FeatureBuffer:
             self.inverse_depths[rows] = inverse_depths[:take].to(self.inverse_depths)
         self.count += take
         return rows
+
+
+def empty_buffer(
+    cam_from_world: Tensor,
+    extractor: FeatureExtractor,
+    *,
+    rows: int | None,
+    memory_gb: float,
+    scratch: Path,
+) -> FeatureBuffer:
+    """Room for features: on the device, in host memory, or in a file mapped to memory.
+
+    Args:
+        cam_from_world: (F, 3, 4), see ``centred_cam_from_world``.
+        extractor: what will fill it.
+        rows: capacity; None for what fits into memory.
+        memory_gb: what does not fit goes to a file.
+        scratch: folder for that file.
+
+    Raises:
+        OutputError: the disk of that folder is too small.
+    """
+    half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
+    row_bytes = extractor.channels * 2 + 16
+    fits = int(memory_gb * 1e9 / row_bytes)
+    capacity = fits if rows is None else rows
+    features = None
+    if capacity > fits:
+        needed, free = capacity * row_bytes, shutil.disk_usage(scratch).free
+        # Writing to a mapped file that finds no room ends the process without a word.
+        if needed > free:
+            raise OutputError(
+                f"{scratch.parent}: {needed / 1e9:.1f} GB are needed for features, "
+                f"{free / 1e9:.1f} GB are free; set TMPDIR to a larger disk or allow more memory"
+            )
+        features = torch.from_file(
+            str(scratch / "features"),
+            shared=True,
+            size=capacity * extractor.channels,
+            dtype=half,
+        ).view(capacity, extractor.channels)
+    return FeatureBuffer.empty(
+        capacity,
+        channels=extractor.channels,
+        cam_from_world=cam_from_world,
+        device=extractor.device,
+        dtype=half,
+        features=features,
+    )

@@ -1,6 +1,5 @@
 """Filling the feature buffer: views of all frames, run through the backbone, cells drawn."""
 
-import shutil
 import sys
 import time
 from collections import deque
@@ -8,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,7 +15,7 @@ from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
 from reloc.backbone.descriptor import image_descriptor
-from reloc.errors import CameraError, ImageError, OutputError, SceneError
+from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import inverted
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.survey import StereoSurvey
@@ -38,55 +36,6 @@ def centred_cam_from_world(frames: Sequence[Frame], origin: NDArray[np.float64])
     poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
     poses[:, :3, 3] -= origin
     return torch.from_numpy(inverted(poses)[:, :3]).float()
-
-
-def empty_buffer(
-    cam_from_world: Tensor,
-    extractor: FeatureExtractor,
-    *,
-    rows: int | None,
-    memory_gb: float,
-    scratch: Path,
-) -> FeatureBuffer:
-    """Room for features: on the device, in host memory, or in a file mapped to memory.
-
-    Args:
-        cam_from_world: (F, 3, 4), see ``centred_cam_from_world``.
-        extractor: what will fill it.
-        rows: capacity; None for what fits into memory.
-        memory_gb: what does not fit goes to a file.
-        scratch: folder for that file.
-
-    Raises:
-        OutputError: the disk of that folder is too small.
-    """
-    half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
-    row_bytes = extractor.channels * 2 + 16
-    fits = int(memory_gb * 1e9 / row_bytes)
-    capacity = fits if rows is None else rows
-    features = None
-    if capacity > fits:
-        needed, free = capacity * row_bytes, shutil.disk_usage(scratch).free
-        # Writing to a mapped file that finds no room ends the process without a word.
-        if needed > free:
-            raise OutputError(
-                f"{scratch.parent}: {needed / 1e9:.1f} GB are needed for features, "
-                f"{free / 1e9:.1f} GB are free; set TMPDIR to a larger disk or allow more memory"
-            )
-        features = torch.from_file(
-            str(scratch / "features"),
-            shared=True,
-            size=capacity * extractor.channels,
-            dtype=half,
-        ).view(capacity, extractor.channels)
-    return FeatureBuffer.empty(
-        capacity,
-        channels=extractor.channels,
-        cam_from_world=cam_from_world,
-        device=extractor.device,
-        dtype=half,
-        features=features,
-    )
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from reloc.devices import pick_device
 from reloc.errors import SceneError
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.clusters import camera_clusters, cluster_count
-from reloc.mapping.feature_buffer import FeatureBuffer
-from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world, empty_buffer
+from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
+from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.options import MappingOptions
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
