@@ -69,7 +69,7 @@ def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
     assert run.status == 0, run.err
     path = tmp_path / "map.safetensors"
     assert run.out.startswith(f"{path}: 7 frames, 10 steps, ")
-    assert "features: 12/12" in run.err
+    assert "features: 4/4" in run.err
     assert "training: 10/10" in run.err
     assert SceneMap.load(path).info["frames"] == 7
     assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
@@ -108,7 +108,13 @@ def test_metrics_are_json_lines(mapped, made_place, tmp_path):
     path = tmp_path / "new" / "metrics.jsonl"
     assert mapped(made_place, "--json-log", path, "--quiet").status == 0
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert {row["stage"] for row in rows} == {"features", "training"}
+    assert {row["stage"] for row in rows} == {
+        "features",
+        "depth",
+        "point cloud",
+        "views",
+        "training",
+    }
     assert all({"seconds", "stage", "done", "total"} <= set(row) for row in rows)
     assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
     assert any({"loss", "median_px", "inliers"} <= set(row) for row in rows)

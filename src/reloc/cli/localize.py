@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 import tyro
@@ -11,7 +11,7 @@ from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.library import library_localizer, parsed_hint
 from reloc.cli.measured_depth import MeasuredDepth
-from reloc.errors import ImageError, OptionError
+from reloc.errors import ImageError, MapError, OptionError
 from reloc.files import json_text
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
@@ -22,6 +22,9 @@ from reloc.localize import Estimate, Localizer, Query
 from reloc.localize.pose_files import estimate_record, write_poses
 from reloc.maps import SceneMap
 from reloc.scenes.scene import Frame
+
+if TYPE_CHECKING:
+    from reloc.cli.overlays import Overlays
 
 EXIF_TOLERANCE = 0.06
 
@@ -40,6 +43,7 @@ def localize(
     depth_camera: str | None = None,
     place: str | None = None,
     near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METRES")] = None,
+    overlay: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -60,6 +64,7 @@ def localize(
         depth_camera: The depth camera's intrinsics, as for --camera; those of the image without it.
         place: With a library, try only the maps of this place.
         near: With a library, try only maps within so many metres of a position in degrees.
+        overlay: Draw on a copy of each image, in this folder, what the map says should be there.
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
@@ -92,6 +97,11 @@ def localize(
         measured = MeasuredDepth(depth, named, scene_map, unit=depth_unit, camera=depth_camera)
     elif depth_unit is not None or depth_camera is not None:
         raise OptionError("depth-unit and depth-camera need --depth PATH")
+    overlays = None
+    if overlay is not None:
+        if scene_map is None:
+            raise OptionError("overlay goes with a map, not with a library")
+        overlays = _overlays(overlay, map, scene_map)
     frames: list[Frame] = []
     estimates: list[Estimate] = []
 
@@ -99,6 +109,8 @@ def localize(
         for item in named if named is not None else named_images(images, every=every):
             chosen = query_camera(item, camera, scene_map)
             frames.append(_frame(item, chosen))
+            if overlays is not None:
+                overlays.expect(item, chosen)
             yield Query(
                 item.name, item.image, chosen, measured.of(item, chosen) if measured else None
             )
@@ -109,11 +121,22 @@ def localize(
                 print(json_text(estimate_record(estimate), indent=None), flush=True)
             else:
                 estimates.append(estimate)
+            if overlays is not None:
+                overlays.draw(estimate)
             progress("localizing", len(estimates), max(total, len(estimates)))
     if out is not None:
         write_poses(out, estimates, frames, format=format)
         good = sum(e.localized for e in estimates)
         console().print(f"{out}: {good} of {len(estimates)} localized", markup=False)
+
+
+def _overlays(folder: Path, name: str, scene_map: SceneMap) -> "Overlays":
+    from reloc.cli.overlays import Overlays
+    from reloc.view.overlay import Proof
+
+    if scene_map.sketch is None:
+        raise MapError(f"{name}: holds no points to draw on photos; map the scene again")
+    return Overlays(folder, Proof.of(scene_map))
 
 
 def _only_files(images: tuple[Path, ...]) -> bool:

@@ -17,6 +17,10 @@ from reloc.mapping import map_scene, preset_options
 from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
 from reloc.scenes import open_scene
 from reloc.view.film import Recorder, check_film_path
+from reloc.view.sketch import sketched
+
+# Of a time limit, for the few points that a map keeps for pictures.
+SKETCH_SHARE = 0.03
 
 
 def map_(
@@ -78,7 +82,7 @@ def map_(
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
     options = preset_options(
         preset,
-        time_limit=time_limit,
+        time_limit=time_limit and max((1 - SKETCH_SHARE) * time_limit, min(time_limit, 5.0)),
         heads=None if heads == "auto" else heads,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
@@ -120,9 +124,9 @@ def map_(
         except KeyboardInterrupt:
             hint = "the same command with --resume goes on" if checkpoint.exists() else ""
             raise KeyboardInterrupt(hint) from None
-        result.scene_map.save(out)
+        localizer = Localizer(result.scene_map, network, device=device)
+        sketched(localizer, found.mapping, progress=progress).save(out)
         if film is not None and recorder is not None:
-            localizer = Localizer(result.scene_map, network, device=device)
             make_film(film, localizer, found, recording=recorder.recording(), progress=progress)
     info = result.scene_map.info
     screen = console()

@@ -37,7 +37,7 @@ def render_points(
     image = np.full((height * width, 3), BACKGROUND, dtype=np.uint8)
     if onto is not None:
         image[:] = onto.reshape(-1, 3)
-    pixels, depth, colours = _visible(points, colours, camera, world_from_cam)
+    pixels, depth, colours = visible_points(points, colours, camera, world_from_cam)
     # Painting from far to near needs no depth buffer: of repeated indices the last one stays.
     order = np.argsort(-depth)
     pixels, depth, colours = pixels[order], depth[order], colours[order]
@@ -59,7 +59,7 @@ def render_points(
     return image.reshape(height, width, 3)
 
 
-def _visible(
+def visible_points(
     points: NDArray[np.floating],
     colours: NDArray[np.uint8],
     camera: Camera,

@@ -1,0 +1,63 @@
+"""Drawing a map's points on the images that ``reloc localize`` is given."""
+
+from collections import Counter, deque
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from reloc.errors import ImageError, OutputError
+from reloc.files import atomic_file
+from reloc.geometry import Camera
+from reloc.images.files import read_image
+from reloc.images.sources import NamedImage
+from reloc.localize import Estimate
+from reloc.view.overlay import Proof
+
+
+class Overlays:
+    """A folder of pictures, one for each image, in the order in which the estimates come.
+
+    Args:
+        folder: where to; made if missing.
+        proof: what the map draws.
+    """
+
+    def __init__(self, folder: Path, proof: Proof) -> None:
+        self._folder, self._proof = folder, proof
+        self._taken: Counter[str] = Counter()
+        self._waiting: deque[tuple[NamedImage, Camera | None]] = deque()
+
+    def expect(self, item: NamedImage, camera: Camera | None) -> None:
+        """Notes an image that an estimate will come for."""
+        self._waiting.append((item, camera))
+
+    def draw(self, estimate: Estimate) -> None:
+        """Writes the picture of the next image; none if the image cannot be read.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        item, camera = self._waiting.popleft()
+        try:
+            photo = item.image if isinstance(item.image, np.ndarray) else read_image(item.image)
+        except ImageError:
+            return
+        if photo.ndim == 2:
+            photo = np.repeat(photo[..., None], 3, axis=2)
+        if camera is None:
+            height, width = photo.shape[:2]
+            camera = Camera.pinhole(width=width, height=height, fx=float(width))
+        picture = self._proof.drawn(photo, camera, estimate)
+        path = self._free_path(Path(item.name).name)
+        done, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        if not done:
+            raise OutputError(f"{path}: could not be encoded; name another image")
+        with atomic_file(path) as file:
+            file.write(data.tobytes())
+
+    def _free_path(self, name: str) -> Path:
+        """Images of several folders may share a name; later ones get a number."""
+        self._taken[name] += 1
+        number = "" if self._taken[name] == 1 else f"-{self._taken[name]}"
+        return self._folder / f"{name}{number}.jpg"

@@ -1,0 +1,182 @@
+"""The proof on the photo: what the map says should be seen from the estimated pose."""
+
+from dataclasses import dataclass
+
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.errors import MapError
+from reloc.geometry import Camera, inverted, transformed
+from reloc.localize.estimate import Estimate
+from reloc.maps.scene_map import SceneMap
+from reloc.view.ground import Ground, find_ground
+from reloc.view.points import visible_points
+
+Array = NDArray[np.float64]
+Image = NDArray[np.uint8]
+
+CUBE = 0.16  # its side, in units of the typical depth of the scene
+HIDDEN = 1.25  # a point so many times farther than one beside it in the image is behind it
+GRID = 36  # cells along the longer side of the image, in which one point can hide another
+AXES = ((240, 70, 70), (90, 210, 90), (80, 140, 255))
+CUBE_COLOUR = (255, 200, 60)
+GOOD, BAD = (120, 230, 150), (255, 110, 100)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a map can draw on any photo.
+
+    Attributes:
+        points: (N, 3) of the map's sketch, world frame.
+        colours: (N, 3) their RGB.
+        ground: where the cube stands.
+        unit: typical depth of the scene, scene units.
+    """
+
+    points: Array
+    colours: Image
+    ground: Ground
+    unit: float
+
+    @classmethod
+    def of(cls, scene_map: SceneMap) -> "Proof":
+        """What a map has to draw.
+
+        Raises:
+            MapError: the map has no sketch.
+        """
+        if scene_map.sketch is None or not scene_map.cameras:
+            raise MapError(
+                "the map holds no points to draw on photos; make it again with `reloc map`"
+            )
+        poses = np.array([camera.world_from_cam for camera in scene_map.cameras])
+        sketch = scene_map.sketch
+        ground = find_ground(sketch.points, poses)
+        return cls(sketch.points, sketch.colours, ground, scene_map.scale)
+
+    def drawn(self, photo: Image, camera: Camera, estimate: Estimate) -> Image:
+        """A copy of a photo with the map on it; darkened where there is no pose.
+
+        Points of the map are discs in the map's own colours with a rim by depth, from yellow for
+        near to violet for far: where pose and camera are right they melt into the photo. A cube
+        stands on the ground with the axes of the world: x red, y green, z blue.
+
+        Args:
+            photo: (H, W, 3) RGB.
+            camera: intrinsics of the photo, at its size.
+            estimate: the answer for it.
+        """
+        if estimate.world_from_cam is None:
+            return _labelled((photo * 0.35).astype(np.uint8), estimate)
+        # Muted, so that what is drawn stands out; colours still tell what is what.
+        grey = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        image = np.asarray(cv2.addWeighted(photo, 0.6, grey, 0.25, 0), np.uint8)
+        pose = estimate.world_from_cam
+        self._draw_points(image, camera, pose)
+        self._draw_cube(image, camera, pose)
+        return _labelled(image, estimate)
+
+    def _draw_points(self, image: Image, camera: Camera, pose: Array) -> None:
+        pixels, depth, colours = visible_points(self.points, self.colours, camera, pose)
+        if not len(pixels):
+            return
+        seen = _not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
+        order = np.flatnonzero(seen)[np.argsort(-depth[seen])]
+        near, far = np.percentile(np.log(depth[seen]), [5, 95])
+        shade = 1 - np.clip((np.log(depth) - near) / max(far - near, 1e-9), 0, 1)
+        rims = (255 * matplotlib.colormaps["plasma"](0.05 + 0.9 * shade)[:, :3]).astype(int)
+        radius = max(2, round(min(camera.width, camera.height) / 130))
+        for index in order:
+            at = _fixed(pixels[index])
+            cv2.circle(image, at, radius * 16, rims[index].tolist(), -1, cv2.LINE_AA, 4)
+            inner = max(radius - max(1, radius // 3), 1)
+            cv2.circle(image, at, inner * 16, colours[index].tolist(), -1, cv2.LINE_AA, 4)
+
+    def _draw_cube(self, image: Image, camera: Camera, pose: Array) -> None:
+        spot = self._spot(camera, pose)
+        if spot is None:
+            return
+        side = CUBE * self.unit
+        frame = np.concatenate([self.ground.across, self.ground.up[None]]) * side
+        corners = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], float)
+        corners[:, :2] -= 0.5
+        edges = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)]
+        width = max(1, round(min(camera.width, camera.height) / 220))
+        _draw_faces(image, camera, pose, spot + corners @ frame)
+        for a, b in edges:
+            ends = spot + corners[[a, b]] @ frame
+            _line(image, camera, pose, ends, CUBE_COLOUR, width)
+        for axis, colour in zip(np.eye(3), AXES, strict=True):
+            ends = np.stack([spot, spot + 1.3 * side * axis])
+            _line(image, camera, pose, ends, colour, 2 * width)
+
+    def _spot(self, camera: Camera, pose: Array) -> Array | None:
+        """Of the spots in view, at a fitting distance, the one nearest to the image's middle."""
+        in_camera = transformed(inverted(pose), self.ground.spots)
+        good = (in_camera[:, 2] > 2 * CUBE * self.unit) & (in_camera[:, 2] < 4 * self.unit)
+        if not good.any():
+            return None
+        pixels = camera.project(in_camera[good])
+        middle = np.array([camera.width, camera.height]) / 2
+        away = np.abs(pixels - middle) / middle
+        best = int(away.max(axis=1).argmin())
+        spots: Array = self.ground.spots[good]
+        return spots[best] if away[best].max() < 0.9 else None
+
+
+def _not_hidden(pixels: Array, depth: Array, cell: float) -> NDArray[np.bool_]:
+    """Which points no other one beside them in the image stands well before."""
+    column, row = np.floor(pixels / cell).astype(int).T
+    nearest = np.full((row.max() + 1, column.max() + 1), np.inf)
+    np.minimum.at(nearest, (row, column), depth)
+    around = cv2.erode(nearest, np.ones((3, 3), np.uint8))
+    return np.asarray(depth < HIDDEN * around[row, column])
+
+
+def _draw_faces(image: Image, camera: Camera, pose: Array, corners: Array) -> None:
+    """Fills the silhouette of a cube lightly."""
+    in_camera = transformed(inverted(pose), corners)
+    if in_camera[:, 2].min() <= 0:
+        return
+    pixels = camera.project(in_camera).astype(np.float32)
+    hull = np.rint(cv2.convexHull(pixels)).astype(np.int32)
+    filled = cv2.fillConvexPoly(image.copy(), hull, CUBE_COLOUR, cv2.LINE_AA)
+    cv2.addWeighted(filled, 0.3, image, 0.7, 0, dst=image)
+
+
+def _line(
+    image: Image, camera: Camera, pose: Array, ends: Array, colour: tuple[int, int, int], width: int
+) -> None:
+    """A line of the world (2, 3), bent as the lens bends it, if it lies before the camera."""
+    along = np.linspace(0, 1, 12)[:, None]
+    in_camera = transformed(inverted(pose), ends[0] + along * (ends[1] - ends[0]))
+    if in_camera[:, 2].min() <= 0:
+        return
+    pixels = camera.project(in_camera)
+    if np.abs(pixels).max() > 10 * max(camera.width, camera.height):
+        return
+    points = np.rint((pixels - 0.5) * 16).astype(np.int32)
+    cv2.polylines(image, [points], False, colour, width, cv2.LINE_AA, 4)
+
+
+def _fixed(pixel: Array) -> tuple[int, int]:
+    """A pixel with four binary places, as cv2 draws with; its centres are at whole numbers."""
+    x, y = np.rint((pixel - 0.5) * 16).astype(int)
+    return int(x), int(y)
+
+
+def _labelled(image: Image, estimate: Estimate) -> Image:
+    """The image with one line on how sure the estimate is."""
+    text = f"{100 * estimate.inlier_share:.0f}% inliers, confidence {estimate.confidence:.2f}"
+    if not estimate.localized:
+        text = f"not localized, {text}" if estimate.world_from_cam is not None else "no pose"
+    size = max(min(image.shape[:2]) / 720, 0.4)
+    at, font = (round(14 * size), image.shape[0] - round(16 * size)), cv2.FONT_HERSHEY_DUPLEX
+    strip = image[at[1] - round(30 * size) :]
+    strip[:] = strip // 3
+    colour = GOOD if estimate.localized else BAD
+    cv2.putText(image, text, at, font, size * 0.8, colour, max(1, round(size)), cv2.LINE_AA)
+    return image
