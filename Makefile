@@ -12,17 +12,18 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
 	touch $@
 
-# Renders a room, maps it from one walk, localizes another; opens the report, and a page to move
-# about in.
+# Renders a room, maps it from one walk and films that, localizes another; opens the report and
+# a page to move about in.
 demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	$(BIN)/reloc synthesize $(DEMO)/scene
 	$(BIN)/reloc info $(DEMO)/scene
-	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --time-limit 150
+	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --time-limit 150 --film $(DEMO)/room.mp4
 	$(BIN)/reloc eval $(DEMO)/room.safetensors $(DEMO)/scene --json $(DEMO)/eval.json --report $(DEMO)/report
 	$(BIN)/reloc view $(DEMO)/room.safetensors $(DEMO)/room.html --scene $(DEMO)/scene --eval $(DEMO)/eval.json
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO)/report/index.html" || true
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO)/room.html" || true
+	@echo "the film of the mapping: $(DEMO)/room.mp4"
 
 test: check
 	$(BIN)/pytest

@@ -20,8 +20,9 @@ from reloc.scenes.scene import Frame
 VIEWS = 40
 CELLS = 24_000
 SNAPSHOTS = 72
-# Early on the scene changes fast: snapshot k of K is due at the share (k / K)^2 of the training.
-CROWDING = 2.0
+# Early on the scene changes fast: snapshot k of K is due at the share (k / K)^CROWDING of the
+# training.
+CROWDING = 1.6
 # Of the training so far and to come; more would slow it noticeably.
 MOST_OF_TRAINING = 0.12
 
