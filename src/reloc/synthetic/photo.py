@@ -77,7 +77,7 @@ def develop(linear: NDArray[np.float32], conditions: Conditions) -> NDArray[np.u
     if c.defocus * scale > 0.15:
         light = cv2.GaussianBlur(light, (0, 0), c.defocus * scale)
     if c.motion[0] * scale > 0.7:
-        light = cv2.filter2D(light, -1, _smear(c.motion[0] * scale, c.motion[1]))
+        light = cv2.filter2D(light, -1, smear(c.motion[0] * scale, c.motion[1]))
     # Roll off highlights instead of clipping them, then the square root that stands for gamma.
     light = light / (1 + np.maximum(light - 0.6, 0) * 0.7)
     picture = cv2.sqrt(np.maximum(light, 0))
@@ -89,7 +89,7 @@ def develop(linear: NDArray[np.float32], conditions: Conditions) -> NDArray[np.u
     return np.clip(picture * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
-def _smear(length: float, angle: float) -> NDArray[np.float32]:
+def smear(length: float, angle: float) -> NDArray[np.float32]:
     """The kernel of a straight smear."""
     size = int(np.ceil(length)) | 1
     kernel = np.zeros((size + 2, size + 2), np.float32)
