@@ -28,6 +28,29 @@ def _unwritable(path: Path, error: OSError) -> OutputError:
     )
 
 
+def check_writable(path: Path) -> None:
+    """Makes sure of a place for a result: minutes of work should not end where none can be.
+
+    Missing parent folders are made.
+
+    Raises:
+        OutputError: a folder stands there, or the place cannot be written to.
+    """
+    if path.is_dir():
+        raise OutputError(
+            f"{path}: is a folder; name a file, for instance {path / 'map.safetensors'}"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        probe = path.with_name(f".{path.name}.probe")
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({error.strerror}); choose a folder you may write to"
+        ) from error
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` that takes its place when the block succeeds.

@@ -11,7 +11,8 @@ from rich.markup import escape
 from reloc.backbone import load_backbone, load_context_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.film import make_film
-from reloc.errors import OptionError, OutputError
+from reloc.errors import OptionError
+from reloc.files import check_writable
 from reloc.localize import Localizer
 from reloc.mapping import map_scene, preset_options
 from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
@@ -87,10 +88,10 @@ def map_(
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
-    _check_writable(out)
+    check_writable(out)
     if film is not None:
         check_film_path(film)
-        _check_writable(film)
+        check_writable(film)
     checkpoint = out.with_name(out.name + ".partial")
     # A linear head needs features that know their surroundings.
     needs_context = method == "ridge" and backbone is None
@@ -152,20 +153,3 @@ def _work(info: Mapping[str, Any]) -> str:
 
 def _heads(count: int) -> str:
     return f"{count} heads, " if count > 1 else ""
-
-
-def _check_writable(out: Path) -> None:
-    """Minutes of work should not end in a folder that cannot be written to."""
-    if out.is_dir():
-        raise OutputError(
-            f"{out}: is a folder; name a file, for instance {out / 'map.safetensors'}"
-        )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        probe = out.with_name(f".{out.name}.probe")
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise OutputError(
-            f"{out}: cannot be written ({error.strerror}); choose a folder you may write to"
-        ) from error

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
-from reloc.cli.map_ import _check_writable
+from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.refine import RefineMapOptions, refine_map
 from reloc.scenes import open_scene
@@ -65,7 +65,7 @@ def refine(
     }
     changes = {name: value for name, value in given.items() if value is not None}
     options = replace(RefineMapOptions(time_limit=time_limit, seed=seed), **changes)
-    _check_writable(out)
+    check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         try:

@@ -14,8 +14,7 @@ from torch import Tensor
 from reloc.backbone import FeatureExtractor
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import inverted
-from reloc.images.augment import View, cell_pixels, plain_view
-from reloc.images.files import read_image
+from reloc.mapping.views import PreparedView, prepare_view
 from reloc.progress import Progress
 from reloc.scenes.scene import Frame
 
@@ -42,13 +41,6 @@ class Views:
 
     def __len__(self) -> int:
         return len(self.focals)
-
-
-@dataclass(frozen=True)
-class _Read:
-    view: View
-    rays: NDArray[np.float64]
-    focal: float
 
 
 def gathered_views(
@@ -86,15 +78,14 @@ def gathered_views(
     half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
     device = extractor.device
     features, rays, usable, focals, poses = [], [], [], [], []
-    for index, read in _reading(frames, short_side=short_side, stride=extractor.stride, seed=seed):
-        good = np.flatnonzero(np.isfinite(read.rays).all(axis=1))
-        picks = rng.permutation(good)[:cells]
+    for view in _reading(frames, short_side=short_side, stride=extractor.stride, seed=seed):
+        picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
         padded = torch.from_numpy(np.resize(picks, cells))
-        features.append(extractor(read.view.image)[padded.to(device)].to(half))
-        rays.append(torch.from_numpy(read.rays)[padded].float())
+        features.append(extractor(view.image)[padded.to(device)].to(half))
+        rays.append(torch.from_numpy(view.rays)[padded])
         usable.append(torch.arange(cells) < len(picks))
-        focals.append(read.focal)
-        pose = frames[index].world_from_cam
+        focals.append(view.focal)
+        pose = frames[view.frame].world_from_cam
         assert pose is not None
         poses.append(inverted(_around(pose, origin))[:3])
         progress("features", len(focals), views)
@@ -121,7 +112,7 @@ def _around(
 
 def _reading(
     frames: Sequence[Frame], *, short_side: int, stride: int, seed: int
-) -> Iterator[tuple[int, _Read]]:
+) -> Iterator[PreparedView]:
     """Endless views in passes over the frames, read a few ahead, until no frame is left."""
     rng = np.random.default_rng([seed, 7])
     bad = set[int]()
@@ -130,18 +121,18 @@ def _reading(
         while len(bad) < len(frames):
             yield from rng.permutation(len(frames)).tolist()
 
-    def finished(index: int, job: "Future[_Read]") -> Iterator[tuple[int, _Read]]:
+    def finished(index: int, job: "Future[PreparedView]") -> Iterator[PreparedView]:
         try:
-            yield index, job.result()
+            yield job.result()
         except (ImageError, CameraError):
             bad.add(index)
 
-    waiting: deque[tuple[int, Future[_Read]]] = deque()
+    waiting: deque[tuple[int, Future[PreparedView]]] = deque()
     with ThreadPoolExecutor(2) as pool:
         try:
             for index in schedule():
                 if index not in bad:
-                    job = pool.submit(_read, frames[index], short_side, stride)
+                    job = pool.submit(_read, frames[index], index, short_side, stride)
                     waiting.append((index, job))
                 if len(waiting) >= min(4, len(frames)):
                     yield from finished(*waiting.popleft())
@@ -150,19 +141,8 @@ def _reading(
                 job.cancel()
 
 
-def _read(frame: Frame, short_side: int, stride: int) -> _Read:
-    image = read_image(frame.image, grey=True)
-    height, width = image.shape
-    camera = frame.camera
-    if (width, height) != (camera.width, camera.height):
-        raise ImageError(
-            f"{frame.image}: is {width}x{height}, its camera {camera.width}x{camera.height}"
-        )
-    view = plain_view(image, short_side=short_side)
-    pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=stride))
-    outside = ((pixels <= 0) | (pixels >= (width, height))).any(axis=1)
-    rays = camera.rays(np.clip(pixels, 0, (width, height)))
-    rays[outside] = np.nan
-    if np.isfinite(rays).all(axis=1).sum() < MIN_CELLS:
+def _read(frame: Frame, index: int, short_side: int, stride: int) -> PreparedView:
+    view = prepare_view(frame, index, kind="plain", short_side=short_side, stride=stride)
+    if view.usable.sum() < MIN_CELLS:
         raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
-    return _Read(view, rays, camera.focal * view.scale)
+    return view
