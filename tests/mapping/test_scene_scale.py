@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import look_at, pose_from
-from reloc.mapping.scene_scale import scene_scale
+from reloc.mapping.scene_scale import metre_of, scene_scale
 
 
 def ring(radius, count=60, seed=0):
@@ -64,3 +64,8 @@ def test_a_scale_far_from_the_spread_is_not_believed():
 
 def test_the_same_poses_give_the_same_scale():
     assert scene_scale(ring(2.0)) == scene_scale(ring(2.0))
+
+
+def test_the_metre_follows_the_scale_where_nobody_knows_it():
+    assert metre_of("metre", scale=30.0) == 1.0
+    assert metre_of("unknown", scale=30.0) == pytest.approx(100 * metre_of("unknown", scale=0.3))

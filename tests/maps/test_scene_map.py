@@ -10,6 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from reloc.backbone import ConvBackbone
+from reloc.backbone.weights import fingerprint
 from reloc.errors import MapError, OutputError
 from reloc.geometry import Camera, look_at
 from reloc.heads import HEADS, MlpHead
@@ -372,3 +374,33 @@ def test_flipped_bytes_are_refused_or_harmless(saved):
             SceneMap.load(saved)
         except MapError as error:
             assert "\n" not in str(error)
+
+
+def test_a_map_may_bring_its_own_backbone(tmp_path):
+    torch.manual_seed(0)
+    network = ConvBackbone(channels=8, width=8).fuse().requires_grad_(False)
+    network.fingerprint = fingerprint(network)
+    head = MlpHead(channels=8, width=16, blocks=0, scale=2.0)
+    made = SceneMap(
+        (Region(head, np.zeros(3)),),
+        network.fingerprint,
+        480,
+        4.0,
+        "metre",
+        (),
+        own_backbone=network,
+    )
+    path = tmp_path / "own.safetensors"
+    made.save(path)
+    loaded = SceneMap.load(path)
+    given = ConvBackbone(channels=8, width=8)
+    own = loaded.serving_backbone(given)
+    assert own is loaded.own_backbone
+    assert own.fingerprint == network.fingerprint
+    image = torch.rand(1, 1, 32, 32)
+    torch.testing.assert_close(own(image), network(image), atol=1e-2, rtol=1e-2)
+    replace(made, backbone="other").save(path)
+    with pytest.raises(MapError, match="damaged"):
+        SceneMap.load(path)
+    with pytest.raises(MapError, match="made with backbone"):
+        replace(loaded, own_backbone=None).serving_backbone(given)

@@ -1,12 +1,14 @@
 """Backbone weights on disk: safetensors, fp16, with a hash as identity."""
 
 import hashlib
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from reloc.backbone import adapter_weights
 from reloc.backbone.adapter import AdaptedBackbone
@@ -40,11 +42,7 @@ def save_backbone(network: ConvBackbone, path: Path) -> str:
     Raises:
         OutputError: the file cannot be written.
     """
-    state = {
-        k: v.detach().to("cpu", torch.float16).contiguous() for k, v in network.state_dict().items()
-    }
-    if any("running_mean" in name for name in state):
-        raise ValueError("fuse() the network before saving it")
+    state = stored_state(network)
     metadata = {
         "format": FORMAT,
         "channels": str(network.channels),
@@ -55,6 +53,44 @@ def save_backbone(network: ConvBackbone, path: Path) -> str:
     with atomic_file(path) as file:
         file.write(content)
     return metadata["fingerprint"]
+
+
+def stored_state(network: ConvBackbone) -> dict[str, Tensor]:
+    """The weights of a fused network as files hold them: fp16, by name."""
+    state = {
+        k: v.detach().to("cpu", torch.float16).contiguous() for k, v in network.state_dict().items()
+    }
+    if any("running_mean" in name for name in state):
+        raise ValueError("fuse() the network before saving it")
+    return state
+
+
+def network_of(state: Mapping[str, Tensor], *, channels: int, width: int) -> ConvBackbone:
+    """The fused network of stored weights, ready for inference, under its fingerprint.
+
+    Args:
+        state: from a file, not to be trusted; it bounds what is allocated.
+        channels: length of a feature, as the file claims.
+        width: channels inside, likewise.
+
+    Raises:
+        KeyError, ValueError, RuntimeError: they do not fit, or are not finite.
+    """
+    if not (0 < channels <= 4096 and 0 < width <= 4096):
+        raise ValueError("impossible size")
+    # The largest layers must be there before any is made.
+    for name, shape in (
+        ("out.weight", (channels, width, 1, 1)),
+        ("local.conv.weight", (width, width, 3, 3)),
+    ):
+        if state[name].shape != shape:
+            raise ValueError(f"{name} is not {shape}")
+    network = ConvBackbone(channels=channels, width=width).fuse()
+    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+    if not all(torch.isfinite(p).all() for p in network.parameters()):
+        raise ValueError("weights that are not finite")
+    network.fingerprint = fingerprint(network)
+    return network.requires_grad_(False)
 
 
 def load_backbone(
@@ -108,18 +144,7 @@ def _load_plain(path: Path) -> ConvBackbone:
             channels, width = int(metadata["channels"]), int(metadata["width"])
             if not (0 < channels <= 4096 and 0 < width <= 4096):
                 raise MapError(f"{path}: the backbone claims an impossible size")
-            # The file bounds the network: its largest layers must be there before any is made.
-            for name, shape in (
-                ("out.weight", [channels, width, 1, 1]),
-                ("local.conv.weight", [width, width, 3, 3]),
-            ):
-                if file.get_slice(name).get_shape() != shape:
-                    raise ValueError(f"{name} is not {shape}")
-            network = ConvBackbone(channels=channels, width=width).fuse()
-            network.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
-            if not all(torch.isfinite(p).all() for p in network.parameters()):
-                raise ValueError("weights that are not finite")
+            state = {name: file.get_tensor(name) for name in file.keys()}
+        return network_of(state, channels=channels, width=width)
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise MapError(f"{path}: the backbone file is damaged; fetch or train it again") from error
-    network.fingerprint = fingerprint(network)
-    return network.requires_grad_(False)

@@ -41,8 +41,8 @@ def compress(
     scene_map = SceneMap.load(map)
     features = None
     if scene is not None:
-        network = load_backbone(backbone, serving=scene_map.backbone)
-        scene_map.check_backbone(network.fingerprint)
+        given = load_backbone(backbone, serving=scene_map.backbone)
+        network = scene_map.serving_backbone(given)
         extractor = FeatureExtractor(network, device=pick_device(device))
         with progress_bar(quiet=quiet, json_log=json_log) as progress:
             frames = open_scene(scene).mapping

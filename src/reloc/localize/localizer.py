@@ -26,7 +26,7 @@ class Localizer:
 
     Args:
         scene_map: the map.
-        backbone: the one that the map was made with.
+        backbone: the one that the map was made with; not used if the map holds its own.
         device: where the networks run; by default the best there is.
         solver: how poses are searched.
         ranking: how the right one of a map's regions is found, where it has several.
@@ -44,7 +44,7 @@ class Localizer:
         solver: SolverOptions | None = None,
         ranking: RankingOptions | None = None,
     ) -> None:
-        scene_map.check_backbone(backbone.fingerprint)
+        backbone = scene_map.serving_backbone(backbone)
         self.map = scene_map
         self.device = pick_device(device)
         self.extractor = FeatureExtractor(backbone, device=self.device)

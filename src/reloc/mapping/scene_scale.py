@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
+# Scenes without metres are taken to be this deep, which makes their metre.
+TYPICAL_DEPTH_METRES = 3.0
+
 
 def scene_scale(world_from_cam: Array, *, seed: int = 0) -> float:
     """Typical depth of what the cameras look at, in scene units.
@@ -34,3 +37,13 @@ def scene_scale(world_from_cam: Array, *, seed: int = 0) -> float:
         return extent
     depth = float(np.median(np.minimum(depth_i, depth_j)[ahead]))
     return float(np.clip(depth, 0.3 * extent, 10 * extent))
+
+
+def metre_of(unit: str, *, scale: float) -> float:
+    """What a metre is in scene units: 1, or a third of the typical depth where none is known.
+
+    Args:
+        unit: ``metre`` or ``unknown``.
+        scale: typical depth of the scene, in scene units.
+    """
+    return 1.0 if unit == "metre" else scale / TYPICAL_DEPTH_METRES

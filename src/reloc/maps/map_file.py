@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from reloc.backbone import ConvBackbone
+from reloc.backbone.weights import network_of, stored_state
 from reloc.errors import CameraError, MapError
 from reloc.files import atomic_file
 from reloc.geometry import Camera
@@ -36,6 +38,7 @@ FORMAT = "reloc-map-2"
 OLD_FORMAT = "reloc-map-1"
 MAX_BYTES = 8 * 1024**3
 _SCALES = ".scales"
+_BACKBONE = "backbone."
 _NO_VIEWS = torch.zeros((0, 0), dtype=torch.int8)
 
 
@@ -55,6 +58,9 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
         for number, region in enumerate(scene_map.regions)
         if len(region.views)
     }
+    own = scene_map.own_backbone
+    if own is not None:
+        tensors |= {_BACKBONE + name: tensor for name, tensor in stored_state(own).items()}
     tensors["origins"] = torch.from_numpy(
         np.array([region.origin for region in scene_map.regions], np.float64)
     )
@@ -72,6 +78,7 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
     }
     header = {
         "backbone": scene_map.backbone,
+        "own_backbone": own and {"channels": own.channels, "width": own.width},
         "short_side": scene_map.short_side,
         "extent": scene_map.extent,
         "unit": scene_map.unit,
@@ -178,8 +185,21 @@ def _assembled(header: dict[str, Any], tensors: dict[str, Tensor]) -> SceneMap:
         unit="metre" if header["unit"] == "metre" else "unknown",
         cameras=cameras,
         info=dict(header["info"]),
+        own_backbone=_own_backbone(header, tensors),
     )
     return replace(scene_map, sketch=_sketch(tensors, scene_map))
+
+
+def _own_backbone(header: dict[str, Any], tensors: dict[str, Tensor]) -> ConvBackbone | None:
+    """The backbone that a map brings along; its weights, not the header, say which it is."""
+    sizes = header.get("own_backbone")
+    if sizes is None:
+        return None
+    state = {n.removeprefix(_BACKBONE): t for n, t in tensors.items() if n.startswith(_BACKBONE)}
+    network = network_of(state, channels=int(sizes["channels"]), width=int(sizes["width"]))
+    if network.fingerprint != header["backbone"]:
+        raise ValueError("another backbone than the map claims")
+    return network
 
 
 def _sketch(tensors: dict[str, Tensor], scene_map: SceneMap) -> Sketch | None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.backbone import Backbone, ConvBackbone
 from reloc.errors import MapError
 from reloc.geometry import Camera
 from reloc.heads import Head
@@ -88,6 +89,8 @@ class SceneMap:
         cameras: the mapping frames, at most ``MAX_CAMERAS``, evenly spaced.
         info: how the map was made (scene, options, seconds, steps, loss); JSON types only.
         sketch: points to draw, if the map has them.
+        own_backbone: the network of ``backbone`` if it was trained for this place alone, fused; it
+            takes the place of whatever backbone a user has.
     """
 
     regions: tuple[Region, ...]
@@ -98,6 +101,7 @@ class SceneMap:
     cameras: tuple[MappingCamera, ...]
     info: Mapping[str, Any] = field(default_factory=dict)
     sketch: Sketch | None = None
+    own_backbone: ConvBackbone | None = None
 
     @property
     def head(self) -> Head:
@@ -134,6 +138,13 @@ class SceneMap:
                 f"the map was made with backbone {self.backbone}, not with {fingerprint}; name its "
                 "backbone file or map the scene again"
             )
+
+    def serving_backbone(self, given: Backbone) -> Backbone:
+        """The map's own backbone, else the given one. Raises MapError as ``check_backbone``."""
+        if self.own_backbone is not None:
+            return self.own_backbone
+        self.check_backbone(given.fingerprint)
+        return given
 
     def save(self, path: Path) -> None:
         """Writes the map atomically, weights in fp16 unless they are compressed.

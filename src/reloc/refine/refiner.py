@@ -2,7 +2,6 @@
 
 import copy
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,17 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import MapError, SceneError
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
+from reloc.mapping.scene_scale import metre_of
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
 from reloc.refine.options import RefineMapOptions
+from reloc.refine.schedule import run_schedule
 from reloc.refine.trainer import PoseTrainer
 from reloc.refine.views import gathered_views
 from reloc.scenes.scene import Scene
 
 # Share of a time limit that goes to reading images and computing features.
 FILL_SHARE = 0.35
-CHECKPOINT_SECONDS = 20.0
-# Scenes without metres are taken to be this deep, which makes their metre.
-TYPICAL_DEPTH_METRES = 3.0
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def refine_map(
     Args:
         scene_map: with one head; stays as it is.
         scene: its mapping frames are used, in the frame of reference of the map.
-        backbone: the one that the map was made with.
+        backbone: the one that the map was made with; not used if the map holds its own.
         options: schedule and sizes.
         device: where to compute; by default the best there is.
         checkpoint: file to which the state is written every so often and when it is interrupted;
@@ -74,7 +72,7 @@ def refine_map(
     """
     began = time.monotonic()
     options = options or RefineMapOptions()
-    scene_map.check_backbone(backbone.fingerprint)
+    backbone = scene_map.serving_backbone(backbone)
     if len(scene_map.regions) != 1:
         raise MapError(
             f"the map has {len(scene_map.regions)} heads; only maps with one can be refined, made "
@@ -108,7 +106,7 @@ def refine_map(
         copy.deepcopy(scene_map.head).to(chosen),
         views,
         options,
-        metre=1.0 if scene_map.unit == "metre" else scene_map.scale / TYPICAL_DEPTH_METRES,
+        metre=metre_of(scene_map.unit, scale=scene_map.scale),
         short_side=scene_map.short_side,
         amp=extractor.dtype,
     )
@@ -122,8 +120,14 @@ def refine_map(
             state = {"trainer": trainer.state_dict(), "spent": seconds, "budget": budget}
             save_checkpoint(checkpoint, identity, {**state, "views": len(views)})
 
-    seconds = _trained(
-        trainer, steps=options.steps, budget=budget, spent=spent, save=save, progress=progress
+    seconds = run_schedule(
+        trainer,
+        stage="refining",
+        steps=options.steps,
+        budget=budget,
+        spent=spent,
+        save=save,
+        progress=progress,
     )
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
@@ -144,37 +148,6 @@ def refine_map(
         info={**scene_map.info, "refined": told},
     )
     return RefineResult(refined, trainer.steps, trainer.loss(), stages)
-
-
-def _trained(
-    trainer: PoseTrainer,
-    *,
-    steps: int,
-    budget: float | None,
-    spent: float,
-    save: Callable[[float], None],
-    progress: Progress,
-) -> float:
-    """Runs the schedule by steps, or by the clock if there is a budget; returns the seconds."""
-    began = time.monotonic() - spent
-    saved = spent
-    try:
-        while True:
-            elapsed = time.monotonic() - began
-            fraction = trainer.steps / steps if budget is None else elapsed / budget
-            if fraction >= 1:
-                break
-            trainer.step(fraction)
-            total = steps if budget is None else round(trainer.steps / max(fraction, 1e-6))
-            progress("refining", trainer.steps, max(total, trainer.steps), loss=trainer.loss())
-            if elapsed - saved > CHECKPOINT_SECONDS:
-                saved = elapsed
-                save(elapsed)
-    except KeyboardInterrupt:
-        save(time.monotonic() - began)
-        raise
-    progress("refining", trainer.steps, trainer.steps)
-    return time.monotonic() - began
 
 
 def _weights(scene_map: SceneMap) -> float:
