@@ -1,6 +1,8 @@
 """``reloc pretrain``, at the size of a toy."""
 
 import json
+import subprocess
+import sys
 
 import cv2
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from reloc.backbone import load_backbone
 from reloc.backbone.pretrain import trainer
 from reloc.cli import pretrain as module
+from reloc.synthetic.scene import write_synthetic_scene
 
 SIZE = ("--size", 64, "--pairs", 2, "--device", "cpu")
 
@@ -44,7 +47,7 @@ def steps_of(out):
 
 def test_a_backbone_of_photos_is_written(reloc, small_network, photos, tmp_path):
     out = tmp_path / "out"
-    arguments = ("pretrain", out, "--photos", photos, "--photo-share", 1, "--steps", 2, *SIZE)
+    arguments = ("pretrain", out, "--photos", photos, "--mix", "photos=1", "--steps", 2, *SIZE)
     run = reloc(*arguments)
     assert run.status == 0, run.err
     backbone = load_backbone(out / "backbone.safetensors")
@@ -60,7 +63,7 @@ def test_a_backbone_of_photos_is_written(reloc, small_network, photos, tmp_path)
 def test_training_goes_on_after_an_interruption(
     reloc, small_network, photos, tmp_path, monkeypatch
 ):
-    options = ("--photos", photos, "--photo-share", 1, "--steps", 3, *SIZE)
+    options = ("--photos", photos, "--mix", "photos=1", "--steps", 3, *SIZE)
     whole = reloc("pretrain", tmp_path / "whole", *options)
     steps = iter(range(10))
     contrastive_step = trainer.contrastive_step
@@ -83,7 +86,7 @@ def test_training_goes_on_after_an_interruption(
 
 
 def test_resuming_with_other_options_is_refused(reloc, small_network, photos, tmp_path):
-    options = ("--photos", photos, "--photo-share", 1, *SIZE)
+    options = ("--photos", photos, "--mix", "photos=1", *SIZE)
     assert reloc("pretrain", tmp_path / "out", *options, "--steps", 1).status == 0
     run = reloc("pretrain", tmp_path / "out", *options, "--steps", 2, "--resume")
     assert "other options" in run.refusal()
@@ -102,7 +105,12 @@ def test_rooms_are_rendered_once(reloc, small_network, tmp_path):
 @pytest.mark.parametrize(
     "options",
     [
-        ("--photo-share", 2),
+        ("--mix", "photos"),
+        ("--mix", "photos=-1"),
+        ("--mix", "photos=nan"),
+        ("--mix", "dreams=1"),
+        ("--mix", "photos=0"),
+        ("--mix", "photos=1,scenes=1"),
         ("--rooms", 0),
         ("--steps", 0),
         ("--pairs", 0),
@@ -113,12 +121,45 @@ def test_rooms_are_rendered_once(reloc, small_network, tmp_path):
 )
 def test_impossible_options_are_refused(reloc, photos, tmp_path, options):
     name, value = options
-    share = () if name in ("--photo-share", "--rooms") else ("--photo-share", 1)
+    share = () if name in ("--mix", "--rooms") else ("--mix", "photos=1")
     given = () if name == "--rooms" else ("--photos", photos)
     reloc("pretrain", tmp_path / "out", *given, *share, f"{name}={value}").refusal()
 
 
 def test_a_folder_without_photos_is_refused(reloc, tmp_path):
     (tmp_path / "empty").mkdir()
-    run = reloc("pretrain", tmp_path / "out", "--photos", tmp_path / "empty", "--photo-share", 1)
+    run = reloc("pretrain", tmp_path / "out", "--photos", tmp_path / "empty", "--mix", "photos=1")
     assert str(tmp_path / "empty") in run.refusal()
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("scenes") / "room"
+    write_synthetic_scene(folder, mapping=12, queries=1, width=160, height=120)
+    return folder
+
+
+def test_a_posed_scene_is_learned_from(reloc, small_network, room, photos, tmp_path):
+    mix = ("--scenes", room, "--photos", photos, "--mix", "scenes=2,photos=1")
+    run = reloc("pretrain", tmp_path / "out", *mix, "--steps", 2, *SIZE)
+    assert run.status == 0, run.err
+    assert (tmp_path / "out" / "backbone.safetensors").exists()
+    assert not (tmp_path / "out" / "rooms").exists()
+
+
+def test_sources_are_mixed_by_weight():
+    given = {"photos": True, "rooms": True, "scenes": False}
+    assert module.mix_weights(None, given) == {"photos": 1, "rooms": 1, "scenes": 0}
+    assert module.mix_weights("rooms=2.5", given) == {"photos": 0, "rooms": 2.5, "scenes": 0}
+    assert module.mix_weights("rooms=1, photos=3", given)["photos"] == 3
+
+
+@pytest.mark.slow
+def test_torchrun_shares_the_work(photos, tmp_path):
+    torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+    arguments = ("pretrain", tmp_path / "out", "--photos", photos, "--mix", "photos=1")
+    command = (*torchrun, "--nproc-per-node", 2, "-m", "reloc", *arguments, "--steps", 1, *SIZE)
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("fingerprint") == 1
+    assert steps_of(tmp_path / "out") == [1]

@@ -1,16 +1,14 @@
 """``reloc meta-train``: train the context that maps in closed form stand on."""
 
 import copy
-import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import torch
-import torch.distributed as dist
 import tyro
 
 from reloc.backbone import ContextAdapter, ConvBackbone, FeatureExtractor, load_backbone
@@ -22,6 +20,7 @@ from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.meta.trainer import meta_train as train
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
+from reloc.cli.processes import processes
 from reloc.errors import OptionError, SceneError
 from reloc.evaluate import evaluate
 from reloc.localize.localizer import Localizer
@@ -82,7 +81,7 @@ def meta_train(
     validation = None
     if validate is not None:
         validation = _validation(open_scene(validate, query=query, poses=poses), backbone)
-    with _processes() as first, progress_bar(quiet=quiet or not first) as bar:
+    with processes("cpu") as (first, _), progress_bar(quiet=quiet or not first) as bar:
         adapter.begin_at(source.sample(_FIRST_ROOMS))
         start = copy.deepcopy(adapter)
         log = recorded(bar, out / "log.jsonl", append=resume) if first else nullcontext(silent)
@@ -102,19 +101,6 @@ def meta_train(
             save_adapter(network, path)
             size = path.stat().st_size / 1e6
             console().print(f"{path}: {size:.1f} MB, fingerprint {network.fingerprint}")
-
-
-@contextmanager
-def _processes() -> Iterator[bool]:
-    """Joins the processes that torchrun started, if it did; yields whether this is the first."""
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield True
-        return
-    dist.init_process_group("gloo")
-    try:
-        yield dist.get_rank() == 0
-    finally:
-        dist.destroy_process_group()
 
 
 def _validation(

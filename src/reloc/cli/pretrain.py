@@ -1,18 +1,28 @@
 """``reloc pretrain``: train a backbone."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from reloc.backbone import save_backbone
+from reloc.backbone import Backbone, load_backbone, save_backbone
 from reloc.backbone.pretrain.pairs import PhotoPairs
+from reloc.backbone.pretrain.posed import PosedPairs, PosedView
 from reloc.backbone.pretrain.rendered import RenderedPairs
 from reloc.backbone.pretrain.trainer import PretrainOptions, WeightedSource
 from reloc.backbone.pretrain.trainer import pretrain as train
 from reloc.cli.console import console, progress_bar, recorded
-from reloc.devices import pick_device
+from reloc.cli.processes import processes
 from reloc.errors import OptionError
+from reloc.images.files import read_image
+from reloc.mapping.scene_depth import depths_of_frames
+from reloc.progress import Progress, silent
+from reloc.scenes import open_scene
+
+SOURCES = ("photos", "rooms", "scenes")
+# Frames of a scene at most, evenly spaced: pictures and their depth stay in memory.
+SCENE_FRAMES = 300
 
 
 def pretrain(
@@ -21,7 +31,8 @@ def pretrain(
     *,
     photos: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None,
     rooms: int = 200,
-    photo_share: float = 0.5,
+    scenes: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="SCENE...")] = (),
+    mix: Annotated[str | None, tyro.conf.arg(metavar="SOURCE=WEIGHT,...")] = None,
     steps: int = 3000,
     pairs: int = 12,
     size: int = 224,
@@ -32,11 +43,16 @@ def pretrain(
 ) -> None:
     """Train a backbone by contrast over pairs of views with known correspondences.
 
+    Under torchrun, the pairs of each step are shared among the processes.
+
     Args:
         out: Folder for backbone.safetensors, the checkpoint, the log and the rendered rooms.
         photos: Folder of photos, seen under random homographies.
         rooms: Rendered rooms to learn from; they are made once and kept in the folder.
-        photo_share: Share of pairs that come from photos, 0 to 1; the others are rendered.
+        scenes: Posed scenes; views are matched through measured depth, else through depth that is
+            found with the shipped backbone.
+        mix: How often each source is drawn, as photos=1,rooms=2,scenes=1; by default all that are
+            given alike.
         steps: Optimiser steps.
         pairs: Pairs of views per step.
         size: Side of a view in pixels.
@@ -45,29 +61,84 @@ def pretrain(
         resume: Go on from the checkpoint in the folder.
         quiet: Show no progress.
     """
-    if not 0 <= photo_share <= 1:
-        raise OptionError("photo-share must be between 0 and 1")
-    photo_share = photo_share if photos is not None else 0.0
-    if photo_share < 1 and rooms < 1:
-        raise OptionError("nothing to learn from: give --photos FOLDER, --rooms N or both")
+    given = {"photos": photos is not None, "rooms": rooms > 0, "scenes": bool(scenes)}
+    weights = mix_weights(mix, given)
     options = PretrainOptions(steps=steps, pairs=pairs, size=size, seed=seed)
-    with progress_bar(quiet=quiet) as bar:
+    with (
+        processes(device) as (first, own_device),
+        progress_bar(quiet=quiet or not first) as bar,
+    ):
         sources = []
-        if photos is not None and photo_share > 0:
+        if weights["photos"] and photos is not None:
             source = PhotoPairs.from_folder(photos, size=size, progress=bar)
-            sources.append(WeightedSource(source, photo_share))
-        if photo_share < 1:
+            sources.append(WeightedSource(source, weights["photos"]))
+        if weights["rooms"]:
             rendered = RenderedPairs.from_cache(out / "rooms", rooms=rooms, size=size, progress=bar)
-            sources.append(WeightedSource(rendered, 1 - photo_share))
-        with recorded(bar, out / "log.jsonl", append=resume) as progress:
+            sources.append(WeightedSource(rendered, weights["rooms"]))
+        if weights["scenes"]:
+            backbone = load_backbone()
+            sources += [
+                WeightedSource(
+                    pairs_of_scene(scene, backbone, size=size, progress=bar),
+                    weights["scenes"] / len(scenes),
+                )
+                for scene in scenes
+            ]
+        log = recorded(bar, out / "log.jsonl", append=resume) if first else nullcontext(silent)
+        with log as progress:
             network = train(
                 sources,
                 options,
                 checkpoint=out / "checkpoint.pt",
-                device=pick_device(device),
+                device=own_device,
                 resume=resume,
                 progress=progress,
             )
-    path = out / "backbone.safetensors"
-    fingerprint = save_backbone(network, path)
-    console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, fingerprint {fingerprint}")
+        if first:
+            path = out / "backbone.safetensors"
+            fingerprint = save_backbone(network, path)
+            size_mb = path.stat().st_size / 1e6
+            console().print(f"{path}: {size_mb:.1f} MB, fingerprint {fingerprint}")
+
+
+def mix_weights(text: str | None, given: dict[str, bool]) -> dict[str, float]:
+    """The weight of each source.
+
+    Args:
+        text: ``photos=1,rooms=2``; sources that it leaves out have none. None: all alike.
+        given: whether there is anything of each source.
+
+    Raises:
+        OptionError: the text cannot be understood, asks for what is not given, or leaves nothing.
+    """
+    weights = {name: float(text is None and there) for name, there in given.items()}
+    for part in text.split(",") if text is not None else ():
+        name, _, value = part.strip().partition("=")
+        try:
+            weight = float(value)
+        except ValueError:
+            weight = -1.0
+        if name not in weights or not 0 <= weight < float("inf"):
+            raise OptionError(
+                f"--mix: {part!r} is no SOURCE=WEIGHT; sources are {', '.join(SOURCES)}"
+            )
+        if weight and not given[name]:
+            raise OptionError(f"--mix asks for {name}, but there are none; give --{name}")
+        weights[name] = weight
+    if not any(weights.values()):
+        raise OptionError("nothing to learn from: give --photos, --rooms or --scenes")
+    return weights
+
+
+def pairs_of_scene(
+    folder: Path, backbone: Backbone, *, size: int, progress: Progress
+) -> PosedPairs:
+    """Pairs of views of the mapping frames of a scene."""
+    scene = open_scene(folder)
+    every = -(-len(scene.mapping) // SCENE_FRAMES)
+    views = []
+    for frame, depths in depths_of_frames(scene.mapping[::every], backbone, progress=progress):
+        assert frame.world_from_cam is not None
+        image = read_image(frame.image, grey=True)
+        views.append(PosedView.of(image, frame.camera, frame.world_from_cam, depths))
+    return PosedPairs(views, name=str(folder), size=size)

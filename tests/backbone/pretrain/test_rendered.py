@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.backbone.pretrain import rendered
+from reloc.backbone.pretrain import pairs
 from reloc.backbone.pretrain.rendered import RenderedPairs
 from reloc.geometry import pose_from, rotation_from_vector
 from reloc.synthetic import cache
@@ -57,7 +57,7 @@ def shown(image, pixels):
 
 
 def test_matching_pixels_show_the_same_point(wall, monkeypatch):
-    monkeypatch.setattr(rendered, "retaken", lambda image, rng: image)
+    monkeypatch.setattr(pairs, "retaken", lambda image, rng: image)
     source = RenderedPairs([wall], size=160)
     errors, wrong = [], []
     for seed in range(25):
@@ -100,3 +100,16 @@ def test_rooms_are_rendered_once_and_then_read(wall, tmp_path, monkeypatch):
     np.testing.assert_array_equal(
         one.pair(3).first, RenderedPairs(two.rooms[:2], size=64).pair(3).first
     )
+
+
+def test_a_passer_by_hides_what_is_behind_it(wall):
+    rng = np.random.default_rng(0)
+    still = RenderedPairs([wall], size=160).pair(1)
+    moved = pairs.with_passer_by(still, np.full((99, 99), 7, np.uint8), rng)
+    hidden = moved.second != still.second
+    assert 0.02 < hidden.mean() < 0.4
+    assert (moved.second[hidden] == 7).all()
+    np.testing.assert_array_equal(moved.first, still.first)
+    assert len(moved.pixels_second) == len(moved.pixels_first) < len(still.pixels_second)
+    at = moved.pixels_second.astype(int)
+    assert not hidden[at[:, 1], at[:, 0]].any()

@@ -100,6 +100,59 @@ def inside(pixels: Array, size: int, *, margin: float = 2.0) -> NDArray[np.bool_
     return np.all((pixels > margin) & (pixels < size - margin), axis=1)
 
 
+def cropped_pair(
+    images: tuple[Grey, Grey],
+    matches: tuple[Array, Array],
+    rng: np.random.Generator,
+    *,
+    size: int,
+) -> Pair:
+    """Crops of two pictures with known matches, each turned, zoomed and taken again.
+
+    Args:
+        images: two pictures (H, W).
+        matches: pixels (N, 2) in the first and in the second.
+        rng: where chance comes from.
+        size: side of the crops.
+    """
+
+    def crop(image: Grey, around: Array) -> Array:
+        # Centred on what both views see, so that little of the overlap is cut away.
+        side, whole = min(image.shape), np.array(image.shape[::-1])
+        reach = side * rng.uniform(0.3, 0.5)
+        middle = around.mean(axis=0) if len(around) else whole / 2
+        centre = np.clip(middle, reach, whole - reach) + rng.uniform(-0.06, 0.06, 2) * side
+        return random_homography(rng, centre=centre, reach=reach, size=size, tilt=0.05)
+
+    crops = [crop(image, around) for image, around in zip(images, matches, strict=True)]
+    before, after = (apply_homography(to, at) for to, at in zip(crops, matches, strict=True))
+    keep = inside(before, size) & inside(after, size)
+    first, second = (
+        retaken(warped(image, to, size=size), rng) for image, to in zip(images, crops, strict=True)
+    )
+    return Pair(first, second, before[keep], after[keep])
+
+
+def with_passer_by(pair: Pair, texture: Grey, rng: np.random.Generator) -> Pair:
+    """The pair with something before its second view that the first does not show.
+
+    Args:
+        pair: as it would be if nothing moved.
+        texture: picture that the passer-by, an upright ellipse, is cut from.
+        rng: where chance comes from.
+    """
+    size = len(pair.second)
+    across, up = rng.uniform(0.08, 0.2) * size, rng.uniform(0.15, 0.4) * size
+    centre = rng.uniform(0.1, 0.9, 2) * size
+    y, x = np.mgrid[0:size, 0:size] + 0.5
+    hidden = ((x - centre[0]) / across) ** 2 + ((y - centre[1]) / up) ** 2 < 1
+    cut = cv2.resize(texture, (size, size), interpolation=cv2.INTER_AREA)
+    at = pair.pixels_second.astype(int)
+    seen = ~hidden[at[:, 1], at[:, 0]]
+    second = np.where(hidden, cut, pair.second)
+    return Pair(pair.first, second, pair.pixels_first[seen], pair.pixels_second[seen])
+
+
 class PhotoPairs:
     """Two crops of one photo under random homographies, each taken again its own way."""
 

@@ -5,21 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from reloc.backbone.pretrain.pairs import (
-    Array,
-    Pair,
-    inside,
-    random_homography,
-    warped,
-)
-from reloc.images.augment import apply_homography
-from reloc.images.photometric import retaken
+from reloc.backbone.pretrain.pairs import Pair, cropped_pair, with_passer_by
 from reloc.progress import Progress, silent
 from reloc.synthetic import (
     TrainingViews,
     cached_training_views,
     correspondences,
 )
+
+# Share of pairs in which something moves.
+PASSERS_BY = 0.3
 
 
 class RenderedPairs:
@@ -64,26 +59,13 @@ class RenderedPairs:
         room = self.rooms[rng.integers(len(self.rooms))]
         first, second = (int(v) for v in room.pairs[rng.integers(len(room.pairs))])
         warp, valid = correspondences(room, first, second, step=self.stride)
-        side = room.images.shape[1]
         rows, columns = np.nonzero(valid)
         before = (np.stack([columns, rows], axis=1) * self.stride + 0.5).astype(np.float64)
         after = warp[rows, columns].astype(np.float64)
-
-        def crop(around: Array) -> Array:
-            # Centred on what both views see, so that little of the overlap is cut away.
-            reach = side * rng.uniform(0.3, 0.5)
-            centre = np.clip(around, reach, side - reach) + rng.uniform(-0.06, 0.06, 2) * side
-            return random_homography(rng, centre=centre, reach=reach, size=self.size, tilt=0.05)
-
-        middle = np.full(2, side / 2)
-        to_first = crop(before.mean(axis=0) if len(before) else middle)
-        to_second = crop(after.mean(axis=0) if len(after) else middle)
-        before = apply_homography(to_first, before)
-        after = apply_homography(to_second, after)
-        keep = inside(before, self.size) & inside(after, self.size)
-        return Pair(
-            retaken(warped(room.images[first], to_first, size=self.size), rng),
-            retaken(warped(room.images[second], to_second, size=self.size), rng),
-            before[keep],
-            after[keep],
-        )
+        images = (room.images[first], room.images[second])
+        made = cropped_pair(images, (before, after), rng, size=self.size)
+        # People and things that come and go: a piece of another room in one of the views.
+        if rng.random() < PASSERS_BY:
+            other = self.rooms[rng.integers(len(self.rooms))].images
+            made = with_passer_by(made, other[rng.integers(len(other))], rng)
+        return made

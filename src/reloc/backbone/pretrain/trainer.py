@@ -15,6 +15,12 @@ from torch.nn import functional
 from reloc.backbone.network import ConvBackbone
 from reloc.backbone.pretrain.contrastive import info_nce, sample_features
 from reloc.backbone.pretrain.pairs import Pair, PairSource
+from reloc.backbone.pretrain.parallel import (
+    average_gradients,
+    gathered,
+    place_among_processes,
+    synchronise_norms,
+)
 from reloc.errors import MapError, OptionError, SceneError
 from reloc.files import atomic_file
 from reloc.progress import Progress, silent
@@ -75,30 +81,36 @@ class Batch:
     pixels_second: Tensor
 
 
-def make_batch(sources: Sequence[WeightedSource], options: PretrainOptions, step: int) -> Batch:
-    """The batch of a step; it depends on the options' seed and the step alone.
+def make_batch(
+    sources: Sequence[WeightedSource],
+    options: PretrainOptions,
+    step: int,
+    *,
+    rank: int = 0,
+    world: int = 1,
+) -> Batch:
+    """The batch of a step, or a process's share of it; depends on the seed and the step alone.
 
     Raises:
         SceneError: no pair with matches enough was found.
     """
-    rng = np.random.default_rng([options.seed, step])
     weights = np.array([s.weight for s in sources])
-    picks = rng.choice(len(sources), size=options.pairs, p=weights / weights.sum())
     pairs: list[Pair] = []
     chosen = []
-    for pick in picks:
+    for number in range(rank, options.pairs, world):
+        rng = np.random.default_rng([options.seed, step, number])
         # A pair whose views hardly overlap teaches nothing: draw another.
-        for _ in range(20):
-            pair = sources[pick].source.pair(int(rng.integers(2**62)))
-            if len(pair.pixels_first) >= 32:
+        for _ in range(50):
+            source = sources[rng.choice(len(sources), p=weights / weights.sum())].source
+            pair = source.pair(int(rng.integers(2**62)))
+            if (count := len(pair.pixels_first)) >= 32:
                 break
         else:
-            continue
+            raise SceneError(
+                "no two views of the training images overlap; give more or larger images"
+            )
         pairs.append(pair)
-        count = len(pair.pixels_first)
         chosen.append(rng.choice(count, size=options.points, replace=count < options.points))
-    if not pairs:
-        raise SceneError("no two views of the training images overlap; give more or larger images")
 
     def images(views: list[np.ndarray]) -> Tensor:
         return torch.from_numpy(np.stack(views)).unsqueeze(1).float() / 255
@@ -145,8 +157,8 @@ def contrastive_step(
     first = sample_features(features[:count], batch.pixels_first, stride=stride)
     second = sample_features(features[count:], batch.pixels_second, stride=stride)
     return info_nce(
-        functional.normalize(first.flatten(0, 1), dim=1),
-        functional.normalize(second.flatten(0, 1), dim=1),
+        gathered(functional.normalize(first.flatten(0, 1), dim=1)),
+        gathered(functional.normalize(second.flatten(0, 1), dim=1)),
         temperature=options.temperature,
     )
 
@@ -162,20 +174,29 @@ def pretrain(
 ) -> ConvBackbone:
     """Trains a backbone and returns it fused, ready to be saved.
 
+    Under ``torchrun`` the pairs of each batch are shared among the processes; any number of them
+    takes the same steps.
+
     Args:
         sources: where pairs come from.
         options: sizes and schedule.
-        checkpoint: file that training can be resumed from; written atomically.
+        checkpoint: file that training can be resumed from; written by the first process.
         device: where to train.
         resume: go on from ``checkpoint`` if it is there.
         progress: told every step.
 
     Raises:
         MapError: the checkpoint is damaged or of another configuration.
+        OptionError: the processes cannot share the pairs of a batch evenly.
     """
     device = torch.device(device)
+    rank, world = place_among_processes()
+    if options.pairs % world:
+        raise OptionError(f"{options.pairs} pairs cannot be shared by {world} processes evenly")
     torch.manual_seed(options.seed)
     network = ConvBackbone(channels=options.channels, width=options.width)
+    if world > 1:
+        synchronise_norms(network)
     network.to(device).train()
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     # The average of the last few hundred steps; it is worth a longer training.
@@ -194,13 +215,16 @@ def pretrain(
     began = time.monotonic()
     steps = range(start, options.steps)
     for step, batch in zip(
-        steps, _ahead(steps, lambda s: make_batch(sources, options, s)), strict=True
+        steps,
+        _ahead(steps, lambda s: make_batch(sources, options, s, rank=rank, world=world)),
+        strict=True,
     ):
         batch = Batch(**{k: v.to(device, non_blocking=True) for k, v in vars(batch).items()})
         with torch.autocast(device.type, torch.bfloat16):
             loss, correct = contrastive_step(network, batch, options)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        average_gradients(network)
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimiser.step()
         schedule.step()
@@ -214,7 +238,8 @@ def pretrain(
                 correct=correct.item(),
                 seconds=time.monotonic() - began,
             )
-        if (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps:
+        due = (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps
+        if due and rank == 0:
             state = {
                 "options": asdict(options),
                 "step": step + 1,

@@ -1,0 +1,72 @@
+"""How far the mapping frames of a scene see: measured where there is depth, else swept."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.backbone import Backbone, FeatureExtractor
+from reloc.devices import pick_device
+from reloc.errors import ImageError
+from reloc.images.depth import DepthMap, read_depth_map
+from reloc.mapping.scene_scale import scene_scale
+from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.views import prepare_view
+from reloc.progress import Progress, silent
+from reloc.scenes.scene import Frame
+from reloc.stereo import InverseDepth
+
+Array = NDArray[np.float64]
+DepthsAt = Callable[[Array], NDArray[np.floating]]
+
+# Of the views that are swept, in pixels; what maps are made with.
+SHORT_SIDE = 480
+
+
+def depths_of_frames(
+    frames: tuple[Frame, ...], backbone: Backbone, *, progress: Progress = silent
+) -> Iterator[tuple[Frame, DepthsAt]]:
+    """Frames with a function from pixels (N, 2) of the image to depth (N,), NaN for unknown.
+
+    Measured depth is taken where all frames have it; otherwise each frame is swept against those
+    beside it with the features of the backbone. Frames that cannot be read or that no other frame
+    sees from beside are left out.
+
+    Args:
+        frames: posed, of one scene.
+        backbone: whose features are compared.
+        progress: told of every frame.
+    """
+    if all(frame.depth is not None for frame in frames):
+        for done, frame in enumerate(frames, start=1):
+            assert frame.depth is not None
+            try:
+                measured = read_depth_map(frame.depth)
+            except ImageError:
+                continue
+            progress("depth", done, len(frames))
+            yield frame, _measured(measured, frame)
+        return
+    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    extractor = FeatureExtractor(backbone, device=pick_device("cpu"))
+    survey = StereoSurvey(frames, depth=scene_scale(poses), stride=extractor.stride)
+    for number, frame in enumerate(frames):
+        progress("depth", number + 1, len(frames))
+        try:
+            view = prepare_view(
+                frame, number, kind="plain", short_side=SHORT_SIDE, stride=extractor.stride
+            )
+        except ImageError:
+            continue
+        survey.add(view, extractor(view.image))
+    for number, swept in survey.sweep():
+        if swept is not None:
+            yield frames[number], _swept(swept)
+
+
+def _measured(depth: DepthMap, frame: Frame) -> DepthsAt:
+    return lambda pixels: depth.along(frame.camera.rays(pixels))
+
+
+def _swept(inverse: InverseDepth) -> DepthsAt:
+    return lambda pixels: 1 / inverse.at(pixels)

@@ -1,0 +1,34 @@
+"""Depth of mapping frames: as measured where it was, else swept to about the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from reloc.backbone import load_backbone
+from reloc.images.augment import cell_pixels
+from reloc.images.depth import read_depth_map
+from reloc.mapping.scene_depth import depths_of_frames
+from reloc.synthetic.scene import write_synthetic_scene
+
+
+@pytest.mark.slow
+def test_measured_and_swept_depth_agree(tmp_path):
+    scene = write_synthetic_scene(tmp_path / "room", mapping=40, queries=1, width=320, height=240)
+    backbone = load_backbone()
+    pixels = cell_pixels(240, 320, stride=16)
+    blind = tuple(replace(frame, depth=None) for frame in scene.mapping)
+    swept = {f.name: depths(pixels) for f, depths in depths_of_frames(blind, backbone)}
+    shares = []
+    for frame, depths in depths_of_frames(scene.mapping, backbone):
+        measured = depths(pixels)
+        stored = read_depth_map(frame.depth).values
+        nearest = stored[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
+        known = np.isfinite(measured)
+        assert known.mean() > 0.5
+        np.testing.assert_allclose(measured[known], nearest[known], rtol=0.06)
+        if frame.name in swept:
+            both = known & np.isfinite(swept[frame.name])
+            shares += list(np.abs(swept[frame.name][both] / measured[both] - 1))
+    assert len(swept) > 20
+    assert np.median(shares) < 0.08
