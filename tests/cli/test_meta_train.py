@@ -1,6 +1,7 @@
 """``reloc meta-train``, on rooms of a few pixels."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -66,14 +67,19 @@ def test_impossible_options_are_refused(reloc, rooms, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_steps_of_one(reloc, rooms, tmp_path):
-    assert reloc(*arguments(tmp_path / "one", rooms)).status == 0
+def test_two_processes_take_the_steps_of_one(rooms, tmp_path):
+    # Noise has no principal directions of its own, so those of the start depend on how many threads
+    # add up; torchrun gives every process one, however many there are.
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone")
-    command = (*torchrun, "--nproc-per-node", "2", "-m", "reloc")
-    done = subprocess.run(
-        [*command, *arguments(tmp_path / "two", rooms)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
+    for count, name in ((1, "one"), (2, "two")):
+        command = (*torchrun, "--nproc-per-node", str(count), "-m", "reloc")
+        done = subprocess.run(
+            [*command, *arguments(tmp_path / name, rooms)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+        )
+        assert done.returncode == 0, done.stderr
     one, two = (load_file(tmp_path / name / "adapter.safetensors") for name in ("one", "two"))
     for name, weights in one.items():
         torch.testing.assert_close(two[name], weights, rtol=1e-2, atol=1e-4)
