@@ -8,6 +8,7 @@ import pytest
 from reloc.errors import SceneError
 from reloc.geometry import inverted
 from reloc.scenes import open_scene, read_points
+from reloc.scenes.colmap import points_seen
 
 pycolmap = pytest.importorskip("pycolmap")
 
@@ -122,6 +123,19 @@ def test_images_of_a_rig_have_poses_of_their_own(tmp_path, place, text):
     np.testing.assert_allclose(left.world_from_cam, place.pose(0), atol=1e-9)
     expected = place.pose(0) @ inverted(right_from_left)
     np.testing.assert_allclose(right.world_from_cam, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_images_are_told_which_points_they_saw(written, model, text):
+    model.images[1].reset_point3D_for_point2D(0)
+    for at in range(3, len(model.points3D)):
+        model.images[2].reset_point3D_for_point2D(at)
+    seen = points_seen(written(text=text))
+    expected = [model.points3D[number].xyz for number in sorted(model.points3D)]
+    np.testing.assert_allclose(seen["images/walk one/03.png"], expected, atol=1e-9)
+    np.testing.assert_allclose(seen["images/walk one/01.png"], expected[1:], atol=1e-9)
+    np.testing.assert_allclose(seen["images/walk one/02.png"], expected[:3], atol=1e-9)
+    assert len(seen) == len(DISTORTED)
 
 
 @pytest.mark.parametrize("folder", ["sparse/0", "sparse", "colmap/sparse/0", "."])

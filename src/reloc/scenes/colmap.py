@@ -2,9 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from reloc.errors import SceneError
 from reloc.geometry import inverted, pose_from, rotation_from_quaternion
-from reloc.scenes.colmap_model import PosedImage, model_file, read_cameras, read_posed_images
+from reloc.scenes.colmap_model import (
+    PosedImage,
+    model_file,
+    read_cameras,
+    read_points,
+    read_posed_images,
+)
 from reloc.scenes.names import inside
 from reloc.scenes.raw import RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Skipped
@@ -56,6 +64,28 @@ def read(root: Path) -> RawScene:
     if folder.name == "0" and others:
         notes.append(f"read {folder.relative_to(root)}; {len(others)} more models lie beside it")
     return RawScene(tuple(frames), skipped=tuple(skipped), notes=tuple(notes))
+
+
+def points_seen(root: Path) -> dict[str, Array]:
+    """The triangulated points (N, 3), in the world, that each image saw, by the frame's name.
+
+    Raises:
+        SceneError: there is no model, it has no file of points, or a file is malformed.
+    """
+    folder = model_folder(root)
+    images_file = folder and model_file(folder, "images")
+    if not folder or not images_file:
+        raise SceneError(f"{root}: no COLMAP model; looked for {LOOKS_FOR}")
+    points = read_points(folder)
+    order = np.argsort(points.ids)
+    ids, xyz = points.ids[order], points.xyz[order]
+    seen = {}
+    for image in read_posed_images(images_file, points=True):
+        name = _below_root(root, image.name)
+        wanted = np.intersect1d(np.array(image.point_ids, np.int64), ids)
+        if name is not None:
+            seen[name] = xyz[np.searchsorted(ids, wanted)]
+    return seen
 
 
 def _below_root(root: Path, name: str) -> str | None:

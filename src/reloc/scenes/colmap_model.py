@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +49,21 @@ MODELS = {
 
 @dataclass(frozen=True)
 class PosedImage:
-    """An entry of ``images``: name, camera id, camera-from-world quaternion (wxyz) and shift."""
+    """An entry of ``images``.
+
+    Attributes:
+        name: of the image file.
+        camera_id: of the camera.
+        quaternion: camera-from-world, wxyz.
+        translation: camera-from-world.
+        point_ids: ids of the points that the image saw, if these were asked for.
+    """
 
     name: str
     camera_id: int
     quaternion: tuple[float, ...]
     translation: tuple[float, ...]
+    point_ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,16 +111,20 @@ def read_cameras(path: Path) -> dict[int, CameraSource]:
     return cameras
 
 
-def read_posed_images(path: Path) -> list[PosedImage]:
+def read_posed_images(path: Path, *, points: bool = False) -> list[PosedImage]:
     """The images of a model, in the order of the file.
+
+    Args:
+        path: the file.
+        points: read which points each image saw as well.
 
     Raises:
         SceneError: the file is truncated or malformed.
     """
     if path.suffix == ".bin":
-        return list(_binary_images(path))
+        return list(_binary_images(path, points=points))
     # Each image has a second line, which may be empty: its 2D points.
-    return list(_text_rows(path, _text_image, step_over=True))
+    return list(_text_rows(path, partial(_text_image, points=points), paired=True))
 
 
 def read_points(folder: Path) -> Points:
@@ -144,6 +158,11 @@ class _Cursor:
         self.skip(layout.size)
         return layout.unpack_from(self._data, start)
 
+    def bytes(self, size: int) -> bytes:
+        start = self._at
+        self.skip(size)
+        return self._data[start : self._at]
+
     def skip(self, size: int) -> None:
         if size > len(self._data) - self._at:
             raise SceneError(f"{self._path}: cut short or damaged; export the COLMAP model again")
@@ -173,7 +192,7 @@ COUNT = struct.Struct("<Q")
 CAMERA = struct.Struct("<IiQQ")
 IMAGE = struct.Struct("<I4d3dI")
 POINT = struct.Struct("<Q3d3BdQ")
-_POINT2D_BYTES = 24
+_POINT2D = np.dtype([("xy", "<2f8"), ("id", "<i8")])
 _TRACK_BYTES = 8
 
 CameraRow = tuple[int, str, int, int, tuple[float, ...]]
@@ -195,15 +214,16 @@ def _binary_cameras(path: Path) -> Iterator[CameraRow]:
             yield camera_id, model, width, height, params
 
 
-def _binary_images(path: Path) -> Iterator[PosedImage]:
+def _binary_images(path: Path, *, points: bool) -> Iterator[PosedImage]:
     with _opened(path) as cursor:
         (count,) = cursor.take(COUNT)
         for _ in range(count):
             values = cursor.take(IMAGE)
             name = cursor.name()
-            (points,) = cursor.take(COUNT)
-            cursor.skip(points * _POINT2D_BYTES)
-            yield PosedImage(name, values[8], values[1:5], values[5:8])
+            (seen,) = cursor.take(COUNT)
+            raw = cursor.bytes(seen * _POINT2D.itemsize)
+            ids = np.frombuffer(raw, _POINT2D)["id"] if points else np.zeros(0, np.int64)
+            yield PosedImage(name, values[8], values[1:5], values[5:8], _triangulated(ids))
 
 
 def _binary_points(path: Path) -> Iterator[PointRow]:
@@ -218,23 +238,22 @@ def _binary_points(path: Path) -> Iterator[PointRow]:
 
 
 def _text_rows(
-    path: Path, parse: Callable[[str], tuple | PosedImage], *, step_over: bool = False
+    path: Path, parse: Callable[..., tuple | PosedImage], *, paired: bool = False
 ) -> Iterator:
-    """Parsed lines; with ``step_over`` only every other line, whatever stands in between."""
+    """Parsed lines; if ``paired``, each with the line after it, whatever that is."""
     try:
         with path.open(encoding="utf-8-sig") as file:
             lines = enumerate(file, start=1)
             for number, line in lines:
                 if not line.strip() or line.lstrip().startswith("#"):
                     continue
+                second = (next(lines, (0, ""))[1],) if paired else ()
                 try:
-                    yield parse(line.strip())
+                    yield parse(line.strip(), *second)
                 except (ValueError, IndexError, OverflowError) as error:
                     raise SceneError(
                         f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
                     ) from error
-                if step_over:
-                    next(lines, None)
     except UnicodeDecodeError as error:
         raise SceneError(f"{path}: not a text file; export the COLMAP model again") from error
 
@@ -245,10 +264,17 @@ def _text_camera(line: str) -> CameraRow:
     return int(words[0]), words[1], int(words[2]), int(words[3]), params
 
 
-def _text_image(line: str) -> PosedImage:
+def _text_image(line: str, seen: str, *, points: bool) -> PosedImage:
     words = line.split(maxsplit=9)
     values = tuple(float(word) for word in words[1:8])
-    return PosedImage(words[9], int(words[8]), values[:4], values[4:])
+    # Triples of x, y and the point's id.
+    ids = np.array(seen.split()[2::3] if points else [], np.int64)
+    return PosedImage(words[9], int(words[8]), values[:4], values[4:], _triangulated(ids))
+
+
+def _triangulated(ids: NDArray[np.int64]) -> tuple[int, ...]:
+    """The ids that are not -1, which marks image points without a point in space."""
+    return tuple(ids[ids >= 0].tolist())
 
 
 def _text_point(line: str) -> PointRow:
