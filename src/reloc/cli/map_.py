@@ -11,6 +11,7 @@ from rich.markup import escape
 from reloc.backbone import load_backbone, load_context_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.film import make_film
+from reloc.dsacstar import DsacStarOptions, Supervision, map_scene_dsacstar
 from reloc.errors import OptionError
 from reloc.files import check_writable
 from reloc.localize import Localizer
@@ -29,11 +30,14 @@ def map_(
     out: Annotated[Path, tyro.conf.arg(metavar="MAP")],
     /,
     *,
-    method: Literal["mlp", "ridge"] = "mlp",
+    method: Literal["mlp", "ridge", "dsacstar"] = "mlp",
     targets: Literal["rays", "depth"] = "rays",
+    supervision: Supervision = "rgb",
+    steps: int | None = None,
+    learning_rate: float | None = None,
     preset: Literal["draft", "standard", "full"] = "standard",
     time_limit: float | None = None,
-    heads: Literal["auto"] | int = 1,
+    heads: Literal["auto"] | int = "auto",
     width: int | None = None,
     blocks: int | None = None,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
@@ -52,12 +56,17 @@ def map_(
     Args:
         scene: Folder of the scene, in any of the layouts that reloc reads.
         out: The map file to write, a .safetensors of about 4 MB.
-        method: mlp trains a head in minutes; ridge fits one in closed form, in seconds.
+        method: mlp trains a head in minutes; ridge fits one in closed form, in seconds;
+            dsacstar trains the whole network, for days unless steps or time_limit say less.
         targets: What ridge fits to: the viewing rays of the poses alone, or depth images too.
+        supervision: What dsacstar learns from: poses alone (rgb); depth images or the points of a
+            COLMAP model too (depth); depth images only, for queries with depth (rgbd).
+        steps: Of dsacstar, an image each; by default 1,100,000.
+        learning_rate: Of dsacstar before it trains for the pose; by default 1e-4.
         preset: How much work to put in; draft is a minute on a laptop, standard a few.
         time_limit: Seconds to be done in; plans the work to end within it on this machine.
-        heads: Part a larger place among so many heads; auto lets its size decide.
-        width: Of the head's hidden layers; by default 512.
+        heads: Part the place among so many heads; auto lets what is seen of it decide.
+        width: Of the heads' hidden layers; by default as wide as 4 MB allow, 512 for one head.
         blocks: Residual blocks of the head, three layers each; by default 2.
         query: File that lists images to hold back from mapping, one per line.
         poses: Pose file to use in place of the scene's own poses.
@@ -71,7 +80,7 @@ def map_(
         film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
     """
     began = time.monotonic()
-    if method == "ridge" and (resume or time_limit is not None or heads != 1):
+    if method == "ridge" and (resume or time_limit is not None or heads not in ("auto", 1)):
         raise OptionError(
             "ridge takes seconds and one head: leave out resume, time-limit and heads"
         )
@@ -79,6 +88,11 @@ def map_(
         raise OptionError(f"targets {targets} is for --method ridge")
     if method == "ridge" and film is not None:
         raise OptionError("ridge has no training to watch; film its map with `reloc film`")
+    if method == "dsacstar" and (heads not in ("auto", 1) or film is not None):
+        raise OptionError("dsacstar trains one head and is not filmed: leave out heads and film")
+    own = (steps, learning_rate, None if supervision == "rgb" else supervision)
+    if method != "dsacstar" and own != (None, None, None):
+        raise OptionError("supervision, steps and learning-rate are for --method dsacstar")
     found = open_scene(scene, query=query, poses=poses)
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
     options = preset_options(
@@ -109,6 +123,27 @@ def map_(
                     network,
                     options=RidgeOptions(targets=targets, seed=seed),
                     device=device,
+                    progress=progress,
+                )
+            elif method == "dsacstar":
+                chosen: dict[str, Any] = {
+                    "width": width,
+                    "blocks": blocks,
+                    "steps": steps,
+                    "learning_rate": learning_rate,
+                }
+                result = map_scene_dsacstar(
+                    found,
+                    network,
+                    options=DsacStarOptions(
+                        supervision=supervision,
+                        time_limit=options.time_limit,
+                        seed=seed,
+                        **{name: value for name, value in chosen.items() if value is not None},
+                    ),
+                    device=device,
+                    checkpoint=checkpoint,
+                    resume=resume,
                     progress=progress,
                 )
             else:

@@ -72,7 +72,7 @@ def read_depth_map(depth: Depth) -> DepthMap:
         )
     measured = _measured(stored, depth.invalid)
     if not measured.any():
-        raise ImageError(f"{depth.path}: not one pixel was measured; localize without depth")
+        raise ImageError(f"{depth.path}: not one pixel was measured; go without its depth")
     values = np.where(measured, stored * np.float32(depth.unit), np.float32(np.nan))
     return DepthMap(values.astype(np.float32), depth.camera)
 
@@ -99,7 +99,7 @@ def guessed_unit(paths: Iterable[Path]) -> float:
             f"{path}: cannot tell the unit of depth around {typical:g}; say mm, m, or metres per "
             "step with --depth-unit"
         )
-    raise ImageError(f"{path}: not one pixel was measured; localize without depth")
+    raise ImageError(f"{path}: not one pixel was measured; go without its depth")
 
 
 def _measured(stored: NDArray, invalid: tuple[int, ...]) -> NDArray[np.bool_]:

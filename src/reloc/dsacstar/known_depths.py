@@ -1,0 +1,66 @@
+"""How far cells see where that is known: by depth images, or by the points of a COLMAP model."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.geometry import inverted, transformed
+from reloc.images.depth import read_depth_map
+from reloc.scenes import colmap
+from reloc.scenes.scene import Array, Frame, Scene
+
+
+class KnownDepths:
+    """Depth along the rays of a scene's frames.
+
+    Depth images come first; the points of a COLMAP model serve scenes that have none. They are
+    taken to be in the frame of reference of the poses.
+
+    Args:
+        scene: whose mapping frames are asked about.
+
+    Raises:
+        SceneError: the points of its COLMAP model are missing or damaged.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        measured = any(frame.depth is not None for frame in scene.mapping)
+        by_model = scene.layout == colmap.LAYOUT and not measured
+        self._points = colmap.points_seen(scene.root) if by_model else {}
+
+    def of(self, frame: Frame) -> bool:
+        """Whether anything is known of a frame, as far as one can tell without reading an image."""
+        return frame.depth is not None or len(self._points.get(frame.name, ())) > 0
+
+    def along(self, frame: Frame, rays: Array, *, cell: float) -> Array:
+        """Depth (N,) along the axis, scene units, of what rays (N, 2) at z = 1 hit; 0 if unknown.
+
+        Args:
+            frame: with a pose.
+            rays: camera frame.
+            cell: how far apart the rays of neighbouring cells are; a point counts for rays nearer
+                than that.
+
+        Raises:
+            ImageError: the depth image is damaged, of another size than its camera, or empty.
+        """
+        if frame.depth is not None:
+            return np.nan_to_num(read_depth_map(frame.depth).along(rays))
+        points = self._points.get(frame.name)
+        if points is None or frame.world_from_cam is None:
+            return np.zeros(len(rays))
+        seen = transformed(inverted(frame.world_from_cam), points)
+        seen = seen[seen[:, 2] > 0]
+        # The first of a bin is its nearest.
+        seen = seen[np.argsort(seen[:, 2])]
+        bins, first = np.unique(_bins(seen[:, :2] / seen[:, 2:], cell), return_index=True)
+        if not len(bins):
+            return np.zeros(len(rays))
+        wanted = _bins(rays, cell)
+        at = np.searchsorted(bins, wanted).clip(max=len(bins) - 1)
+        return np.where(bins[at] == wanted, seen[first[at], 2], 0.0)
+
+
+def _bins(rays: Array, size: float) -> NDArray[np.int64]:
+    """One number (N,) per square of a side on the plane z = 1."""
+    square = np.floor(rays / size).clip(-(2**30), 2**30).astype(np.int64)
+    return square[:, 0] * 2**32 + square[:, 1]

@@ -1,0 +1,176 @@
+"""Mapping a scene with a network of its own: posed images in, a map with its backbone out."""
+
+import copy
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from reloc.backbone import Backbone, ConvBackbone
+from reloc.backbone.weights import fingerprint
+from reloc.devices import pick_device
+from reloc.dsacstar.images import TrainingImages
+from reloc.dsacstar.known_depths import KnownDepths
+from reloc.dsacstar.options import DsacStarOptions
+from reloc.dsacstar.trainer import SceneNetworkTrainer
+from reloc.errors import OptionError, SceneError
+from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
+from reloc.mapping.fill import centred_cam_from_world
+from reloc.mapping.mapper import MappingResult
+from reloc.mapping.scene_scale import metre_of, scene_scale
+from reloc.mapping.trainer import new_head
+from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
+from reloc.progress import Progress, silent
+from reloc.refine.schedule import run_schedule
+from reloc.scenes import check_mappable
+from reloc.scenes.scene import Frame, Scene
+
+MIN_DEPTH_FRAMES = 3
+
+
+def map_scene_dsacstar(
+    scene: Scene,
+    backbone: Backbone,
+    *,
+    options: DsacStarOptions | None = None,
+    device: torch.device | str | None = None,
+    checkpoint: Path | None = None,
+    resume: bool = False,
+    progress: Progress = silent,
+) -> MappingResult:
+    """Maps a scene as DSAC* does: the whole network is trained on it, an image a step.
+
+    Args:
+        scene: its ``mapping`` frames are used, only those of known depth if depth supervises.
+        backbone: where the network of the map starts from; stays as it is.
+        options: settings; by default those of the paper, which take days.
+        device: where to compute; by default the best there is.
+        checkpoint: file to which the state is written every so often and when it is interrupted;
+            removed at the end.
+        resume: go on from ``checkpoint`` if it is there.
+        progress: told of every step.
+
+    Raises:
+        OptionError: the backbone has an adapter, or is of another kind.
+        SceneError: too few usable frames, no measured depth where it was asked for, or the training
+            diverged.
+        MapError: the checkpoint is damaged or belongs to other options.
+    """
+    began = time.monotonic()
+    options = options or DsacStarOptions()
+    if not isinstance(backbone, ConvBackbone):
+        raise OptionError("dsacstar trains a plain backbone; name one without an adapter")
+    check_mappable(scene)
+    depths = None if options.supervision == "rgb" else KnownDepths(scene)
+    frames = _supervised(scene, options, depths)
+    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    origin, scale = poses[:, :3, 3].mean(axis=0), scene_scale(poses)
+    identity = {
+        "options": asdict(options),
+        "backbone": backbone.fingerprint,
+        "frames": [frame.name for frame in frames],
+    }
+    stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
+    chosen = pick_device(device)
+    images = TrainingImages(
+        frames,
+        centred_cam_from_world(frames, origin),
+        depths=depths,
+        short_side=options.short_side,
+        stride=backbone.stride,
+        seed=options.seed,
+    )
+    head = new_head(
+        channels=backbone.channels,
+        width=options.width,
+        blocks=options.blocks,
+        scale=scale,
+        seed=options.seed,
+    )
+    network = copy.deepcopy(backbone).fuse().to(chosen)
+    trainer = SceneNetworkTrainer(
+        network,
+        head.to(chosen),
+        images,
+        options,
+        metre=metre_of(scene.unit, scale=scale),
+        device=chosen,
+    )
+    spent, limit = 0.0, options.time_limit
+    budget = None if limit is None else max(1.0, limit - (time.monotonic() - began))
+    if stored:
+        trainer.load_state_dict(stored["trainer"])
+        spent, budget = stored["spent"], stored["budget"]
+
+    def save(seconds: float) -> None:
+        if checkpoint is not None:
+            state = {"trainer": trainer.state_dict(), "spent": seconds, "budget": budget}
+            save_checkpoint(checkpoint, identity, state)
+
+    seconds = run_schedule(
+        trainer,
+        stage="training",
+        steps=options.steps,
+        budget=budget,
+        spent=spent,
+        save=save,
+        progress=progress,
+    )
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    if not trainer.healthy():
+        raise SceneError(f"{scene.root}: training diverged; map with a smaller learning rate")
+    network = network.cpu().requires_grad_(False).eval()
+    network.fingerprint = fingerprint(network)
+    median_error, inlier_share = trainer.figures()
+    cameras = [MappingCamera(f.name, p, f.camera) for f, p in zip(frames, poses, strict=True)]
+    picks = np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_CAMERAS)).astype(int)
+    info: dict[str, Any] = {
+        "scene": scene.name,
+        "method": "dsacstar",
+        "options": asdict(options),
+        "frames": len(frames),
+        "skipped": len(images.skipped),
+        "steps": trainer.steps,
+        "loss": round(trainer.loss(), 4),
+        "seconds": {"training": round(seconds, 2)},
+        "median_error_px": round(median_error, 3),
+        "inlier_share": round(inlier_share, 4),
+        "device": str(chosen),
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+    }
+    scene_map = SceneMap(
+        regions=(Region(head.cpu().requires_grad_(False).eval(), origin),),
+        backbone=network.fingerprint,
+        short_side=options.short_side,
+        extent=scene.extent(),
+        unit=scene.unit,
+        cameras=tuple(cameras[i] for i in picks),
+        info=info,
+        own_backbone=network,
+    )
+    return MappingResult(scene_map, images.skipped, {"training": seconds})
+
+
+def _supervised(
+    scene: Scene, options: DsacStarOptions, depths: KnownDepths | None
+) -> tuple[Frame, ...]:
+    """The frames that can be learned from."""
+    frames = tuple(f for f in scene.mapping if f.world_from_cam is not None)
+    if depths is None:
+        return frames
+    # Points of a model are too few to search poses by.
+    measured = options.supervision == "rgbd"
+    known = tuple(f for f in frames if (f.depth is not None if measured else depths.of(f)))
+    if len(known) < MIN_DEPTH_FRAMES:
+        what = "a depth image" if measured else "a depth image or points of a COLMAP model"
+        raise SceneError(
+            f"{scene.root}: {len(known) or 'no'} mapping frames have {what}, but supervision "
+            f"{options.supervision} needs at least {MIN_DEPTH_FRAMES}; use --supervision rgb"
+        )
+    return known

@@ -1,0 +1,161 @@
+"""Training a whole network on one scene: cells first, then the pose (DSAC*, section 3)."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from reloc.backbone import ConvBackbone
+from reloc.dsacstar.images import TrainingImages
+from reloc.dsacstar.loss import Cells, LossScale, initial_loss
+from reloc.dsacstar.options import DsacStarOptions
+from reloc.heads import Head
+from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
+from reloc.refine.trainer import PIXEL_SCALE
+
+# Of the refinement of hypotheses by measured points, as a share of their depth.
+DEPTH_SCALE = 0.02
+
+
+class SceneNetworkTrainer:
+    """Trains backbone and head together, an image a step.
+
+    Args:
+        backbone: fused; is changed.
+        head: is changed.
+        images: what to train on.
+        options: of the training.
+        metre: what a metre is in scene units.
+        device: where both networks are.
+    """
+
+    def __init__(
+        self,
+        backbone: ConvBackbone,
+        head: Head,
+        images: TrainingImages,
+        options: DsacStarOptions,
+        *,
+        metre: float,
+        device: torch.device,
+    ) -> None:
+        self.network = nn.ModuleDict({"backbone": backbone, "head": head})
+        self.network.requires_grad_(True)
+        self.images = images
+        self.options = options
+        self.device = device
+        self.steps = 0
+        pixel = options.short_side / 480
+        self.scale = LossScale(metre, float(head.scale), pixel)
+        by_depth = options.supervision == "rgbd"
+        self.ransac = RansacOptions(
+            hypotheses=options.hypotheses,
+            threshold=options.depth_threshold if by_depth else options.threshold * pixel,
+            by_depth=by_depth,
+            refine=RefineOptions(
+                pixel_scale=None if by_depth else PIXEL_SCALE * pixel,
+                depth_share=DEPTH_SCALE if by_depth else None,
+            ),
+        )
+        # A stage each: Adam's memory of one says nothing about the other.
+        self._optimisers = [
+            torch.optim.Adam(self.network.parameters(), lr=rate)
+            for rate in (options.learning_rate, options.pose_learning_rate)
+        ]
+        self._generator = torch.Generator(device)
+        # Running means of the loss of each stage, the median error and the share within 10 pixels.
+        self._means = torch.full((4,), torch.nan, device=device)
+        self._stage = 0
+
+    def step(self, fraction: float) -> None:
+        """One step at a fraction, 0 to 1, of the whole training."""
+        self._stage = int(fraction >= 1 - self.options.end_to_end)
+        # Seeded by the step, so that a resumed training draws what it would have drawn.
+        self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
+        image, usable, cells = self.images.at(
+            self.steps, kind="plain" if self._stage else "augmented"
+        )
+        cells = replace(
+            cells,
+            rays=cells.rays.to(self.device),
+            depths=cells.depths.to(self.device),
+            cam_from_world=cells.cam_from_world.to(self.device),
+        )
+        features = self.network["backbone"](image.to(self.device))[0].flatten(1).T
+        coordinates = self.network["head"](features[usable.to(self.device)])
+        loss, errors = initial_loss(
+            coordinates,
+            cells,
+            supervision=self.options.supervision,
+            scale=self.scale,
+        )
+        if self._stage:
+            loss = self._pose_loss(coordinates, cells)
+        optimiser = self._optimisers[self._stage]
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        self._note(loss.detach(), errors)
+        self.steps += 1
+
+    def _pose_loss(self, coordinates: Tensor, cells: Cells) -> Tensor:
+        count = len(coordinates)
+        picks = torch.randperm(count, generator=self._generator, device=self.device)
+        picks = picks[: self.options.cells]
+        rays, depths = cells.rays[picks][None], cells.depths[picks][None]
+        measured = ranged = None
+        if self.ransac.by_depth:
+            ranged = depths > 0
+            measured = torch.cat([rays, torch.ones_like(depths)[..., None]], -1) * depths[..., None]
+        matches = Matches(
+            coordinates[picks][None],
+            rays,
+            torch.full((1,), cells.focal, device=self.device),
+            torch.ones_like(depths, dtype=torch.bool),
+            measured,
+            ranged,
+        )
+        return expected_pose_losses(
+            matches,
+            cells.cam_from_world[None],
+            options=self.ransac,
+            metre=self.scale.metre,
+            generator=self._generator,
+        ).mean()
+
+    def _note(self, loss: Tensor, errors: Tensor) -> None:
+        now = self._means.clone()
+        now[self._stage] = loss
+        now[2], now[3] = errors.median(), (errors < 10).float().mean()
+        first = self._means.isnan()
+        self._means = torch.where(first, now, self._means.lerp(now, 0.05))
+
+    def loss(self) -> float:
+        """Running mean of the loss of the present stage; waits for the device."""
+        return float(self._means[self._stage])
+
+    def figures(self) -> tuple[float, float]:
+        """Running means: median reprojection error in pixels, share of cells within 10."""
+        return float(self._means[2]), float(self._means[3])
+
+    def healthy(self) -> bool:
+        """Whether all weights are finite; waits for the device."""
+        return all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+        return {
+            "network": self.network.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "means": self._means,
+            "steps": self.steps,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+        self.network.load_state_dict(state["network"])
+        for optimiser, stored in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(stored)
+        self._means = state["means"].to(self.device)
+        self.steps = int(state["steps"])
