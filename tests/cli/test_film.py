@@ -5,8 +5,10 @@ import pytest
 import torch
 from PIL import Image
 
+from reloc.mapping.trainer import HeadTrainer
 from reloc.maps import SceneMap
-from reloc.view.film import script
+from reloc.scenes import open_scene
+from reloc.view.film import read_growth, script
 
 
 @pytest.fixture(autouse=True)
@@ -39,6 +41,45 @@ def test_a_mapping_is_filmed_and_the_map_is_the_same(reloc, place, toy, tmp_path
     assert reloc("map", place, maps[1], *arguments).status == 0
     filmed, plain = (dict(SceneMap.load(path).head.named_parameters()) for path in maps)
     assert all(torch.equal(filmed[name], plain[name]) for name in plain)
+
+
+@pytest.mark.slow
+def test_a_growth_is_kept_and_filmed_later(reloc, place, toy, tmp_path):
+    made, growth, film = tmp_path / "m.safetensors", tmp_path / "growth", tmp_path / "pictures"
+    arguments = ("--preset", "draft", "--device", "cpu")
+    done = reloc("map", place, made, *arguments, "--growth", growth)
+    assert done.status == 0, done.err
+    assert len(read_growth(growth).snapshots) >= 2
+    done = reloc("film", made, place, film, "--growth", growth, "--height", 90)
+    assert done.status == 0, done.err
+    assert len(list(film.glob("*.png"))) == 16
+    query = tmp_path / "query.txt"
+    query.write_text("\n".join(f.name for f in open_scene(place).mapping[1:]))
+    other = reloc("film", made, place, tmp_path / "b.mp4", "--growth", growth, "--query", query)
+    assert "other frames or poses" in other.refusal()
+
+
+@pytest.mark.slow
+def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_path, monkeypatch):
+    made, growth = tmp_path / "m.safetensors", tmp_path / "growth"
+    step = HeadTrainer.step
+
+    def interrupted(self, fraction):
+        if fraction >= 0.5:
+            raise KeyboardInterrupt
+        return step(self, fraction)
+
+    arguments = ("map", place, made, "--preset", "draft", "--device", "cpu", "--growth", growth)
+    monkeypatch.setattr(HeadTrainer, "step", interrupted)
+    assert reloc(*arguments).status == 1
+    before = read_growth(growth)
+    assert before.snapshots[-1].fraction < 0.5
+    monkeypatch.setattr(HeadTrainer, "step", step)
+    done = reloc(*arguments, "--resume")
+    assert done.status == 0, done.err
+    after = read_growth(growth)
+    assert after.snapshots[: len(before.snapshots)] == before.snapshots
+    assert after.snapshots[-1].fraction == 1
 
 
 def test_a_bad_name_is_refused_before_any_work(reloc, place, made_map, tmp_path):

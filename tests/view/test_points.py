@@ -81,3 +81,20 @@ def test_too_much_to_paint_is_painted_smaller() -> None:
     eye = look_at((0, -3, 0), (0, 0, 0))
     image = render_points(points, colours, CAMERA, eye, radius=1.0)
     assert (image[20:28, 28:36] == 200).all()
+
+
+def test_each_point_may_have_its_own_size() -> None:
+    radii = np.array([0.2, 0.02])
+    points = world([(-0.4, 0, 2), (0.4, 0, 2)])
+    image = render_points(points, np.array([RED, GREEN], np.uint8), CAMERA, POSE, radius=radii)
+    assert len(drawn(image, RED)) == pytest.approx(np.pi * 5.4**2, rel=0.1)
+    assert len(drawn(image, GREEN)) == 1
+
+
+def test_small_gaps_in_a_surface_are_closed() -> None:
+    side = (np.arange(12) - 5.5) / 50
+    points = world([(x, y, 1.0) for x in side for y in side if (x, y) != (side[5], side[6])])
+    image = render(points, *[RED] * len(points))
+    assert len(drawn(image, RED)) == 144
+    # A gap of the same size at the rim, and the space around, stay open.
+    assert len(drawn(image, BACKGROUND)) == 48 * 64 - 144

@@ -15,10 +15,11 @@ from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
-from reloc.view.film import Recording, check_film_path, film_frames, write_film
+from reloc.view.film import Recording, check_film_path, film_frames, read_growth, write_film
 from reloc.view.point_cloud import map_point_cloud
 
 MAX_HEIGHT = 2160
+FILM_POINTS = 200_000  # as many as close their surfaces at the size of a picture
 
 
 def film(
@@ -27,6 +28,7 @@ def film(
     out: Annotated[Path, tyro.conf.arg(metavar="FILM")],
     /,
     *,
+    growth: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     height: int = 720,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
@@ -37,12 +39,14 @@ def film(
 ) -> None:
     """Film a finished map: its points appear, then the queries find their place.
 
-    The growing of the map from noise is seen only while it is made: `reloc map --film`.
+    How the map grew out of noise is seen only while it is made. `reloc map --film` films that at
+    once, `reloc map --growth` keeps it for this verb.
 
     Args:
         map: A map made by `reloc map`.
         scene: Folder of the scene that it was made from.
         out: Film to write: .mp4, .gif, or a new folder of PNG pictures.
+        growth: What `reloc map --growth` kept of the mapping: films that first.
         height: Of the picture in pixels; it is 16:9.
         query: File that lists the query images, one per line; the scene's own split without it.
         poses: Pose file to use in place of the scene's own poses.
@@ -56,11 +60,14 @@ def film(
         raise OptionError(f"the height of a film is 90 to {MAX_HEIGHT} pixels, not {height}")
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses)
+    recording = None if growth is None else read_growth(growth)
+    if recording is not None:
+        recording.check_frames(found.mapping)
     localizer = Localizer(
         scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
     )
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
-        make_film(out, localizer, found, height=height, progress=progress)
+        make_film(out, localizer, found, recording=recording, height=height, progress=progress)
     size = f", {out.stat().st_size / 1e6:.1f} MB" if out.is_file() else ""
     console().print(f"{out}: filmed{size}", markup=False)
 
@@ -82,7 +89,7 @@ def make_film(
     """
     if not any(frame.world_from_cam is not None for frame in scene.mapping):
         raise SceneError(f"{scene.root}: no mapping frame has a pose, so there is nothing to film")
-    cloud = map_point_cloud(localizer, scene.mapping, progress=progress)
+    cloud = map_point_cloud(localizer, scene.mapping, max_points=FILM_POINTS, progress=progress)
     queries = tuple(frame for frame in scene.queries if frame.world_from_cam is not None)
     evaluation = None
     if queries:

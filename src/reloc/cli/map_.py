@@ -18,7 +18,7 @@ from reloc.localize import Localizer
 from reloc.mapping import map_scene, preset_options
 from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
 from reloc.scenes import open_scene
-from reloc.view.film import Recorder, check_film_path
+from reloc.view.film import Recorder, check_film_path, read_growth, write_growth
 from reloc.view.sketch import sketched
 
 # Of a time limit, for the few points that a map keeps for pictures.
@@ -50,6 +50,7 @@ def map_(
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None,
+    growth: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """Map a place from posed photos.
 
@@ -78,6 +79,7 @@ def map_(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
         film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
+        growth: Keep how the map grew in this file, some 10 MB, for `reloc film`.
     """
     began = time.monotonic()
     if method == "ridge" and (resume or time_limit is not None or heads not in ("auto", 1)):
@@ -86,7 +88,8 @@ def map_(
         )
     if method == "mlp" and targets != "rays":
         raise OptionError(f"targets {targets} is for --method ridge")
-    if method == "ridge" and film is not None:
+    watched = film is not None or growth is not None
+    if method == "ridge" and watched:
         raise OptionError("ridge has no training to watch; film its map with `reloc film`")
     if method == "dsacstar" and (heads not in ("auto", 1) or film is not None):
         raise OptionError("dsacstar trains one head and is not filmed: leave out heads and film")
@@ -106,15 +109,21 @@ def map_(
     if film is not None:
         check_film_path(film)
         check_writable(film)
+    if growth is not None:
+        check_writable(growth)
     checkpoint = out.with_name(out.name + ".partial")
     # A linear head needs features that know their surroundings.
     needs_context = method == "ridge" and backbone is None
     network = load_context_backbone() if needs_context else load_backbone(backbone)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         recorder = None
-        if film is not None:
+        if watched:
             recorder = Recorder(
-                found.mapping, network, short_side=options.short_side, device=device
+                found.mapping,
+                network,
+                short_side=options.short_side,
+                device=device,
+                earlier=read_growth(growth) if resume and growth and growth.exists() else None,
             )
         try:
             if method == "ridge":
@@ -160,10 +169,15 @@ def map_(
         except KeyboardInterrupt:
             hint = "the same command with --resume goes on" if checkpoint.exists() else ""
             raise KeyboardInterrupt(hint) from None
+        finally:
+            # Of an interrupted mapping too: with --resume it goes on from there.
+            recording = recorder.recording() if recorder is not None else None
+            if growth is not None and recording is not None:
+                write_growth(recording, growth)
         localizer = Localizer(result.scene_map, network, device=device)
         sketched(localizer, found.mapping, progress=progress).save(out)
-        if film is not None and recorder is not None:
-            make_film(film, localizer, found, recording=recorder.recording(), progress=progress)
+        if film is not None:
+            make_film(film, localizer, found, recording=recording, progress=progress)
     info = result.scene_map.info
     screen = console()
     for note in found.notes:

@@ -80,7 +80,8 @@ class Proof:
         return _labelled(image, estimate)
 
     def _draw_points(self, image: Image, camera: Camera, pose: Array) -> None:
-        pixels, depth, colours = visible_points(self.points, self.colours, camera, pose)
+        pixels, depth, rows = visible_points(self.points, camera, pose)
+        colours = self.colours[rows]
         if not len(pixels):
             return
         seen = _not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)

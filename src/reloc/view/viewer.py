@@ -21,6 +21,7 @@ from reloc.evaluate.metrics import Evaluation
 from reloc.files import json_text, write_text
 from reloc.geometry import transformed
 from reloc.progress import Progress, silent
+from reloc.view.density import point_spacing, size_octaves
 from reloc.view.exhibit import Exhibit
 from reloc.view.page import html_text
 from reloc.view.photos import photos_of
@@ -60,8 +61,10 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
     low = points.min(axis=0, initial=np.inf) if len(points) else np.zeros(3)
     span = np.maximum(np.ptp(points, axis=0), 1e-9) if len(points) else np.ones(3)
     places = np.rint((points - low) / span * 65535).astype("<u2")
-    spacing = _spacing(points)
-    colours = np.column_stack([shown.cloud.colours[order], _sizes(points, spacing)])
+    spacing = point_spacing(points)
+    # By 64ths of an octave, from half the spacing up.
+    sizes = np.rint(64 * (size_octaves(points, spacing) + 1)).astype(np.uint8)
+    colours = np.column_stack([shown.cloud.colours[order], sizes])
     pictures = photos_of(shown.frames, photos, progress=progress)
     data = {
         "facts": _facts(shown, len(points)),
@@ -203,26 +206,3 @@ def _errors(evaluation: Evaluation | None) -> dict[str, Any] | None:
         "ticks": [[tick / scale, f"{tick:g}"] for tick in ticks],
         "range": [low, max(high, 1.01 * low)],
     }
-
-
-def _spacing(points: Array, samples: int = 200) -> float:
-    """Median distance of a point to its nearest neighbour; points are in random order."""
-    if len(points) < 2:
-        return 0.0
-    near = [np.partition(((points - p) ** 2).sum(axis=1), 1)[1] for p in points[:samples]]
-    return float(np.sqrt(np.median(near)))
-
-
-def _sizes(points: Array, spacing: float) -> NDArray[np.uint8]:
-    """Sizes (N,) that close surfaces, from half to three times ``spacing``, by 64ths of an octave.
-
-    How thin the points are around each is told by their number in a cube that a surface crosses.
-    """
-    if spacing <= 0:
-        return np.full(len(points), 64, np.uint8)
-    side = 6 * spacing
-    cubes = np.floor((points - points.min(axis=0)) / side).astype(np.int64)
-    keys = np.ravel_multi_index(tuple(cubes.T), tuple(cubes.max(axis=0) + 1))
-    _, cube, counts = np.unique(keys, return_inverse=True, return_counts=True)
-    octaves = np.log2(side / np.sqrt(counts[cube]) / spacing) - 0.3
-    return np.rint(64 * np.clip(octaves + 1, 0, 2.5)).astype(np.uint8)

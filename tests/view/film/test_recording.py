@@ -1,5 +1,7 @@
 """What the film keeps of a training."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -113,3 +115,35 @@ def test_a_recording_can_be_asked_beyond_its_last_snapshot():
         points, np.ones(3), 2.0, np.zeros((1, 3), np.uint8), np.zeros((1, 3)), snapshots
     )
     np.testing.assert_allclose(made.at(1.0), [[7, 9, 11]])
+
+
+def test_an_interrupted_recording_goes_on(frames, backbone, monkeypatch):
+    monkeypatch.setattr(recording, "MOST_OF_TRAINING", 1e9)
+    first = Recorder(frames, backbone, short_side=72, device="cpu")
+    first(moment(0.0))
+    first(moment(0.3))
+    earlier = first.recording()
+    recorder = Recorder(frames, backbone, short_side=72, device="cpu", earlier=earlier)
+    recorder(moment(1.0, seed=1))
+    made = recorder.recording()
+    assert [s.fraction for s in made.snapshots] == [0.0, 0.3, 1.0]
+    np.testing.assert_array_equal(made.points[:2], earlier.points)
+    seconds = [s.seconds for s in made.snapshots]
+    assert seconds == sorted(seconds)
+
+
+def test_the_growth_of_other_frames_is_refused(frames, backbone):
+    recorder = Recorder(frames, backbone, short_side=72, device="cpu")
+    recorder(moment(0.0))
+    made = recorder.recording()
+    made.check_frames(frames)
+    pose = frames[2].world_from_cam.copy()
+    pose[0, 3] += 0.01
+    moved = [*frames[:2], replace(frames[2], world_from_cam=pose)]
+    with pytest.raises(SceneError, match="other frames or poses"):
+        made.check_frames(moved)
+    with pytest.raises(SceneError, match="other frames or poses"):
+        Recorder(moved, backbone, short_side=72, device="cpu", earlier=made)
+    assert cv2.imwrite(str(frames[0].image), np.zeros((72, 96, 3), np.uint8))
+    with pytest.raises(SceneError, match="other images"):
+        Recorder(frames, backbone, short_side=72, device="cpu", earlier=made)

@@ -1,7 +1,16 @@
 """The film of a mapping: a place growing out of a network, then the queries coming in."""
 
+from reloc.view.film.growth import read_growth, write_growth
 from reloc.view.film.recording import Recorder, Recording
 from reloc.view.film.script import film_frames
 from reloc.view.film.video import check_film_path, write_film
 
-__all__ = ["Recorder", "Recording", "check_film_path", "film_frames", "write_film"]
+__all__ = [
+    "Recorder",
+    "Recording",
+    "check_film_path",
+    "film_frames",
+    "read_growth",
+    "write_film",
+    "write_growth",
+]

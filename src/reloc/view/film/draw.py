@@ -26,7 +26,13 @@ def backdrop(width: int, height: int) -> Image:
 
 
 def draw_points(
-    points: Array, colours: Image, facing: Array, camera: Camera, pose: Array, *, radius: float
+    points: Array,
+    colours: Image,
+    facing: Array,
+    camera: Camera,
+    pose: Array,
+    *,
+    radius: float | Array,
 ) -> Image:
     """The points that turn towards the film's camera, so that one looks into rooms.
 
@@ -36,7 +42,7 @@ def draw_points(
         facing: (N, 3) direction to the side of each point that was seen.
         camera: of the film.
         pose: (4, 4) of that camera.
-        radius: of a point, scene units.
+        radius: of a point, or of each (N,), scene units.
     """
     towards = ((pose[:3, 3] - points) * facing).sum(axis=1) > 0
     return render_points(
@@ -44,7 +50,7 @@ def draw_points(
         colours[towards],
         camera,
         pose,
-        radius=radius,
+        radius=radius if np.ndim(radius) == 0 else np.asarray(radius)[towards],
         onto=backdrop(camera.width, camera.height),
     )
 

@@ -76,6 +76,19 @@ class Recording:
         local = self.points[low].astype(np.float64) * (1 - part) + self.points[high] * part
         return self.origin + self.scale * local
 
+    def check_frames(self, frames: Sequence[Frame]) -> None:
+        """Raises SceneError if what saw the cells were not these frames at these poses."""
+        centres = np.array(
+            [f.world_from_cam[:3, 3] for f in frames if f.world_from_cam is not None]
+        ).reshape(-1, 3)
+        eyes = np.unique(self.eyes, axis=0)
+        apart = np.linalg.norm(eyes[:, None] - centres, axis=2).min(axis=1, initial=np.inf)
+        if apart.max() > 1e-6 * self.scale:
+            raise SceneError(
+                "this growth was recorded with other frames or poses; give the scene, --query and "
+                "--poses of its mapping"
+            )
+
 
 class Recorder:
     """Watches a training: pass it to ``map_scene`` as ``watch``.
@@ -88,9 +101,10 @@ class Recorder:
         backbone: what the map is made with.
         short_side: of the mapping's options, pixels.
         device: where networks run.
+        earlier: what was recorded before the training was interrupted, to go on with.
 
     Raises:
-        SceneError: no image of a posed frame can be read.
+        SceneError: no image of a posed frame can be read, or ``earlier`` is of other frames.
     """
 
     def __init__(
@@ -100,6 +114,7 @@ class Recorder:
         *,
         short_side: int,
         device: torch.device | str | None = None,
+        earlier: Recording | None = None,
     ) -> None:
         extractor = FeatureExtractor(backbone, device=pick_device(device))
         posed = [frame for frame in frames if frame.world_from_cam is not None]
@@ -131,16 +146,26 @@ class Recorder:
         self._points: list[NDArray[np.float16]] = []
         self._snapshots: list[Snapshot] = []
         self._seconds = 0.0
-        self._first = 0.0
+        self._taken = 0
+        self._first: tuple[float, float] | None = None
         self._began = time.monotonic()
+        if earlier is not None:
+            earlier.check_frames(frames)
+            if not np.array_equal(earlier.colours, self._colours):
+                raise SceneError("this growth was recorded with other images; start a new one")
+            self._scale = earlier.scale
+            self._points = list(earlier.points)
+            self._snapshots = list(earlier.snapshots)
+            self._began -= earlier.snapshots[-1].seconds
 
     def __call__(self, moment: Moment) -> None:
         """Takes a snapshot if one is due and there is time for it."""
         due = (len(self._points) / (SNAPSHOTS - 1)) ** CROWDING
         began = time.monotonic()
-        self._first = self._first or began
-        each = self._seconds / max(len(self._points), 1)
-        planned = (began - self._first - self._seconds) / max(moment.fraction, 1e-9)
+        self._first = self._first or (began, moment.fraction)
+        first, since = self._first
+        each = self._seconds / max(self._taken, 1)
+        planned = (began - first - self._seconds) / max(moment.fraction - since, 1e-9)
         late = self._seconds + each > MOST_OF_TRAINING * planned
         if moment.fraction < 1 and (moment.fraction < due or (late and self._points)):
             return
@@ -160,6 +185,7 @@ class Recorder:
                 state.inlier_share,
             )
         )
+        self._taken += 1
         self._seconds += time.monotonic() - began
 
     @torch.inference_mode()

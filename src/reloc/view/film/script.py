@@ -14,11 +14,13 @@ from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Frame
+from reloc.view.density import point_spacing, size_octaves
 from reloc.view.film.captions import Caption
 from reloc.view.film.draw import draw_points, draw_pyramid, joined
 from reloc.view.film.recording import Recording
 from reloc.view.film.stage import Stage
 from reloc.view.film.video import FPS
+from reloc.view.placement import placed
 from reloc.view.point_cloud import PointCloud
 from reloc.view.style import ERROR_COLOURS
 
@@ -28,7 +30,9 @@ Picture = NDArray[np.uint8]
 # Seconds.
 GROWING, SHARPENING, ARRIVING, RESTING = 9.0, 2.0, 7.0, 2.5
 MOST_QUERIES = 60  # more would flicker by
-MOST_POINTS = 160_000
+# How large things are drawn: points in distances to their neighbours, cells of a recording in radii
+# of the place.
+POINT, CELL = 0.7, 0.006
 CAMERA_COLOUR, TRUE_COLOUR = (120, 170, 235), (235, 238, 242)
 
 
@@ -69,7 +73,7 @@ def film_frames(
         progress: told after every picture.
     """
     poses = np.array([f.world_from_cam for f in mapping if f.world_from_cam is not None])
-    scene = _Scene(title, mapping, cloud, recording, Stage.of(cloud.points, poses), size)
+    scene = _Scene(title, mapping, cloud, recording, poses, size)
     arrivals = _arrivals(evaluation, queries) if evaluation is not None else []
     parts = [
         (scene.growing, GROWING if recording is not None else 0.0),
@@ -97,15 +101,19 @@ class _Scene:
         mapping: Sequence[Frame],
         cloud: PointCloud,
         recording: Recording | None,
-        stage: Stage,
+        poses: Array,
         size: tuple[int, int],
     ) -> None:
-        self.title, self.recording, self.stage = title, recording, stage
+        self.title, self.recording = title, recording
         width, height = size
         self.camera = Camera.pinhole(width=width, height=height, fx=1.1 * height)
-        shuffled = np.random.default_rng(0).permutation(len(cloud))[:MOST_POINTS]
+        placement = placed(cloud.points, poses)
+        shuffled = np.random.default_rng(0).permutation(np.flatnonzero(placement.kept))
         self.points, self.colours = cloud.points[shuffled], cloud.colours[shuffled]
         self.normals = cloud.normals[shuffled].astype(np.float64)
+        spacing = point_spacing(self.points)
+        self.radii = POINT * spacing * np.exp2(size_octaves(self.points, spacing))
+        self.stage = Stage.of(placement, self.points, self.normals, poses, self.camera)
         posed = [f for f in mapping if f.world_from_cam is not None]
         few = np.unique(np.linspace(0, len(posed) - 1, min(len(posed), 60)).astype(int))
         self.cameras = [(posed[i].camera, posed[i].world_from_cam) for i in few]
@@ -113,7 +121,7 @@ class _Scene:
 
     def look(self, part: float) -> None:
         """Moves the camera to where it stands at a part of the film."""
-        self.pose = self.stage.pose(part, self.camera)
+        self.pose = self.stage.pose(part)
 
     def growing(self, part: float) -> Picture:
         """The cells of the recording; time runs slowly at first, when most happens."""
@@ -193,19 +201,20 @@ class _Scene:
         facing = self.recording.eyes - points
         return draw_points(
             points, self.recording.colours, facing, self.camera, self.pose,
-            radius=0.007 * self.stage.radius,
+            radius=CELL * self.stage.radius,
         )  # fmt: skip
 
     def _cloud(self, count: int, cells: tuple[Array, float] | None) -> Picture:
         points, colours, facing = self.points[:count], self.colours[:count], self.normals[:count]
+        # Of few points each stands for more.
+        radii = self.radii[:count] * np.sqrt(len(self.points) / max(count, 1))
         if cells is not None and self.recording is not None:
             keep = np.random.default_rng(0).uniform(size=len(cells[0])) < cells[1]
             points = np.concatenate([points, cells[0][keep]])
             colours = np.concatenate([colours, self.recording.colours[keep]])
             facing = np.concatenate([facing, (self.recording.eyes - cells[0])[keep]])
-        return draw_points(
-            points, colours, facing, self.camera, self.pose, radius=0.0052 * self.stage.radius
-        )
+            radii = np.concatenate([radii, np.full(keep.sum(), CELL * self.stage.radius)])
+        return draw_points(points, colours, facing, self.camera, self.pose, radius=radii)
 
     def _draw_mapping(self, picture: Picture, strength: float) -> None:
         for camera, pose in self.cameras:

@@ -47,17 +47,24 @@ void main() {
   ivec2 at = ivec2(gl_FragCoord.xy);
   ivec2 last = textureSize(depths, 0) - 1;
   float own = deep(at);
-  gl_FragDepth = texelFetch(depths, at, 0).r;
-  if (own > 1e5) {
-    colour = vec4(background, 1.0);
-    return;
-  }
-  float hidden = 0.0;
+  bool empty = own > 1e5;
+  float hidden = 0.0, around = 0.0, front = 1.0;
+  vec3 shade = texelFetch(colours, at, 0).rgb, mean = vec3(0.0);
   for (int i = 0; i < 4; i++) {
     ivec2 step = i == 0 ? ivec2(1, 0) : i == 1 ? ivec2(-1, 0) : i == 2 ? ivec2(0, 1) : ivec2(0, -1);
-    hidden += min(0.05, max(0.0, own - deep(clamp(at + reach * step, ivec2(0), last))));
+    ivec2 other = clamp(at + (empty ? 2 : 1) * reach * step, ivec2(0), last);
+    float depth = deep(other);
+    hidden += min(0.05, max(0.0, own - depth));
+    if (empty && depth < 1e5) {
+      around += 1.0;
+      mean += texelFetch(colours, other, 0).rgb;
+      front = min(front, texelFetch(depths, other, 0).r);
+    }
   }
-  colour = vec4(texelFetch(colours, at, 0).rgb * exp(-strength * hidden), 1.0);
+  // A small gap in a surface takes on what is around it.
+  gl_FragDepth = around > 2.5 ? front : texelFetch(depths, at, 0).r;
+  if (empty) colour = vec4(around > 2.5 ? mean / around : background, 1.0);
+  else colour = vec4(shade * exp(-strength * hidden), 1.0);
 }`;
 // Every line is a quad that is a little wider than the line, so that its edges can be smooth.
 const LINES_VERTEX = `#version 300 es
