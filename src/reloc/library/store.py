@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+import uuid
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -65,16 +66,7 @@ class BucketStore:
     """
 
     def __init__(self, url: str) -> None:
-        try:
-            import fsspec
-
-            self._files: Any
-            self._files, self._root = fsspec.core.url_to_fs(url)
-        except (ImportError, ValueError) as error:
-            raise OptionError(
-                f"{url}: cannot be opened ({error}); install reloc[buckets] and the library of the "
-                "protocol"
-            ) from error
+        self._files, self._root = open_filesystem(url)
         self.url = url
         self._cache = tempfile.TemporaryDirectory(prefix="reloc-library-")
 
@@ -96,13 +88,32 @@ class BucketStore:
 
     def put(self, source: Path, name: str) -> None:
         self._files.makedirs(self._root, exist_ok=True)
-        part = self._path(f".{name}.part")
+        # A name of its own for each writer: two of them must not write to one file.
+        part = self._path(f".{name}.{uuid.uuid4().hex}.part")
         self._files.put_file(str(source), part)
         self._files.mv(part, self._path(name))
 
     def remove(self, name: str) -> None:
         if self.exists(name):
             self._files.rm_file(self._path(name))
+
+
+def open_filesystem(url: str) -> tuple[Any, str]:
+    """The fsspec file system that a URL names, and the path in it.
+
+    Raises:
+        OptionError: fsspec, or what it needs for the protocol, is not installed.
+    """
+    try:
+        import fsspec
+
+        files, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        raise OptionError(
+            f"{url}: cannot be opened ({error}); install reloc[buckets] and the library of the "
+            "protocol"
+        ) from error
+    return files, str(path)
 
 
 def open_store(location: str | Path) -> Store:
