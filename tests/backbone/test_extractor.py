@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from reloc.backbone import FeatureExtractor
+from reloc.backbone import AdaptedBackbone, ContextAdapter, FeatureExtractor
 
 CPU = torch.device("cpu")
 
@@ -37,6 +37,20 @@ def test_the_callers_network_stays_as_it_is(small_backbone):
 def test_no_gradient_is_kept(small_backbone):
     features = FeatureExtractor(small_backbone(), device=CPU)(np.zeros((64, 64), np.uint8))
     assert not features.requires_grad
+
+
+def test_local_features_are_those_without_context(small_backbone):
+    image = np.random.default_rng(0).integers(0, 256, (50, 61), dtype=np.uint8)
+    network = small_backbone().fuse()
+    plain = FeatureExtractor(network, device=CPU)
+    features, local = plain.with_local(image)
+    assert torch.equal(features, local)
+    adapter = ContextAdapter(inputs=8, channels=6, windows=(3,))
+    wide = FeatureExtractor(AdaptedBackbone(network, adapter), device=CPU)
+    adapted, below = wide.with_local(image)
+    assert torch.equal(below, local)
+    assert adapted.shape == (7 * 8, 6)
+    assert torch.equal(adapted, wide(image))
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (9, 70)])

@@ -31,7 +31,7 @@ def test_a_map_is_written_and_used_like_any_other(ridge, reloc, made_place, tmp_
 
 @pytest.mark.parametrize(
     "options",
-    [("--resume",), ("--time-limit", "60"), ("--heads", "2"), ("--heads", "auto")],
+    [("--resume",), ("--time-limit", "60"), ("--heads", "2")],
 )
 def test_options_of_a_training_are_refused(ridge, made_place, options):
     assert "ridge" in ridge(made_place, *options).refusal()

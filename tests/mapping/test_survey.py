@@ -1,45 +1,23 @@
 """A survey finds how far frames see, and the filler makes use of it."""
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from reloc.backbone import FeatureExtractor, load_backbone
-from reloc.geometry import Camera, inverted, look_at, transformed
+from reloc.geometry import inverted, transformed
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.scenes import Frame
 
-CAMERA = Camera("SIMPLE_RADIAL", 320, 240, (300, 156, 123, -0.05))
 WALL = 3.0
 
 
 @pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    """Photos of a wall z = 3 covered with blotches of all sizes, from points along it."""
-    folder = tmp_path_factory.mktemp("wall")
-    rng = np.random.default_rng(0)
-    wall = np.zeros((900, 1600), np.float32)
-    for size in (3, 8, 20, 50):
-        noise = rng.normal(size=wall.shape).astype(np.float32)
-        blurred = np.asarray(cv2.GaussianBlur(noise, (0, 0), size))
-        wall += blurred / blurred.std()
-    row, column = np.mgrid[0 : CAMERA.height, 0 : CAMERA.width]
-    rays = CAMERA.rays(np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5)
-    made = []
-    for number, x in enumerate(np.linspace(-0.9, 0.9, 9)):
-        pose = look_at((x, 0.1 * np.sin(number), 0), (0.6 * x, 0, WALL), up=(0, -1, 0))
-        directions = np.c_[rays, np.ones(len(rays))] @ pose[:3, :3].T
-        points = pose[:3, 3] + directions * ((WALL - pose[2, 3]) / directions[:, 2])[:, None]
-        place = ((points[:, :2] + (4, 2.25)) * 200).astype(np.float32).reshape(*row.shape, 2)
-        photo = cv2.remap(wall, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-        path = folder / f"{number}.png"
-        assert cv2.imwrite(str(path), (127 + 35 * photo).clip(0, 255).astype(np.uint8))
-        made.append(Frame(path.name, path, CAMERA, pose))
-    return made
+def frames(wall_frames):
+    return wall_frames
 
 
 @pytest.fixture(scope="module")
@@ -129,3 +107,13 @@ def test_few_views_are_swept_like_many(frames, extractor):
     assert list(found) == [3, 4, 5]
     values = np.concatenate([f.values.ravel() for f in found.values() if f is not None])
     assert np.isfinite(values).mean() > 0.5
+
+
+def test_a_view_that_comes_later_is_swept_alone(frames, extractor):
+    survey = StereoSurvey(frames, depth=WALL, stride=8)
+    for number in (3, 4, 5):
+        view = prepare_view(frames[number], number, kind="plain", short_side=240, stride=8)
+        survey.add(view, extractor(view.image))
+    all_found, (number, alone) = dict(survey.sweep()), next(survey.sweep(first=2))
+    assert number == 5
+    np.testing.assert_array_equal(alone.values, all_found[5].values)

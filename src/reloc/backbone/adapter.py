@@ -104,5 +104,9 @@ class AdaptedBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """See ``Backbone.__call__``."""
-        features = self.adapter(self.adapter.stack(self.backbone(images)))
+        return self.adapted(self.backbone(images))
+
+    def adapted(self, features: Tensor) -> Tensor:
+        """New features of those of the backbone below, both (B, channels, h, w)."""
+        features = self.adapter(self.adapter.stack(features))
         return functional.normalize(features, dim=-1).permute(0, 3, 1, 2) * math.sqrt(self.channels)

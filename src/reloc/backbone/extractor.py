@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from reloc.backbone.adapter import AdaptedBackbone
 from reloc.backbone.network import Backbone
 from reloc.devices import inference_dtype
 
@@ -30,10 +31,22 @@ class FeatureExtractor:
             nn.Module.to(backbone, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._backbone = backbone
 
-    @torch.inference_mode()
     def __call__(self, image: NDArray[np.uint8]) -> Tensor:
         """Features (cells, channels) of a grey image (H, W), row by row, on the device."""
+        return self.with_local(image)[0]
+
+    @torch.inference_mode()
+    def with_local(self, image: NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
+        """Features as above, and those of the backbone before it adds context, if it does.
+
+        The latter say better where exactly something is: they serve stereo.
+        """
         pixels = torch.from_numpy(image).to(self.device, non_blocking=True)
         batch = (pixels.to(self.dtype) / 255)[None, None]
-        features = self._backbone(batch.contiguous(memory_format=torch.channels_last))
-        return features[0].flatten(1).T
+        batch = batch.contiguous(memory_format=torch.channels_last)
+        if isinstance(self._backbone, AdaptedBackbone):
+            local = self._backbone.backbone(batch)
+            features = self._backbone.adapted(local)
+        else:
+            features = local = self._backbone(batch)
+        return features[0].flatten(1).T, local[0].flatten(1).T

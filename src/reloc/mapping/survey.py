@@ -23,13 +23,13 @@ class StereoSurvey:
     """Takes plain views as they come, in about 0.6 MB each, then finds how far they see.
 
     Args:
-        frames: the posed mapping frames.
+        frames: the posed mapping frames; more may be appended, which is what ``frames`` is for.
         depth: typical depth of the scene, in scene units.
         stride: pixels per cell.
     """
 
     def __init__(self, frames: Sequence[Frame], *, depth: float, stride: int) -> None:
-        self._frames = frames
+        self.frames = frames
         self._depth = depth
         self._stride = stride
         self._grids: dict[int, tuple[int, int]] = {}
@@ -49,10 +49,13 @@ class StereoSurvey:
         elif len(self) == VIEWS_FOR_DIRECTIONS:
             self._choose_directions()
 
-    def sweep(self, *, seconds: float | None = None) -> Iterator[tuple[int, InverseDepth | None]]:
+    def sweep(
+        self, *, first: int = 0, seconds: float | None = None
+    ) -> Iterator[tuple[int, InverseDepth | None]]:
         """Frames in the order in which they were added, with how far they see.
 
-        Stops when the seconds are over; None for frames that nobody else sees from beside.
+        Stops when the seconds are over; None for frames that nobody else sees from beside. The
+        frames before the ``first`` to be added are only compared with.
         """
         began = time.monotonic()
         if self._directions is None and self._features:
@@ -61,7 +64,7 @@ class StereoSurvey:
         views = {number: self._swept_view(number) for number in numbers}
         poses = np.array([view.world_from_cam for view in views.values()]).reshape(-1, 4, 4)
         neighbours = stereo_neighbours(poses, depth=self._depth)
-        for number, beside in zip(numbers, neighbours, strict=True):
+        for number, beside in list(zip(numbers, neighbours, strict=True))[first:]:
             if seconds is not None and time.monotonic() - began > seconds:
                 return
             others = [views[numbers[row]] for row in beside]
@@ -71,7 +74,7 @@ class StereoSurvey:
             yield number, swept
 
     def _swept_view(self, number: int) -> SweptView:
-        frame, (height, width) = self._frames[number], self._grids[number]
+        frame, (height, width) = self.frames[number], self._grids[number]
         assert frame.world_from_cam is not None
         size: NDArray[np.float64] = np.array(
             [frame.camera.width / width, frame.camera.height / height]

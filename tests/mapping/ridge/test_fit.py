@@ -1,27 +1,23 @@
 """Fits on a made-up place: cameras around points, one anchor per point."""
 
+import math
 from dataclasses import replace
 
 import pytest
 import torch
 from torch.nn import functional
 
-from reloc.mapping.ridge.fit import (
-    Observations,
-    RayFitOptions,
-    chosen_ridge,
-    fit_coordinates,
-    fit_rays,
-)
+from reloc.mapping.ridge.fit import FitOptions, Observations, chosen_ridge, fit
 
 ANCHORS, FRAMES = 30, 12
-OPTIONS = RayFitOptions(ridge=1e-6, along=1e-6)
+OPTIONS = FitOptions(ridge=1e-6, along=1e-6)
 
 
-def place(*, wrong=0.0, known=False):
+def place(*, wrong=0.0, known=0.0):
     """Points about one unit ahead of cameras on a line, and what each camera sees of them.
 
-    ``wrong`` is the share of observations whose ray leads anywhere.
+    ``wrong`` is the share of observations whose ray leads anywhere, ``known`` the share of the
+    others whose depth is known.
     """
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(ANCHORS, 3, generator=generator, dtype=torch.float64) - 0.5
@@ -38,6 +34,8 @@ def place(*, wrong=0.0, known=False):
     # Each point answers mostly by its own anchor, a little by the next.
     indices = torch.stack([anchors, (anchors + 1) % ANCHORS], dim=1)
     weights = torch.tensor([0.9, 0.1], dtype=torch.float64).expand(len(frames), 2)
+    measured = torch.rand(len(frames), generator=generator) < known
+    depths = torch.where(measured & ~astray, offsets.norm(dim=1), torch.nan)
     observations = Observations(
         indices=indices,
         weights=weights.contiguous(),
@@ -45,7 +43,7 @@ def place(*, wrong=0.0, known=False):
         centres=centres[frames],
         focals=torch.full((len(frames),), 500.0, dtype=torch.float64),
         frames=frames,
-        coordinates=points[anchors] if known else None,
+        depths=depths,
     )
     return observations, points[anchors], astray
 
@@ -57,30 +55,57 @@ def misses(observations, points, truth, rows):
 
 def test_rays_alone_give_the_points():
     observations, truth, astray = place()
-    points = fit_rays(observations, anchors=ANCHORS, options=OPTIONS)
+    points = fit(observations, anchors=ANCHORS, options=OPTIONS)
     assert misses(observations, points, truth, ~astray).max() < 1e-3
 
 
 def test_rays_that_lead_astray_are_seen_through():
     observations, truth, astray = place(wrong=0.3)
-    points = fit_rays(observations, anchors=ANCHORS, options=OPTIONS)
+    points = fit(observations, anchors=ANCHORS, options=OPTIONS)
     assert misses(observations, points, truth, ~astray).median() < 2e-3
     plain = replace(OPTIONS, scales=(1e6,) * 3)
-    unweighted = fit_rays(observations, anchors=ANCHORS, options=plain)
+    unweighted = fit(observations, anchors=ANCHORS, options=plain)
     assert misses(observations, unweighted, truth, ~astray).median() > 2e-2
 
 
-def test_known_coordinates_are_fitted():
-    observations, truth, astray = place(known=True)
-    points = fit_coordinates(observations, anchors=ANCHORS, options=OPTIONS)
+@pytest.mark.parametrize("baseline", [0.1, math.inf])
+def test_known_depths_are_fitted(baseline):
+    observations, truth, astray = place(known=1.0)
+    options = replace(OPTIONS, baseline=baseline)
+    points = fit(observations, anchors=ANCHORS, options=options)
     assert misses(observations, points, truth, ~astray).max() < 1e-5
+
+
+def test_few_depths_say_what_rays_leave_open():
+    """Cameras that all but share one spot: a third of the depths are enough for all points."""
+    observations, truth, astray = place(known=0.3)
+    scale = torch.tensor([1e-3, 1.0, 1.0], dtype=torch.float64)
+    centres = observations.centres * scale
+    rays = truth - centres
+    depths = torch.where(observations.depths.isnan(), torch.nan, rays.norm(dim=1))
+    together = replace(
+        observations, centres=centres, rays=functional.normalize(rays, dim=1), depths=depths
+    )
+    points = fit(together, anchors=ANCHORS, options=OPTIONS)
+    assert misses(together, points, truth, ~astray).median() < 1e-3
+    blind = replace(together, depths=torch.full_like(depths, torch.nan))
+    points = fit(blind, anchors=ANCHORS, options=OPTIONS)
+    assert misses(together, points, truth, ~astray).median() > 1e-2
+
+
+def test_wrong_depths_are_seen_through():
+    observations, truth, astray = place(known=1.0)
+    depths = observations.depths.clone()
+    depths[::5] *= 1.5
+    points = fit(replace(observations, depths=depths), anchors=ANCHORS, options=FitOptions())
+    assert misses(observations, points, truth, ~astray).median() < 0.01
 
 
 def test_points_stay_in_front_where_rays_leave_the_depth_open():
     """Cameras that all but share one spot: the prior holds points at the typical depth."""
     observations, *_ = place()
     together = replace(observations, centres=observations.centres * 1e-4)
-    points = fit_rays(together, anchors=ANCHORS, options=RayFitOptions())
+    points = fit(together, anchors=ANCHORS, options=FitOptions())
     depths = (points * 1.0).norm(dim=1)
     assert depths.min() > 0.3
     assert depths.max() < 3
@@ -89,8 +114,8 @@ def test_points_stay_in_front_where_rays_leave_the_depth_open():
 def test_a_fit_goes_on_from_where_one_ended():
     observations, truth, astray = place()
     seen = observations.frames < FRAMES - 1
-    before = fit_rays(observations.rows(seen), anchors=ANCHORS, options=OPTIONS)
-    after = fit_rays(observations, anchors=ANCHORS, options=OPTIONS, start=before)
+    before = fit(observations.rows(seen), anchors=ANCHORS, options=OPTIONS)
+    after = fit(observations, anchors=ANCHORS, options=OPTIONS, start=before)
     assert misses(observations, after, truth, ~astray).max() < 1e-3
 
 
@@ -104,7 +129,7 @@ def test_errors_are_pixels_and_infinite_behind():
     assert torch.isinf(observations.errors(2 * observations.centres - truth)).all()
 
 
-@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("known", [0.0, 1.0])
 def test_the_chosen_lambda_is_the_one_that_left_out_frames_like_best(known):
     observations, *_ = place(wrong=0.2, known=known)
     candidates = (1e-6, 1e6)

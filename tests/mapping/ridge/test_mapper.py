@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from reloc.backbone import ConvBackbone
+from reloc.backbone import ConvBackbone, load_backbone
 from reloc.errors import OptionError, SceneError
 from reloc.geometry import Camera, look_at
 from reloc.localize.localizer import Localizer
 from reloc.mapping.ridge import RidgeMapper, RidgeOptions, map_scene_ridge
+from reloc.mapping.ridge import mapper as ridge_mapper
 from reloc.maps import SceneMap
 from reloc.scenes.scene import Depth, Frame, Scene
 
@@ -107,6 +108,30 @@ def test_memory_does_not_grow_with_the_images(scene, backbone):
     options = replace(TOY, features=60)
     mapper = RidgeMapper(scene, backbone, options=options, device="cpu")
     assert len(mapper.observations) == 60
+
+
+def on_wall(mapper, rows):
+    """The share of observations whose predictions are within 5 % of the wall z = 3."""
+    design = mapper.observations.design(len(mapper.head.points))
+    points = design.predict(mapper.head.points.double()) * mapper.scale + mapper.origin
+    return (points[rows, 2] / 3 - 1).abs().lt(0.05).double().mean()
+
+
+def test_frames_that_see_the_same_tell_how_far_away_it_is(wall_frames, tmp_path, monkeypatch):
+    """Poses alone, and few: swept depths put points where the wall is, also those of later ones."""
+    monkeypatch.setattr(ridge_mapper, "MAX_SWEPT", 4)
+    scene = Scene("wall", tmp_path, "ace", tuple(wall_frames[:5]), unit="metre")
+    options = replace(TOY, anchors=500, short_side=240, cells_per_view=200)
+    mapper = RidgeMapper(scene, load_backbone(None), options=options, device="cpu")
+    known = torch.isfinite(mapper.observations.depths)
+    frames = mapper.observations.frames
+    assert sorted(frames[known].unique().tolist()) == [0, 1, 2, 4]
+    assert known.double().mean() > 0.5
+    assert on_wall(mapper, known) > 0.8
+    mapper.add(wall_frames[5])
+    added = mapper.observations.frames == 5
+    assert torch.isfinite(mapper.observations.depths[added]).double().mean() > 0.5
+    assert on_wall(mapper, added) > 0.6
 
 
 def without(scene, field):

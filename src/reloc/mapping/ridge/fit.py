@@ -1,15 +1,16 @@
-"""Fitting the ridge head: to viewing rays alone, or to known coordinates.
+"""Fitting the ridge head: to viewing rays, and to depths along them where these are known.
 
 The distance of a predicted point to its viewing ray is linear in the head, so each round is a
 least-squares problem. A distance in space becomes pixels when it is weighted by the inverse depth
 of the prediction of the round before; predictions that still miss by more than the round's scale
-count ever less (Geman-McClure). Behind or very near to a camera the distance to a ray means
-nothing: such predictions are drawn to the scene's typical depth along it instead, and all are so
-a little, which settles what the rays leave open.
+count ever less (Geman-McClure). Along a ray, an error counts as much as an eye beside the camera
+would see of it, where the depth is known; elsewhere all are drawn a little to the scene's typical
+depth, which settles what the rays leave open. Behind or very near to a camera the distance to a ray
+means nothing: such predictions are drawn to their depth in full.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -19,6 +20,11 @@ from reloc.mapping.ridge.solve import Design, Metric, solve
 # In units of the scene scale.
 MIN_DEPTH = 0.1
 DEPTH_BOUNDS = (0.2, 20.0)
+TYPICAL_DEPTH = 1.0
+# A fit to which more than this share of the depths is known begins near its end. In the mean that
+# it begins at, a depth that is only guessed counts this much.
+MOSTLY = 0.5
+GUESSED = 0.05
 
 
 @dataclass(frozen=True)
@@ -32,7 +38,7 @@ class Observations:
         centres: (N, 3) camera centres, relative to the map's origin.
         focals: (N,) pixels of the view per unit at z = 1.
         frames: (N,) int64 number of the frame.
-        coordinates: (N, 3) known scene coordinates, relative to the map's origin, or None.
+        depths: (N,) distance along the ray of what it hits; NaN where nobody knows.
     """
 
     indices: Tensor
@@ -41,7 +47,7 @@ class Observations:
     centres: Tensor
     focals: Tensor
     frames: Tensor
-    coordinates: Tensor | None = None
+    depths: Tensor
 
     def __len__(self) -> int:
         return len(self.rays)
@@ -52,38 +58,22 @@ class Observations:
 
     def rows(self, picks: Tensor) -> "Observations":
         """Some rows, by number or by a mask (N,)."""
-        known = self.coordinates
-        return Observations(
-            self.indices[picks],
-            self.weights[picks],
-            self.rays[picks],
-            self.centres[picks],
-            self.focals[picks],
-            self.frames[picks],
-            None if known is None else known[picks],
-        )
+        return Observations(**{f.name: getattr(self, f.name)[picks] for f in fields(self)})
 
     @staticmethod
     def joined(parts: "Sequence[Observations]") -> "Observations":
-        """Observations of one kind in one."""
-        known = [part.coordinates for part in parts if part.coordinates is not None]
+        """All observations in one."""
         return Observations(
-            torch.cat([part.indices for part in parts]),
-            torch.cat([part.weights for part in parts]),
-            torch.cat([part.rays for part in parts]),
-            torch.cat([part.centres for part in parts]),
-            torch.cat([part.focals for part in parts]),
-            torch.cat([part.frames for part in parts]),
-            torch.cat(known) if known else None,
+            **{f.name: torch.cat([getattr(p, f.name) for p in parts]) for f in fields(Observations)}
         )
 
     def errors(self, predictions: Tensor) -> Tensor:
         """About the reprojection errors (N,) of predictions (N, 3), pixels; inf behind."""
-        depths, across = self._split(predictions)
+        depths, across = self.split(predictions)
         pixels = self.focals * across / depths.clamp(min=1e-6)
         return torch.where(depths > 0, pixels, torch.full_like(pixels, torch.inf))
 
-    def _split(self, predictions: Tensor) -> tuple[Tensor, Tensor]:
+    def split(self, predictions: Tensor) -> tuple[Tensor, Tensor]:
         """Distances (N,) along the rays and across them."""
         offsets = predictions - self.centres
         depths = (offsets * self.rays).sum(dim=1)
@@ -91,123 +81,86 @@ class Observations:
 
 
 @dataclass(frozen=True)
-class RayFitOptions:
-    """How the fit to rays runs.
+class FitOptions:
+    """How the fit runs.
 
     Attributes:
         ridge: lambda, where the mean weight of an observation is 1.
-        along: what a unit of squared error along a ray counts, relative to across: the prior that
-            keeps points at the scene's typical depth where nothing else tells.
+        along: what a unit of squared error along a ray counts, relative to across, where no depth
+            is known: the prior that keeps points at the scene's typical depth.
+        baseline: of the eye beside the camera by which errors along a ray are judged where the
+            depth is known, in units of the scene scale; inf counts them like errors across.
         scales: of the robust weight in pixels, one per round.
         iterations: steps of conjugate gradient per round.
+        near_scales, near_iterations: the same for a fit that begins near its end.
     """
 
     ridge: float = 1e-2
     along: float = 1e-3
+    baseline: float = 0.1
     scales: tuple[float, ...] = (300.0, 100.0, 50.0, 25.0, 15.0, 10.0, 10.0)
     iterations: int = 60
+    near_scales: tuple[float, ...] = (50.0, 20.0, 10.0)
+    near_iterations: int = 20
 
 
-def fit_rays(
+def fit(
     observations: Observations,
     *,
     anchors: int,
-    options: RayFitOptions,
+    options: FitOptions,
     start: Tensor | None = None,
 ) -> Tensor:
-    """Points (anchors, 3) from poses alone, in units of the scene scale.
+    """Points (anchors, 3), in units of the scene scale.
 
     Args:
-        observations: coordinates are not looked at.
+        observations: what to fit to; where most depths are known, so is where to begin.
         anchors: how many the indices count.
         options: schedule and priors.
-        start: (anchors, 3) points to go on from; then only the last scale is used, twice.
+        start: (anchors, 3) points to go on from.
     """
     design = observations.design(anchors)
-    scales = options.scales if start is None else options.scales[-1:] * 2
-    # Where a point stands that no observation speaks of, and where the first round begins.
-    ahead = observations.centres + observations.rays
-    mass = design.gather(torch.ones_like(ahead)).clamp(min=1e-9)
-    prior = design.gather(ahead) / mass
+    known = torch.isfinite(observations.depths)
+    near = start is not None or bool(known.double().mean() > MOSTLY)
+    # Across its ray a point on it at any depth will do as a target.
+    reach = torch.where(known, observations.depths, TYPICAL_DEPTH)
+    targets = observations.centres + observations.rays * reach[:, None]
+    along = torch.where(known, (options.baseline / reach).square().clamp(max=1), options.along)
+    # Where a point stands that the fit says nothing of, and where the first round begins.
+    sure = torch.where(known, 1.0, GUESSED).to(targets)[:, None].expand_as(targets).contiguous()
+    prior = design.gather(sure * targets) / design.gather(sure).clamp(min=1e-9)
     points = prior if start is None else start
-    for number, scale in enumerate(scales):
-        first = start is None and number == 0
-        metric = _ray_metric(observations, design, points, scale, options, first=first)
-        # The part along the ray pulls to a depth of one; across it any point of the ray will do.
+    for number, scale in enumerate(options.near_scales if near else options.scales):
+        if number or near:
+            metric = _metric(observations, design.predict(points), along, scale)
+        else:
+            weights = observations.focals.square()
+            metric = Metric(weights / weights.mean(), observations.rays, (30 * along).clamp(max=1))
         points = solve(
             design,
             metric,
-            ahead,
+            targets,
             ridge=options.ridge,
             start=points,
             prior=prior,
-            iterations=options.iterations,
+            iterations=options.near_iterations if near else options.iterations,
         )
     return points
 
 
-def _ray_metric(
-    observations: Observations,
-    design: Design,
-    points: Tensor,
-    scale: float,
-    options: RayFitOptions,
-    *,
-    first: bool,
-) -> Metric:
-    """The weights of a round, from the predictions of the one before."""
-    along = torch.full_like(observations.focals, options.along)
-    if first:
-        weights = observations.focals.square()
-        return Metric(weights / weights.mean(), observations.rays, (30 * along).clamp(max=1))
-    depths, across = observations._split(design.predict(points))
+def _metric(observations: Observations, predictions: Tensor, along: Tensor, scale: float) -> Metric:
+    """The weights of a round, from the predictions (N, 3) of the one before."""
+    depths, across = observations.split(predictions)
     bounded = depths.clamp(*DEPTH_BOUNDS)
-    errors = observations.focals * across / bounded
-    robust = (1 + (errors / scale).square()).square()
-    weights = (observations.focals / bounded).square() / robust
+    per_length = (observations.focals / bounded).square()
+    # What nobody knows is no error.
+    beyond = (depths - observations.depths).nan_to_num(nan=0.0)
+    squares = per_length * (across.square() + along * beyond.square())
+    weights = per_length / (1 + squares / scale**2).square()
     behind = depths < MIN_DEPTH
     weights = torch.where(behind, 1e-2 * observations.focals.square(), weights)
     along = torch.where(behind, torch.ones_like(along), along)
     return Metric(weights / weights.mean(), observations.rays, along)
-
-
-def fit_coordinates(
-    observations: Observations,
-    *,
-    anchors: int,
-    options: RayFitOptions,
-    start: Tensor | None = None,
-) -> Tensor:
-    """Points (anchors, 3) of ridge regression to known coordinates, robustly reweighted.
-
-    Args:
-        observations: with coordinates.
-        anchors: how many the indices count.
-        options: schedule and priors; errors are pixels at the known depth.
-        start: as in ``fit_rays``.
-    """
-    known = observations.coordinates
-    if known is None:
-        raise ValueError("observations without coordinates")
-    design = observations.design(anchors)
-    depths = (known - observations.centres).norm(dim=1).clamp(*DEPTH_BOUNDS)
-    base = (observations.focals / depths).square()
-    mass = design.gather(torch.ones_like(known)).clamp(min=1e-9)
-    prior = design.gather(known) / mass
-    points = prior if start is None else start
-    for scale in options.scales if start is None else options.scales[-1:] * 2:
-        errors = observations.focals * (design.predict(points) - known).norm(dim=1) / depths
-        weights = base / (1 + (errors / scale).square()).square()
-        points = solve(
-            design,
-            Metric(weights / weights.mean()),
-            known,
-            ridge=options.ridge,
-            start=points,
-            prior=prior,
-            iterations=options.iterations,
-        )
-    return points
 
 
 def held_out_score(observations: Observations, points: Tensor) -> float:
@@ -220,8 +173,8 @@ def chosen_ridge(
     observations: Observations,
     *,
     anchors: int,
-    options: RayFitOptions,
-    candidates: tuple[float, ...] = (1e-4, 1e-3, 1e-2),
+    options: FitOptions,
+    candidates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
     every: int = 5,
 ) -> float:
     """The lambda that predicts frames best that were left out; every so manieth is.
@@ -232,8 +185,12 @@ def chosen_ridge(
     if not held.any() or held.all():
         return options.ridge
     seen, rest = observations.rows(~held), observations.rows(held)
-    shorter = replace(options, scales=options.scales[:4], iterations=options.iterations // 2)
-    fit = fit_rays if observations.coordinates is None else fit_coordinates
+    shorter = replace(
+        options,
+        scales=options.scales[:4],
+        iterations=options.iterations // 2,
+        near_iterations=options.near_iterations // 2,
+    )
     scores = {
         ridge: held_out_score(
             rest, fit(seen, anchors=anchors, options=replace(shorter, ridge=ridge))

@@ -1,6 +1,6 @@
 """What the fit takes of each photo: some of its features, with their viewing rays."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +12,7 @@ from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
 from reloc.errors import CameraError, ImageError
-from reloc.images.augment import cell_pixels, plain_view
-from reloc.images.files import read_image
+from reloc.mapping.views import PreparedView, prepare_view
 from reloc.scenes.scene import Frame, Skipped
 
 _MIN_CELLS = 16
@@ -27,12 +26,14 @@ class Harvest:
     Attributes:
         frame: number of the frame.
         features: (n, C) bfloat16.
+        pixels: (n, 2) of the photo.
         rays: (n, 2) float64 viewing rays at z = 1, camera frame.
         focal: pixels of the view per unit at z = 1.
     """
 
     frame: int
     features: Tensor
+    pixels: NDArray[np.float64]
     rays: NDArray[np.float64]
     focal: float
 
@@ -44,6 +45,7 @@ def harvested(
     short_side: int,
     cells: int,
     seed: int,
+    see: Callable[[PreparedView, Tensor], None],
 ) -> Iterator[Harvest | Skipped]:
     """Harvests of numbered frames in order, read a few ahead; unusable photos come as skipped.
 
@@ -53,44 +55,34 @@ def harvested(
         short_side: photos are resampled to this short side in pixels.
         cells: drawn from each, at most.
         seed: of the drawing.
+        see: is shown every view, with its local features (all cells, channels).
     """
     read = partial(_read, short_side=short_side, stride=extractor.stride)
     with ThreadPoolExecutor(2) as pool:
         for start in range(0, len(frames), _AHEAD):
-            for photo in pool.map(read, frames[start : start + _AHEAD]):
-                if isinstance(photo, Skipped):
-                    yield photo
+            for view in pool.map(read, frames[start : start + _AHEAD]):
+                if isinstance(view, Skipped):
+                    yield view
                     continue
-                rng = np.random.default_rng([seed, photo.frame])
-                usable = np.flatnonzero(np.isfinite(photo.rays).all(axis=1))
-                picks = rng.permutation(usable)[:cells]
-                features = extractor(photo.image).cpu()[torch.from_numpy(picks)]
-                yield Harvest(photo.frame, features.bfloat16(), photo.rays[picks], photo.focal)
+                rng = np.random.default_rng([seed, view.frame])
+                picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
+                features, local = extractor.with_local(view.image)
+                see(view, local)
+                yield Harvest(
+                    frame=view.frame,
+                    features=features.cpu()[torch.from_numpy(picks)].bfloat16(),
+                    pixels=view.pixels[picks],
+                    rays=view.rays[picks].astype(np.float64),
+                    focal=view.focal,
+                )
 
 
-@dataclass(frozen=True)
-class _Photo:
-    """A photo at the size of the backbone, with the rays (cells, 2) of its cells, NaN if none."""
-
-    frame: int
-    image: NDArray[np.uint8]
-    rays: NDArray[np.float64]
-    focal: float
-
-
-def _read(numbered: tuple[int, Frame], *, short_side: int, stride: int) -> _Photo | Skipped:
+def _read(numbered: tuple[int, Frame], *, short_side: int, stride: int) -> PreparedView | Skipped:
     number, frame = numbered
-    camera = frame.camera
     try:
-        image = read_image(frame.image, grey=True)
-        if image.shape != (camera.height, camera.width):
-            raise ImageError(f"{frame.image}: has another size than its camera")
-        view = plain_view(image, short_side=short_side)
-        pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=stride))
-        rays = camera.rays(pixels)
-        rays[(pixels >= (camera.width, camera.height)).any(axis=1)] = np.nan
-        if np.isfinite(rays).all(axis=1).sum() < _MIN_CELLS:
+        view = prepare_view(frame, number, kind="plain", short_side=short_side, stride=stride)
+        if view.usable.sum() < _MIN_CELLS:
             raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
-        return _Photo(number, view.image, rays, camera.focal * view.scale)
     except (ImageError, CameraError) as error:
         return Skipped(frame.name, str(error))
+    return view

@@ -1,5 +1,6 @@
 """Mapping a scene in closed form: posed images in, a map out within seconds."""
 
+import math
 import platform
 import time
 from collections.abc import Iterator, Sequence
@@ -18,21 +19,25 @@ from reloc.heads.ridge import RidgeHead
 from reloc.mapping.mapper import MappingResult
 from reloc.mapping.ridge.depth import ray_depths
 from reloc.mapping.ridge.fit import (
+    FitOptions,
     Observations,
-    RayFitOptions,
     chosen_ridge,
-    fit_coordinates,
-    fit_rays,
+    fit,
 )
 from reloc.mapping.ridge.harvest import Harvest, harvested
 from reloc.mapping.ridge.options import RidgeOptions
 from reloc.mapping.scene_scale import scene_scale
+from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.views import PreparedView, known_inverse_depths
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
 from reloc.scenes.scene import Frame, Scene, Skipped
+from reloc.stereo import InverseDepth
 
 MIN_DEPTH_FRAMES = 3
+# Frames that are swept, so that memory does not grow with the images; the others have rays alone.
+MAX_SWEPT = 400
 
 
 class RidgeMapper:
@@ -69,15 +74,21 @@ class RidgeMapper:
         share = self.options.features // len(self.frames)
         self.cells = max(1, min(self.options.cells_per_view, share))
         self.skipped: list[Skipped] = []
+        self._survey = StereoSurvey(self.frames, depth=self.scale, stride=self.extractor.stride)
+        count = len(self.frames)
+        self._unswept = set(range(count)) - {*np.linspace(0, count - 1, MAX_SWEPT).astype(int)}
         harvests = list(self._harvested(list(enumerate(self.frames)), progress))
         if len(harvests) < 2:
             reason = self.skipped[0].reason
             raise SceneError(f"hardly any mapping image can be used; the first problem: {reason}")
         self.seconds = {"features": time.monotonic() - began}
         self.head = _head_with_anchors(harvests, self.options, self.scale)
-        parts = [self._observed(harvest) for harvest in harvests]
+        swept = self._swept(progress)
+        parts = [self._observed(harvest, swept.get(harvest.frame)) for harvest in harvests]
         self.observations = Observations.joined(parts)
-        self.fit_options = RayFitOptions()
+        # Measured depth is as good along a ray as across.
+        measured = self.options.targets == "depth"
+        self.fit_options = FitOptions(baseline=math.inf) if measured else FitOptions()
         self._fit(progress)
         self.seconds["training"] = time.monotonic() - began - self.seconds["features"]
 
@@ -92,10 +103,13 @@ class RidgeMapper:
             raise SceneError(f"{frame.name}: has no pose; only posed photos can be added to a map")
         if self.options.targets == "depth" and frame.depth is None:
             raise SceneError(f"{frame.name}: has no depth image, which this map is fitted to")
-        number = len(self.frames)
+        number, before = len(self.frames), len(self._survey)
         self.frames = (*self.frames, frame)
+        self._survey.frames = self.frames
         for harvest in self._harvested([(number, frame)], silent):
-            self.observations = Observations.joined([self.observations, self._observed(harvest)])
+            swept = self._swept(silent, first=before)
+            added = self._observed(harvest, swept.get(number))
+            self.observations = Observations.joined([self.observations, added])
             self._solve(start=self.head.points.detach().double())
             return
         raise ImageError(self.skipped[-1].reason)
@@ -143,6 +157,7 @@ class RidgeMapper:
             short_side=self.options.short_side,
             cells=self.cells,
             seed=self.options.seed,
+            see=self._see,
         )
         for done, harvest in enumerate(found, start=1):
             progress("features", done, len(frames))
@@ -151,7 +166,19 @@ class RidgeMapper:
             else:
                 yield harvest
 
-    def _observed(self, harvest: Harvest) -> Observations:
+    def _see(self, view: PreparedView, local: Tensor) -> None:
+        if self.options.targets == "rays" and view.frame not in self._unswept:
+            self._survey.add(view, local)
+
+    def _swept(self, progress: Progress, *, first: int = 0) -> dict[int, InverseDepth | None]:
+        """How far the frames see that were surveyed, from the first of them on."""
+        found = {}
+        for number, inverse_depth in self._survey.sweep(first=first):
+            found[number] = inverse_depth
+            progress("depth", first + len(found), len(self._survey))
+        return found
+
+    def _observed(self, harvest: Harvest, swept: InverseDepth | None) -> Observations:
         """What a photo tells, in units of the scene scale."""
         indices, weights = self.head.responses(harvest.features.float())
         frame = self.frames[harvest.frame]
@@ -159,24 +186,25 @@ class RidgeMapper:
         pose = frame.world_from_cam
         rays = np.column_stack([harvest.rays, np.ones(len(harvest.rays))]) @ pose[:3, :3].T
         count = len(rays)
-        centre = torch.from_numpy((pose[:3, 3] - self.origin) / self.scale).expand(count, 3)
-        directions = torch.from_numpy(rays)
-        coordinates = None
         if self.options.targets == "depth":
-            depths = torch.from_numpy(ray_depths(frame, harvest.rays) / self.scale)
-            coordinates = centre + directions * depths[:, None]
+            ahead = ray_depths(frame, harvest.rays)
+        else:
+            with np.errstate(divide="ignore"):
+                ahead = 1 / known_inverse_depths(swept, harvest.pixels).astype(np.float64)
+        ahead[~np.isfinite(ahead)] = np.nan
+        lengths = np.linalg.norm(rays, axis=1)
         observed = Observations(
             indices=indices,
             weights=weights.double(),
-            rays=functional.normalize(directions, dim=1),
-            centres=centre,
+            rays=torch.from_numpy(rays / lengths[:, None]),
+            centres=torch.from_numpy((pose[:3, 3] - self.origin) / self.scale).expand(count, 3),
             focals=torch.full((count,), harvest.focal, dtype=torch.float64),
             frames=torch.full((count,), harvest.frame),
-            coordinates=coordinates,
+            depths=torch.from_numpy(ahead * lengths / self.scale),
         )
-        if coordinates is None:
+        if self.options.targets == "rays":
             return observed
-        return observed.rows(torch.isfinite(coordinates).all(dim=1))
+        return observed.rows(torch.isfinite(observed.depths))
 
     def _fit(self, progress: Progress) -> None:
         if not len(self.observations):
@@ -194,7 +222,6 @@ class RidgeMapper:
         progress("fit", 1, 1)
 
     def _solve(self, *, start: Tensor | None) -> None:
-        fit = fit_rays if self.options.targets == "rays" else fit_coordinates
         points = fit(
             self.observations,
             anchors=len(self.head.points),

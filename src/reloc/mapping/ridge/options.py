@@ -27,7 +27,7 @@ class RidgeOptions:
     """
 
     targets: Targets = "rays"
-    anchors: int = 4096
+    anchors: int = 16384
     neighbours: int = 8
     temperature: float = 0.06
     ridge: float | None = None
