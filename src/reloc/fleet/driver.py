@@ -1,0 +1,85 @@
+"""The driver: hands jobs to workers, and writes down what comes of them."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reloc.fleet.crew import Crew, CrewOptions, Running
+from reloc.fleet.jobs import Failure, JobTable, Tally
+from reloc.fleet.manifest import MapJob
+from reloc.fleet.places import present
+
+SECONDS_BETWEEN_VIEWS = 1.0
+
+
+@dataclass(frozen=True)
+class FleetView:
+    """How all jobs stand, and what runs."""
+
+    tally: Tally
+    running: tuple[Running, ...]
+
+
+def map_fleet(
+    jobs: Sequence[MapJob],
+    table: JobTable,
+    *,
+    fingerprint: str,
+    backbone: Path | None = None,
+    crew: CrewOptions | None = None,
+    watch: Callable[[FleetView], None] = lambda view: None,
+) -> list[Failure]:
+    """Makes the maps that are not there yet, on as many workers as there are.
+
+    A worker that dies is replaced, and its job begun anew, at most ``MAX_ATTEMPTS`` times in a run.
+    Bad input fails at once. Whatever ends this process, a later call goes on with what is left.
+
+    Args:
+        jobs: what to make.
+        table: where it is written down.
+        fingerprint: of the backbone.
+        backbone: its weights, at the same path on all machines; None for the shipped ones.
+        crew: the workers.
+        watch: told about once a second how things stand.
+
+    Returns:
+        The jobs that failed, in the order of the jobs.
+
+    Raises:
+        OptionError: Ray is missing, cannot be reached or has no room for a worker; or fsspec is
+            missing for what has a URL.
+        OutputError: the table cannot be written any more.
+    """
+    table.enter((job.out, job.fingerprint(fingerprint)) for job in jobs)
+    done = table.done()
+    table.reopen(set(done) - present(done))
+    if waiting := table.tally().waiting:
+        with Crew(crew or CrewOptions(), backbone=backbone, most=waiting) as workers:
+            _work(workers, {job.out: job for job in jobs}, table, watch)
+    watch(FleetView(table.tally(), ()))
+    return table.failures()
+
+
+def _work(
+    crew: Crew,
+    jobs: dict[str, MapJob],
+    table: JobTable,
+    watch: Callable[[FleetView], None],
+) -> None:
+    shown = time.monotonic()
+    while True:
+        while crew.free and (out := table.take()) is not None:
+            crew.begin(jobs[out])
+        if not crew.busy:
+            return
+        for out, outcome in crew.ended():
+            if outcome.state == "done":
+                table.finished(out, seconds=outcome.seconds)
+            elif outcome.state == "refused":
+                table.refused(out, outcome.reason)
+            else:
+                table.crashed(out, outcome.reason)
+        if time.monotonic() - shown >= SECONDS_BETWEEN_VIEWS:
+            watch(FleetView(table.tally(), crew.running()))
+            shown = time.monotonic()

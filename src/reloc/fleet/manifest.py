@@ -1,0 +1,149 @@
+"""The manifest: which scenes to map, where the maps go, and how."""
+
+import hashlib
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from reloc.errors import OptionError
+from reloc.mapping.options import PRESETS, MappingOptions, preset_options
+
+MAX_BYTES = 256 << 20
+_OPTIONS = frozenset(asdict(PRESETS["standard"]))
+_FRACTIONS = ("time_limit", "buffer_gb")
+
+
+@dataclass(frozen=True)
+class MapJob:
+    """One map to make.
+
+    Attributes:
+        scene: folder of the scene, an absolute path or a URL.
+        out: the map file to write, likewise.
+        options: how to map it.
+        query: file that lists images to hold back, in the scene's folder.
+        poses: pose file to use in place of the scene's own, in its folder.
+    """
+
+    scene: str
+    out: str
+    options: MappingOptions
+    query: str | None = None
+    poses: str | None = None
+
+    def fingerprint(self, backbone: str) -> str:
+        """What a map is made from: the scene's location and lists, the options and the
+        backbone's fingerprint. The map carries it, so that a later run knows its own."""
+        made_from = [self.scene, self.query, self.poses, asdict(self.options), backbone]
+        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def read_manifest(path: Path) -> tuple[MapJob, ...]:
+    """Reads a manifest.
+
+    TOML has a table ``[[maps]]`` for each map, with ``scene``, ``map`` and options, and perhaps a
+    table ``[defaults]`` of options for all; JSONL has an object of the same keys on each line.
+    Options are ``preset`` and the fields of ``MappingOptions``, and ``query`` and ``poses``, files
+    in the scene's folder. Scenes and maps are relative to the manifest.
+
+    Raises:
+        OptionError: the file is missing or damaged, an entry names no scene or no map, has an
+            option that does not exist or an impossible value, or two have the same map.
+    """
+    path = Path(path)
+    jobs: dict[str, MapJob] = {}
+    for where, entry in _entries(path):
+        job = _job(entry, f"{path}: {where}", path.parent)
+        if job.out in jobs:
+            raise OptionError(f"{path}: {where}: map {job.out} is there twice; name another file")
+        jobs[job.out] = job
+    if not jobs:
+        raise OptionError(f"{path}: names no map; add entries with scene and map")
+    return tuple(jobs.values())
+
+
+def _entries(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise OptionError(f"{path}: larger than {MAX_BYTES >> 20} MB; split it")
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".toml":
+            return _toml_entries(path, tomllib.loads(text))
+        if path.suffix == ".jsonl":
+            lines = enumerate(text.splitlines(), start=1)
+            return [(f"line {n}", json.loads(line)) for n, line in lines if line.strip()]
+    except OSError as error:
+        raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, RecursionError) as error:
+        raise OptionError(
+            f"{path}: is no {path.suffix[1:].upper()} ({str(error).splitlines()[0]}); mend it"
+        ) from error
+    raise OptionError(f"{path}: the name of a manifest ends in .toml or .jsonl")
+
+
+def _toml_entries(path: Path, content: dict[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    defaults, maps = content.pop("defaults", {}), content.pop("maps", [])
+    if content or not isinstance(defaults, dict) or not isinstance(maps, list):
+        raise OptionError(f"{path}: holds [[maps]] and [defaults] and nothing else")
+    return [
+        (f"map {n}", {**defaults, **entry} if isinstance(entry, dict) else entry)
+        for n, entry in enumerate(maps, start=1)
+    ]
+
+
+def _job(entry: Any, where: str, folder: Path) -> MapJob:
+    if not isinstance(entry, dict):
+        raise OptionError(f"{where}: give scene, map and options by name")
+    options = dict(entry)
+    given = {key: options.pop(key, None) for key in ("scene", "map", "query", "poses")}
+    for key, value in given.items():
+        wanted = key in ("scene", "map")
+        if not (isinstance(value, str) and value and "\0" not in value) and (
+            wanted or value is not None
+        ):
+            raise OptionError(f"{where}: has no {key}; give its path{' or URL' if wanted else ''}")
+    if not given["map"].endswith(".safetensors"):
+        raise OptionError(f"{where}: {given['map']}: the name of a map ends in .safetensors")
+    try:
+        return MapJob(
+            _absolute(given["scene"], folder),
+            _absolute(given["map"], folder),
+            _mapping_options(options),
+            query=given["query"],
+            poses=given["poses"],
+        )
+    except OptionError as error:
+        raise OptionError(f"{where}: {error}") from None
+
+
+def _absolute(location: str, folder: Path) -> str:
+    """A location by one name only, so that a map that is there twice is noticed."""
+    return location if "://" in location else os.path.abspath(folder / location)  # noqa: PTH100
+
+
+def _mapping_options(given: dict[str, Any]) -> MappingOptions:
+    preset = given.pop("preset", "standard")
+    changes: dict[str, int | float | None] = {}
+    for name, value in given.items():
+        # TOML and JSON are written with either.
+        field = name.replace("-", "_")
+        if field not in _OPTIONS:
+            raise OptionError(
+                f"no option is called {name}; there are query, poses, preset, {_listed()}"
+            )
+        number = int | float if field in _FRACTIONS else int
+        if field == "heads" and value == "auto":
+            changes[field] = None
+        elif isinstance(value, number) and not isinstance(value, bool):
+            changes[field] = value
+        else:
+            raise OptionError(f"{name} {value!r}: give a number")
+    return preset_options(preset if isinstance(preset, str) else repr(preset), **changes)  # type: ignore[arg-type]
+
+
+def _listed() -> str:
+    return ", ".join(sorted(_OPTIONS))

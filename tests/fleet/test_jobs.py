@@ -1,0 +1,134 @@
+"""The job table, without any worker: in SQLite, and in PostgreSQL where there is a server.
+
+``RELOC_TEST_POSTGRES=postgresql://user@host/database`` names one that may be written to.
+"""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reloc.errors import OptionError
+from reloc.fleet.jobs import MAX_ATTEMPTS, Failure, JobTable, Tally
+
+JOBS = [("a", "1"), ("b", "2"), ("c", "3")]
+
+
+SERVER = os.environ.get("RELOC_TEST_POSTGRES")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a table may be: a file, or an empty schema on the server."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "jobs")
+        return
+    if SERVER is None:
+        pytest.skip("no server named")
+    psycopg = pytest.importorskip("psycopg")
+    schema = f"reloc_{uuid.uuid4().hex}"
+    with psycopg.connect(SERVER, autocommit=True) as server:
+        server.execute(f"CREATE SCHEMA {schema}")
+        yield f"{SERVER}?options=-csearch_path%3D{schema}"
+        server.execute(f"DROP SCHEMA {schema} CASCADE")
+
+
+def test_jobs_are_taken_once_and_in_order(place):
+    with JobTable(place) as table:
+        table.enter(JOBS)
+        assert [table.take() for _ in range(4)] == ["a", "b", "c", None]
+        assert table.tally() == Tally(running=3)
+
+
+def test_a_later_run_goes_on_with_what_is_left(place):
+    with JobTable(place) as table:
+        table.enter(JOBS)
+        table.finished(table.take(), seconds=1.0)
+        table.refused(table.take(), "no images")
+        table.take()
+    with JobTable(place) as table:
+        table.enter(JOBS)
+        assert table.done() == ["a"]
+        assert table.failures() == []
+        assert [table.take() for _ in range(3)] == ["b", "c", None]
+
+
+def test_a_process_that_is_killed_leaves_all_it_wrote_and_no_lock(place):
+    script = (
+        "import os, sys; from reloc.fleet.jobs import JobTable\n"
+        "table = JobTable(sys.argv[1]); table.enter([('a', '1'), ('b', '2')])\n"
+        "table.finished(table.take(), seconds=1.0); table.take(); os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, str(place)]).returncode == -9
+    with JobTable(place) as table:
+        assert table.tally() == Tally(done=1, running=1)
+        table.enter(JOBS)
+        assert table.tally() == Tally(done=1, waiting=2)
+
+
+def test_other_options_and_lost_maps_are_made_anew(place):
+    with JobTable(place) as table:
+        table.enter(JOBS)
+        for _ in JOBS:
+            table.finished(table.take(), seconds=1.0)
+        table.enter([("a", "other"), ("b", "2")])
+        assert table.tally() == Tally(done=1, waiting=1)
+        table.reopen(["b"])
+        assert table.tally() == Tally(waiting=2)
+
+
+def test_crashes_are_tried_again_so_often_and_bad_input_never(place):
+    with JobTable(place) as table:
+        table.enter(JOBS[:2])
+        table.take()
+        table.refused("a", "no images")
+        for _ in range(MAX_ATTEMPTS):
+            assert table.take() == "b"
+            table.crashed("b", "died")
+        assert table.take() is None
+        reason = f"died (tried {MAX_ATTEMPTS} times)"
+        assert table.failures() == [Failure("a", "no images"), Failure("b", reason)]
+
+
+def test_one_process_holds_a_table(place):
+    with JobTable(place), pytest.raises(OptionError, match="another map-many"):
+        JobTable(place)
+
+
+def test_reasons_may_hold_what_no_database_takes(place):
+    with JobTable(place) as table:
+        table.enter(JOBS[:1])
+        table.refused("a", "found \udcff\0.png")
+        assert table.failures() == [Failure("a", "found \\udcff.png")]
+
+
+def test_all_entries_are_there_or_none(place):
+    def broken():
+        yield ("a", "other")
+        raise KeyboardInterrupt
+
+    with JobTable(place) as table:
+        table.enter(JOBS)
+        table.finished(table.take(), seconds=1.0)
+        with pytest.raises(KeyboardInterrupt):
+            table.enter(broken())
+        assert table.tally() == Tally(done=1, waiting=2)
+
+
+def test_what_is_no_table_is_refused(tmp_path):
+    path = tmp_path / "jobs"
+    path.write_text("something else, long enough not to be empty" * 100)
+    with pytest.raises(OptionError, match="--jobs"):
+        JobTable(path)
+
+
+def test_messages_keep_passwords(tmp_path):
+    pytest.importorskip("psycopg")
+    with pytest.raises(OptionError, match="cannot be used") as caught:
+        JobTable("postgresql://me:secret@127.0.0.1:1/jobs?password=secret&connect_timeout=2")
+    assert "secret" not in str(caught.value)
+    assert "127.0.0.1:1/jobs" in str(caught.value)

@@ -1,0 +1,73 @@
+"""Manifests, good and bad."""
+
+from dataclasses import replace
+
+import pytest
+
+from reloc.errors import OptionError
+from reloc.fleet.manifest import read_manifest
+from reloc.mapping import PRESETS
+
+
+def written(folder, text, name="many.toml"):
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_both_forms_say_the_same(tmp_path):
+    toml = written(
+        tmp_path,
+        '[defaults]\npreset = "draft"\n[[maps]]\nscene = "a"\nmap = "a.safetensors"\nseed = 3\n'
+        '[[maps]]\nscene = "s3://b/c"\nmap = "s3://b/c.safetensors"\nheads = "auto"\n',
+    )
+    lines = written(
+        tmp_path,
+        '{"scene": "a", "map": "a.safetensors", "seed": 3, "preset": "draft"}\n\n'
+        '{"scene": "s3://b/c", "map": "s3://b/c.safetensors", "heads": "auto", "preset": "draft"}',
+        "many.jsonl",
+    )
+    jobs = read_manifest(toml)
+    assert jobs == read_manifest(lines)
+    assert jobs[0].scene == str(tmp_path / "a")
+    assert jobs[0].options == replace(PRESETS["draft"], seed=3)
+    assert jobs[1].scene == "s3://b/c"
+    assert jobs[1].options.heads is None
+
+
+def test_fingerprints_tell_jobs_apart(tmp_path):
+    text = '{"scene": "a", "map": "%s.safetensors", "seed": %d}\n'
+    one, same, other = read_manifest(
+        written(tmp_path, text % ("1", 0) + text % ("2", 0) + text % ("3", 1), "many.jsonl")
+    )
+    assert one.fingerprint("x") == same.fingerprint("x")
+    assert len({one.fingerprint("x"), other.fingerprint("x"), one.fingerprint("y")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "names no map"),
+        ("{", "line 1|is no JSONL"),
+        ("[1]", "by name"),
+        ('{"map": "a.safetensors"}', "line 1: has no scene"),
+        ('{"scene": "a"}', "has no map"),
+        ('{"scene": "a", "map": "a"}', "ends in .safetensors"),
+        ('{"scene": "a", "map": "a.safetensors", "sed": 1}', "no option is called sed"),
+        ('{"scene": "a", "map": "a.safetensors", "seed": "1"}', "give a number"),
+        ('{"scene": "a", "map": "a.safetensors", "seed": -1}', "seed must not"),
+        ('{"scene": "a", "map": "a.safetensors", "preset": 4}', "no preset"),
+        ('{"scene": "a", "map": "a.safetensors"}\n' * 2, "line 2: .* twice"),
+    ],
+)
+def test_what_cannot_be_is_one_clear_line(tmp_path, text, says):
+    with pytest.raises(OptionError, match=says) as caught:
+        read_manifest(written(tmp_path, text, "many.jsonl"))
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_and_foreign_files_are_refused(tmp_path):
+    with pytest.raises(OptionError, match="cannot be read"):
+        read_manifest(tmp_path / "none.toml")
+    with pytest.raises(OptionError, match=r"\.toml or \.jsonl"):
+        read_manifest(written(tmp_path, "a,b", "many.csv"))

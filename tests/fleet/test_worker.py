@@ -1,0 +1,114 @@
+"""One worker, without Ray."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from reloc.cli.main import main
+from reloc.fleet.manifest import MapJob
+from reloc.fleet.worker import Worker
+from reloc.mapping import PRESETS, MappingOptions
+from reloc.maps import SceneMap
+from reloc.synthetic.scene import write_synthetic_scene
+
+SMALL = MappingOptions(
+    heads=1, views=12, steps=30, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
+)
+
+
+@pytest.fixture(scope="module")
+def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic scene; not to be written to."""
+    root = tmp_path_factory.mktemp("worker") / "room"
+    write_synthetic_scene(root, mapping=5, queries=1, width=160, height=120, depth=False)
+    return root
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    threads = torch.get_num_threads()
+    yield Worker(None, device="cpu", threads=1)
+    torch.set_num_threads(threads)
+
+
+def weights(path: Path) -> list[torch.Tensor]:
+    return [p for region in SceneMap.load(path).regions for p in region.head.parameters()]
+
+
+def same(one: Path, other: Path) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+def test_a_map_is_that_of_the_verb(
+    room: Path, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PRESETS, "draft", SMALL)
+    alone, job = tmp_path / "alone.safetensors", MapJob(str(room), str(tmp_path / "a"), SMALL)
+    assert main(["map", str(room), str(alone), "--preset", "draft", "--device", "cpu"]) == 0
+    assert worker.make(job).state == "done"
+    assert same(alone, Path(job.out))
+    other = MapJob(str(room), str(tmp_path / "b"), MappingOptions(**{**vars(SMALL), "seed": 1}))
+    assert worker.make(other).state == "done"
+    assert not same(alone, Path(other.out))
+
+
+def test_a_map_of_the_job_is_kept_and_any_other_replaced(
+    room: Path, worker: Worker, tmp_path: Path
+) -> None:
+    pytest.importorskip("fsspec")
+    out = tmp_path / "out" / "a.safetensors"
+    job = MapJob(f"file://{room}", f"file://{out}", SMALL)
+    assert worker.make(job).state == "done"
+    first = out.read_bytes()
+    assert worker.make(job).state == "done"
+    assert out.read_bytes() == first
+    out.write_bytes(first[:1000])
+    assert worker.make(job).state == "done"
+    assert SceneMap.load(out).info["scene"] == "room"
+    assert worker.make(MapJob(job.scene, job.out, SMALL, query="test.txt")).state == "refused"
+    assert sorted(path.name for path in out.parent.iterdir()) == ["a.safetensors"]
+
+
+def test_lists_are_files_of_the_scene(room: Path, worker: Worker, tmp_path: Path) -> None:
+    held_back = tmp_path / "held.txt"
+    held_back.write_text("train/rgb/00000.jpg\n")
+    job = MapJob(str(room), str(tmp_path / "a.safetensors"), SMALL, query=str(held_back))
+    outcome = worker.make(job)
+    assert outcome.state == "done", outcome.reason
+    assert "train/rgb/00000.jpg" not in [c.name for c in SceneMap.load(Path(job.out)).cameras]
+
+
+def test_bad_input_is_refused_and_other_trouble_is_not(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = MapJob(str(tmp_path / "none"), str(tmp_path / "a.safetensors"), SMALL)
+    assert worker.make(job).state == "refused"
+    monkeypatch.setattr("reloc.fleet.worker.open_scene", lambda root, **lists: 1 / 0)
+    outcome = worker.make(job)
+    assert outcome.state == "crashed"
+    assert "ZeroDivisionError" in outcome.reason
+
+
+def test_a_worker_that_is_killed_leaves_no_half_of_a_map(room: Path, tmp_path: Path) -> None:
+    # The kill comes when the map is being written: the last moment, and the worst.
+    script = (
+        "import os, shutil, sys\n"
+        "from pathlib import Path\n"
+        "from reloc.fleet.manifest import MapJob\n"
+        "from reloc.fleet.worker import Worker\n"
+        "from reloc.mapping import MappingOptions\n"
+        "def half(source, target):\n"
+        "    Path(target).write_bytes(Path(source).read_bytes()[:1000])\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "shutil.copyfile = half\n"
+        f"options = MappingOptions(**{vars(SMALL)!r})\n"
+        "Worker(None, device='cpu').make(MapJob(sys.argv[1], sys.argv[2], options))\n"
+    )
+    out = tmp_path / "out" / "a.safetensors"
+    command = [sys.executable, "-c", script, str(room), str(out)]
+    assert subprocess.run(command).returncode == -9
+    assert not out.exists()
