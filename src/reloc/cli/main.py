@@ -13,6 +13,7 @@ from reloc.errors import RelocError
 VERBS = {
     "info": "Say what a scene holds: frames, cameras, extent, and what cannot be used.",
     "map": "Map a place from posed photos.",
+    "map-many": "Map many places at a time, on this machine or a cluster.",
     "refine": "Train a map end to end for the pose.",
     "localize": "Say where photos were taken.",
     "eval": "Localize a scene's queries and measure the errors.",
@@ -29,7 +30,7 @@ VERBS = {
     "pretrain": "Train a backbone.",
     "meta-train": "Train the context that maps in closed form stand on.",
 }
-_MODULES = {"meta-train": "meta_train", "map": "map_", "eval": "eval_"}
+_MODULES = {"meta-train": "meta_train", "map-many": "map_many", "map": "map_", "eval": "eval_"}
 
 
 def _function(verb: str) -> Callable[..., Any]:

@@ -1,0 +1,133 @@
+"""``reloc map-many``: a manifest of scenes to a map each, on Ray."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from reloc.backbone import load_backbone
+from reloc.cli.console import console, recorded
+from reloc.errors import OptionError
+from reloc.fleet import CrewOptions, FleetView, JobTable, map_fleet, read_manifest
+from reloc.progress import silent
+
+MAX_SHOWN = 30
+_SECONDS_BETWEEN_LINES = 10.0
+
+
+def map_many(
+    manifest: Annotated[Path, tyro.conf.arg(metavar="MANIFEST")],
+    /,
+    *,
+    workers: int | None = None,
+    cpus: float = 1.0,
+    gpus: float = 0.0,
+    address: str | None = None,
+    jobs: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
+    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    quiet: bool = False,
+    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+) -> None:
+    """Map many places, each from its scene. The same command goes on after whatever ended it.
+
+    Args:
+        manifest: A .toml or .jsonl that lists scenes, maps and options.
+        workers: Maps that are made at a time; by default as many as there is room for.
+        cpus: Cores of each worker.
+        gpus: GPUs of each worker, which may be a fraction; 0 computes on the CPU.
+        address: Of a Ray cluster; by default RAY_ADDRESS, or else this machine alone.
+        jobs: Table of what is done and what failed: a file, by default beside the manifest, or a
+            PostgreSQL database at postgresql://...
+        backbone: Backbone weights; by default those that come with reloc.
+        quiet: Show no progress.
+        json_log: Write the progress as JSON lines to this file.
+    """
+    began = time.monotonic()
+    listed = read_manifest(manifest)
+    crew = CrewOptions(workers=workers, cpus=cpus, gpus=gpus, address=address)
+    fingerprint = load_backbone(backbone).fingerprint
+    with JobTable(jobs or manifest.with_name(manifest.name + ".jobs")) as table:
+        with _shown(quiet=quiet, json_log=json_log) as watch:
+            try:
+                failures = map_fleet(
+                    listed,
+                    table,
+                    fingerprint=fingerprint,
+                    backbone=backbone and backbone.absolute(),
+                    crew=crew,
+                    watch=watch,
+                )
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt("the same command goes on") from None
+        screen = console()
+        for failure in failures:
+            screen.print(f"failed {failure.out}: {failure.reason}", markup=False)
+        screen.print(
+            f"{manifest}: {table.tally().done} of {len(listed)} maps, "
+            f"{time.monotonic() - began:.0f} s",
+            markup=False,
+        )
+    if failures:
+        raise OptionError(
+            f"{manifest}: {len(failures)} of {len(listed)} maps failed; see above, and give the "
+            "same command again when they are mended"
+        )
+
+
+@contextmanager
+def _shown(*, quiet: bool, json_log: Path | None) -> Iterator[Callable[[FleetView], None]]:
+    """Yields what shows all jobs: a page that is redrawn on a terminal, lines elsewhere."""
+    screen = Console(stderr=True, highlight=False)
+    if json_log is not None:
+        with recorded(silent, json_log) as record, _shown(quiet=quiet, json_log=None) as show:
+
+            def both(view: FleetView) -> None:
+                tally = view.tally
+                record("maps", tally.done, tally.total, failed=tally.failed, running=tally.running)
+                show(view)
+
+            yield both
+    elif quiet:
+        yield lambda view: None
+    elif screen.is_terminal:
+        with Live(console=screen, auto_refresh=False) as live:
+            yield lambda view: live.update(Group(*map(Text, lines_of(view))), refresh=True)
+    else:
+        yield _Lines(screen)
+
+
+class _Lines:
+    """The first line of the view, when it changes and not too often."""
+
+    def __init__(self, screen: Console) -> None:
+        self._screen = screen
+        self._last = -_SECONDS_BETWEEN_LINES
+
+    def __call__(self, view: FleetView) -> None:
+        now = time.monotonic()
+        if view.running and now - self._last < _SECONDS_BETWEEN_LINES:
+            return
+        self._last = now
+        self._screen.print(lines_of(view)[0], markup=False, soft_wrap=True)
+
+
+def lines_of(view: FleetView) -> list[str]:
+    """The view as text: how the jobs stand, then a line for each that runs."""
+    tally = view.tally
+    lines = [
+        f"maps: {tally.done}/{tally.total}, {tally.running} running, {tally.waiting} waiting, "
+        f"{tally.failed} failed"
+    ]
+    for running in view.running[:MAX_SHOWN]:
+        at = running.activity
+        share = f" {100 * at.done / at.total:.0f} %" if at.total else ""
+        lines.append(f"  {running.out}: {at.stage or 'starting'}{share}")
+    if len(view.running) > MAX_SHOWN:
+        lines.append(f"  and {len(view.running) - MAX_SHOWN} more")
+    return lines

@@ -1,0 +1,107 @@
+"""``reloc map-many``, as a user calls it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from reloc.cli.map_many import lines_of
+from reloc.fleet import FleetView, JobTable, Running, Tally
+from reloc.fleet.worker import Activity
+from reloc.maps import SceneMap
+
+# Ray must not be imported here: what keeps others out of it has to be set before.
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs reloc[many]")
+SMALL = {"heads": 1, "views": 12, "batch": 64, "width": 32, "blocks": 1, "short_side": 120}
+
+
+@pytest.fixture(autouse=True)
+def eager(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray's workers stand behind all other processes, which on a busy machine takes minutes."""
+    monkeypatch.setenv("RAY_worker_niceness", "0")
+
+
+def manifest_of(folder: Path, scene: Path, *, count: int, steps: int) -> Path:
+    lines = [
+        {"scene": str(scene), "map": f"maps/{n}.safetensors", "seed": n, "steps": steps, **SMALL}
+        for n in range(count)
+    ]
+    path = folder / "many.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+@pytest.mark.slow
+@needs_ray
+def test_the_same_command_goes_on_after_the_driver_was_killed(
+    made_place: Path, tmp_path: Path
+) -> None:
+    manifest = manifest_of(tmp_path, made_place, count=4, steps=150)
+    command = [sys.executable, "-m", "reloc", "map-many", str(manifest), "--workers", "1"]
+    first = tmp_path / "maps" / "0.safetensors"
+    driver = subprocess.Popen([*command, "--quiet"])
+    while not first.exists():
+        assert driver.poll() is None
+        time.sleep(0.1)
+    os.kill(driver.pid, signal.SIGKILL)
+    assert driver.wait() == -signal.SIGKILL
+    written = first.stat().st_mtime_ns
+    with JobTable(f"{manifest}.jobs") as table:
+        assert table.tally().total == 4
+        assert table.tally().done < 4
+
+    log = tmp_path / "log.jsonl"
+    run = subprocess.run([*command, "--json-log", log], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert "4 of 4 maps" in run.stdout
+    assert first.stat().st_mtime_ns == written
+    for number in range(4):
+        scene_map = SceneMap.load(tmp_path / "maps" / f"{number}.safetensors")
+        assert scene_map.info["options"]["seed"] == number
+    assert len(list((tmp_path / "maps").glob("*.safetensors"))) == 4
+    last = json.loads(log.read_text().splitlines()[-1])
+    assert (last["stage"], last["done"], last["failed"]) == ("maps", 4, 0)
+
+
+@pytest.mark.slow
+@needs_ray
+def test_failed_scenes_are_told_with_the_reason(
+    reloc: Callable, small_scene: Path, tmp_path: Path
+) -> None:
+    manifest = manifest_of(tmp_path, small_scene, count=1, steps=10)
+    run = reloc("map-many", manifest, "--workers", 1)
+    assert "1 of 1 maps failed" in run.refusal()
+    assert "failed " + str(tmp_path / "maps" / "0.safetensors") in run.out
+    assert "0 of 1 maps" in run.out
+
+
+def test_bad_input_is_one_clear_line(reloc: Callable, tmp_path: Path) -> None:
+    assert "cannot be read" in reloc("map-many", tmp_path / "none.toml").refusal()
+    manifest = manifest_of(tmp_path, tmp_path / "scene", count=1, steps=10)
+    assert "positive" in reloc("map-many", manifest, "--workers", 0).refusal()
+    with JobTable(tmp_path / "held"):
+        run = reloc("map-many", manifest, "--jobs", tmp_path / "held")
+        assert "another map-many" in run.refusal()
+    assert "local file" in reloc("map-many", manifest, "--jobs", "mysql://a/b").refusal()
+
+
+def test_the_view_says_how_all_jobs_stand() -> None:
+    running = [
+        Running("a.safetensors", Activity(1)),
+        Running("b.safetensors", Activity(2, "training", 30, 60)),
+    ]
+    view = FleetView(Tally(waiting=5, running=2, done=3), tuple(running))
+    assert lines_of(view) == [
+        "maps: 3/10, 2 running, 5 waiting, 0 failed",
+        "  a.safetensors: starting",
+        "  b.safetensors: training 50 %",
+    ]
+    crowd = FleetView(Tally(running=40), tuple(20 * running))
+    assert lines_of(crowd)[-1] == "  and 10 more"
