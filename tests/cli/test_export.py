@@ -33,6 +33,22 @@ def test_a_colmap_model_holds_images_poses_and_points(reloc, place, made_map, tm
     # The walls of the room stand around its cameras.
     low, high = source.mapping_centres().min(axis=0) - 10, source.mapping_centres().max(axis=0) + 10
     assert ((points > low) & (points < high)).all()
+    pycolmap = pytest.importorskip("pycolmap")
+    model = pycolmap.Reconstruction(out / "sparse" / "0")
+    assert model.is_valid()
+    observations = 0
+    for image in model.images.values():
+        for index, seen in enumerate(image.points2D):
+            point = model.points3D[seen.point3D_id]
+            assert (image.image_id, index) in [
+                (e.image_id, e.point2D_idx) for e in point.track.elements
+            ]
+            np.testing.assert_allclose(image.project_point(point.xyz), seen.xy, atol=1e-6)
+            observations += 1
+    assert observations == model.compute_num_observations()
+    # Images that overlap see the same points.
+    lengths = [point.track.length() for point in model.points3D.values()]
+    assert sum(length > 1 for length in lengths) > 500
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ from reloc.geometry import Camera, look_at, transformed
 from reloc.progress import silent
 from reloc.scenes import open_scene, read_points
 from reloc.scenes.scene import Frame
-from reloc.scenes.writers.colmap_binary import write_colmap_with_points
+from reloc.scenes.writers.colmap_binary import Sighting, write_colmap_with_points
 from reloc.scenes.writers.content import Content
 
 CAMERAS = (
@@ -18,6 +18,12 @@ CAMERAS = (
 )
 POINTS = np.random.default_rng(0).uniform(-1, 1, (50, 3))
 COLOURS = np.random.default_rng(1).integers(0, 256, (50, 3)).astype(np.uint8)
+# The last image sees nothing.
+SIGHTINGS = [
+    Sighting(np.array([[1.5, 2.5], [7.0, 8.0]]), np.array([4, 0])),
+    Sighting(np.array([[3.5, 4.5]]), np.array([4])),
+    Sighting(np.zeros((0, 2)), np.zeros(0, np.intp)),
+]
 
 
 @pytest.fixture
@@ -33,7 +39,10 @@ def model(tmp_path: Path) -> tuple[Path, list[Frame]]:
     folder = tmp_path / "model"
     folder.mkdir()
     content = Content(root=tmp_path, metric=True, mapping=tuple(frames), queries=())
-    write_colmap_with_points(content, folder, points=POINTS, colours=COLOURS, progress=silent)
+    write_colmap_with_points(
+        content, folder, points=POINTS, colours=COLOURS,
+        sightings=SIGHTINGS, progress=silent,
+    )  # fmt: skip
     return folder, frames
 
 
@@ -47,6 +56,7 @@ def test_our_reader_finds_what_was_written(model: tuple[Path, list[Frame]]) -> N
     points = read_points(folder / "sparse" / "0")
     np.testing.assert_array_equal(points.xyz, POINTS)
     np.testing.assert_array_equal(points.rgb, COLOURS)
+    assert points.track_length.tolist() == [1, 0, 0, 0, 2] + [0] * 45
 
 
 def test_pycolmap_reads_it_and_projects_as_we_do(model: tuple[Path, list[Frame]]) -> None:
@@ -67,3 +77,8 @@ def test_pycolmap_reads_it_and_projects_as_we_do(model: tuple[Path, list[Frame]]
     point = reconstruction.points3D[1]
     np.testing.assert_array_equal(point.xyz, POINTS[0])
     np.testing.assert_array_equal(point.color, COLOURS[0])
+    track = {(e.image_id, e.point2D_idx) for e in reconstruction.points3D[5].track.elements}
+    assert track == {(1, 0), (2, 0)}
+    assert reconstruction.compute_num_observations() == 3
+    assert [p.point3D_id for p in reconstruction.images[1].points2D] == [5, 1]
+    np.testing.assert_array_equal(reconstruction.images[1].points2D[1].xy, (7, 8))

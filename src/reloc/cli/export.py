@@ -21,6 +21,7 @@ from reloc.scenes.writers.colmap_binary import write_colmap_with_points
 from reloc.scenes.writers.content import content_of
 from reloc.view.ply import write_ply
 from reloc.view.point_cloud import map_point_cloud
+from reloc.view.sightings import sightings
 
 Format = Literal["ply", "colmap", "tum"]
 
@@ -98,7 +99,12 @@ def write_model(
             localizer, scene.mapping, views=views, max_points=points, progress=progress
         )
         write_colmap_with_points(
-            content, folder, points=cloud.points, colours=cloud.colours, progress=progress
+            content,
+            folder,
+            points=cloud.points,
+            colours=cloud.colours,
+            sightings=sightings(cloud, content.frames),
+            progress=progress,
         )
     return f"{len(cloud)} points, {len(content.mapping)} images"
 

@@ -12,13 +12,12 @@ from reloc.geometry import Camera, inverted, transformed
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
 from reloc.view.ground import Ground, find_ground
-from reloc.view.points import visible_points
+from reloc.view.points import not_hidden, visible_points
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 
 CUBE = 0.16  # its side, in units of the typical depth of the scene
-HIDDEN = 1.25  # a point so many times farther than one beside it in the image is behind it
 GRID = 36  # cells along the longer side of the image, in which one point can hide another
 AXES = ((240, 70, 70), (90, 210, 90), (80, 140, 255))
 CUBE_COLOUR = (255, 200, 60)
@@ -84,7 +83,7 @@ class Proof:
         colours = self.colours[rows]
         if not len(pixels):
             return
-        seen = _not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
+        seen = not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
         order = np.flatnonzero(seen)[np.argsort(-depth[seen])]
         near, far = np.percentile(np.log(depth[seen]), [5, 95])
         shade = 1 - np.clip((np.log(depth) - near) / max(far - near, 1e-9), 0, 1)
@@ -126,15 +125,6 @@ class Proof:
         best = int(away.max(axis=1).argmin())
         spots: Array = self.ground.spots[good]
         return spots[best] if away[best].max() < 0.9 else None
-
-
-def _not_hidden(pixels: Array, depth: Array, cell: float) -> NDArray[np.bool_]:
-    """Which points no other one beside them in the image stands well before."""
-    column, row = np.floor(pixels / cell).astype(int).T
-    nearest = np.full((row.max() + 1, column.max() + 1), np.inf)
-    np.minimum.at(nearest, (row, column), depth)
-    around = cv2.erode(nearest, np.ones((3, 3), np.uint8))
-    return np.asarray(depth < HIDDEN * around[row, column])
 
 
 def _draw_faces(image: Image, camera: Camera, pose: Array, corners: Array) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +10,7 @@ from reloc.geometry import Camera, inverted, transformed
 
 MAX_DISC = 10  # pixels; a point right before the lens would otherwise hide everything else
 GAP = 2  # pixels
+HIDDEN = 1.25  # a point so many times farther than one beside it in the image is behind it
 MAX_PAINTED = 3_000_000  # pixels to paint, overdraw included: bounds time and memory
 BACKGROUND = (28, 30, 34)
 
@@ -83,6 +85,19 @@ def visible_points(
     pixels = camera.pixels(rays)
     seen = ((pixels >= 0) & (pixels < (camera.width, camera.height))).all(axis=1)
     return pixels[seen], depth[seen], rows[seen]
+
+
+def not_hidden(
+    pixels: NDArray[np.float64], depth: NDArray[np.float64], cell: float
+) -> NDArray[np.bool_]:
+    """Which points (N,) no other one stands well before, within ``cell`` pixels or two."""
+    if not len(pixels):
+        return np.zeros(0, np.bool_)
+    column, row = np.floor(pixels / cell).astype(int).T
+    nearest = np.full((row.max() + 1, column.max() + 1), np.inf)
+    np.minimum.at(nearest, (row, column), depth)
+    around = cv2.erode(nearest, np.ones((3, 3), np.uint8))
+    return np.asarray(depth < HIDDEN * around[row, column])
 
 
 def _without_gaps(image: NDArray[np.uint8], painted: NDArray[np.bool_]) -> NDArray[np.uint8]:
