@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 
 from reloc.backbone import load_backbone
 from reloc.cli.eval_ import localize_frames
@@ -61,7 +62,14 @@ def run(options: Options) -> None:
 
 
 def figures(estimates: Sequence[Estimate], frames: Sequence[Frame]) -> str:
-    """Median and quartiles of the position error, and the median angle.
+    """Median and quartiles of the position error, and the median angle."""
+    translations, rotations = pose_errors(estimates, frames).T
+    low, middle, high = np.quantile(translations, (0.25, 0.5, 0.75), method="nearest")
+    return f"{middle:.4f} | {low:.4f} to {high:.4f} | {np.median(rotations):.3f}"
+
+
+def pose_errors(estimates: Sequence[Estimate], frames: Sequence[Frame]) -> NDArray[np.float64]:
+    """Errors (N, 2) of position, in scene units, and of angle, in degrees.
 
     Every pose counts, also one that is not to be trusted; no pose counts as infinitely far.
     """
@@ -70,9 +78,7 @@ def figures(estimates: Sequence[Estimate], frames: Sequence[Frame]) -> str:
         found = estimate.world_from_cam if estimate is not None else None
         known = found is not None and frame.world_from_cam is not None
         errors.append(pose_error(found, frame.world_from_cam) if known else (np.inf, np.inf))
-    translations, rotations = np.array(errors).T
-    low, middle, high = np.quantile(translations, (0.25, 0.5, 0.75), method="nearest")
-    return f"{middle:.4f} | {low:.4f} to {high:.4f} | {np.median(rotations):.3f}"
+    return np.array(errors)
 
 
 if __name__ == "__main__":
