@@ -66,4 +66,4 @@ def test_the_number_of_heads_grows_with_the_place_and_not_with_its_frames():
     assert counts[0] <= counts[1] < counts[2]
     dense = cluster_count(corridor(400, step=0.05), depth=3.0)
     assert dense == cluster_count(corridor(100, step=0.2), depth=3.0)
-    assert cluster_count(corridor(6, step=100.0), depth=3.0) == 1
+    assert cluster_count(corridor(23, step=100.0), depth=3.0) == 1

@@ -187,7 +187,7 @@ def test_several_heads_share_one_pass_over_the_images(corridor, backbone, tmp_pa
     result = mapped(
         corridor,
         backbone,
-        replace(TOY, heads=2, views=24),
+        replace(TOY, heads=2, views=48),
         progress=lambda stage, done, total, **m: told.append((stage, done, total)),
     )
     made = result.scene_map
@@ -211,7 +211,7 @@ def test_several_heads_share_one_pass_over_the_images(corridor, backbone, tmp_pa
 
 def test_a_head_learns_from_its_own_frames_alone(corridor, backbone):
     """Other pictures in one half of the place leave the head of the other half as it was."""
-    options = replace(TOY, heads=2, views=24)
+    options = replace(TOY, heads=2, views=48)
     plain = mapped(corridor, backbone, options)
     exclusive = set(plain.scene_map.regions[1].frames) - set(plain.scene_map.regions[0].frames)
     assert exclusive

@@ -3,7 +3,14 @@
 import pytest
 
 from reloc.errors import OptionError
-from reloc.mapping.options import PRESETS, MappingOptions, preset_options
+from reloc.heads import MlpHead
+from reloc.mapping.options import (
+    LEAST_WIDTH,
+    PRESETS,
+    MappingOptions,
+    head_width,
+    preset_options,
+)
 
 
 def test_presets_grow():
@@ -46,3 +53,17 @@ def test_impossible_values_are_refused(change):
 def test_an_unknown_preset_is_refused_with_the_known():
     with pytest.raises(OptionError, match=r"huge.*draft.*full"):
         preset_options("huge")
+
+
+@pytest.mark.parametrize("heads", [1, 2, 3, 4, 8, 16])
+def test_heads_together_weigh_what_one_of_full_width_does(heads):
+    def weights(count, width):
+        return sum(p.numel() for p in MlpHead(channels=256, width=width).parameters()) * count
+
+    width = head_width(heads, channels=256, blocks=2)
+    assert width % 8 == 0
+    assert 0.88 < weights(heads, width) / weights(1, 512) < 1.01
+
+
+def test_very_many_heads_are_not_narrower_than_the_least_width():
+    assert head_width(1000, channels=256, blocks=2) == LEAST_WIDTH

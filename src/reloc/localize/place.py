@@ -16,7 +16,13 @@ from reloc.localize.query import PreparedQuery
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.covariance import pose_covariance
 from reloc.pose.rgbd import solve_pose_with_depth
-from reloc.pose.solver import PoseSolution, SolverOptions, solve_pose
+from reloc.pose.solver import (
+    PoseSolution,
+    SolverOptions,
+    agreement,
+    refine_pose,
+    solve_pose,
+)
 from reloc.pose.trust import confidence
 
 Array = NDArray[np.float64]
@@ -174,6 +180,8 @@ class Place:
                 reason="no pose agrees with what the map sees",
             )
         candidate, solution = max(solved, key=lambda pair: int(pair[1].inliers.sum()))
+        if len(candidates) > 1 and query.depth is None:
+            solution = self._refined(candidate, solution, candidates)
         inliers, local = int(solution.inliers.sum()), candidate.local
         trust = confidence(solution.errors, short_side=self.map.short_side)
         covariance = pose_covariance(
@@ -214,6 +222,32 @@ class Place:
         matches = (local.scene_coordinates, local.rays, local.focal)
         solution = solve_pose(*matches, options=options)
         return 0 if solution is None else int(solution.inliers.sum())
+
+    def _refined(
+        self, best: Candidate, solution: PoseSolution, candidates: Sequence[Candidate]
+    ) -> PoseSolution:
+        """The best pose after a last refinement on what all candidates see.
+
+        Regions overlap: heads that know the same surface err independently, and one that knows
+        what is beside it adds points where the first has none.
+        """
+        around = self.map.regions[best.region].origin
+        points = [
+            candidate.local.scene_coordinates + self.map.regions[candidate.region].origin - around
+            for candidate in candidates
+        ]
+        rays = [candidate.local.rays for candidate in candidates]
+        own = best.local
+        pose = refine_pose(
+            solution.world_from_cam,
+            np.concatenate(points),
+            np.concatenate(rays),
+            own.focal,
+            options=self.solver,
+        )
+        if pose is None:
+            return solution
+        return agreement(pose, own.scene_coordinates, own.rays, own.focal, options=self.solver)
 
     def _solved(self, local: Correspondences, depth: DepthMap | None) -> PoseSolution | None:
         matches = (local.scene_coordinates, local.rays, local.focal)

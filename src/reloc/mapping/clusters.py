@@ -17,20 +17,29 @@ OVERLAP = 1.3
 # A head needs a few views of whatever it is to know.
 MIN_FRAMES = 5
 _ROUNDS = 30
-# One head does for what lies within so many typical depths; see docs/large-places.md.
-HEAD_REACH = 3.0
+# Chosen by measurement (docs/large-places.md): heads for a square of one typical depth, how far in
+# typical depths a single view reaches to the sides of its middle, and bounds of their number.
+HEADS_PER_SQUARE = 16.0
+VIEW_REACH = 0.2
+LEAST_HEADS = 4
+FRAMES_PER_HEAD = 12
 
 
 def cluster_count(world_from_cam: Array, *, depth: float) -> int:
-    """How many heads a place should have, from the spread of what its cameras look at.
+    """How many heads a place should have, from the area of what its cameras look at.
+
+    The area is that of a rectangle with sides as long as the points spread (standard deviations)
+    along their two longest axes, and a bit more for what surrounds them.
 
     Args:
         world_from_cam: (F, 4, 4) poses.
         depth: typical distance of what is seen, in scene units.
     """
-    points = _seen_points(world_from_cam, depth)
-    cells = np.unique(np.floor(points / (HEAD_REACH * depth)), axis=0)
-    return int(min(len(cells), max(1, len(points) // (4 * MIN_FRAMES))))
+    points = _seen_points(world_from_cam, depth) / depth
+    spreads = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
+    area = float(np.prod(np.sort(spreads)[-2:] + VIEW_REACH))
+    wanted = max(LEAST_HEADS, round(HEADS_PER_SQUARE * area))
+    return max(1, min(wanted, len(points) // FRAMES_PER_HEAD))
 
 
 def camera_clusters(world_from_cam: Array, count: int, *, depth: float) -> tuple[Indices, ...]:

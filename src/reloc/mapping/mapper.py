@@ -20,7 +20,7 @@ from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
-from reloc.mapping.options import MappingOptions
+from reloc.mapping.options import MappingOptions, head_width
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
 from reloc.mapping.training import Moment, train_heads
@@ -111,7 +111,7 @@ def map_scene(
     limit = options.time_limit
 
     with tempfile.TemporaryDirectory(prefix="reloc-") as scratch:
-        planned = options.views * len(clusters)
+        planned = max(options.views, len(frames))
         buffer = empty_buffer(
             centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
             extractor,
@@ -156,11 +156,14 @@ def map_scene(
         fill_seconds = time.monotonic() - began
         budget = None if limit is None else max(1.0, limit - fill_seconds - 0.02 * limit)
         parts = list(_parts(frames, clusters, buffer))
+        width = options.width or head_width(
+            len(parts), channels=backbone.channels, blocks=options.blocks
+        )
 
         def trainer_of(part: FeatureBuffer) -> HeadTrainer:
             head = new_head(
                 channels=backbone.channels,
-                width=options.width,
+                width=width,
                 blocks=options.blocks,
                 scale=scale,
                 seed=options.seed,

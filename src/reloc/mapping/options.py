@@ -1,5 +1,6 @@
 """What a user may choose about mapping, and the presets."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -8,33 +9,39 @@ from reloc.maps.scene_map import MAX_REGIONS, MAX_SHORT_SIDE
 
 Preset = Literal["draft", "standard", "full"]
 
+# Of one head alone, as ACE has it (section 3.2).
+FULL_WIDTH = 512
+# A narrower head no longer holds even a small part of a place: with very many heads the map grows.
+LEAST_WIDTH = 112
+MAX_WIDTH = 8192
+
 
 @dataclass(frozen=True)
 class MappingOptions:
     """How to map a scene.
 
     Attributes:
-        heads: the place is parted among so many; None lets its size decide.
-        views: views (plain or augmented) that the buffer takes for each head, of all its frames
-            together; the passes over the frames follow from it.
+        heads: the place is parted among so many; None lets what is seen of it decide.
+        views: views (plain or augmented) that the buffer takes of all frames together; one of each
+            frame at least.
         steps: training steps of each head, unless ``time_limit`` is given.
         batch: features per step.
         time_limit: seconds from the first image to the finished map, shared by all heads; plans
             buffer and steps.
-        width: of the head's hidden layers.
-        blocks: residual blocks of the head.
+        width: of the heads' hidden layers; None keeps the map at about 4 MB, see ``head_width``.
+        blocks: residual blocks of a head.
         short_side: images are resampled to this short side in pixels.
         cells_per_view: features drawn from one view.
         buffer_gb: memory for the feature buffer, in GB.
         seed: of everything random; the same seed gives the same map on a CPU.
     """
 
-    heads: int | None = 1
+    heads: int | None = None
     views: int = 2400
     steps: int = 3000
     batch: int = 3072
     time_limit: float | None = None
-    width: int = 512
+    width: int | None = None
     blocks: int = 2
     short_side: int = 480
     cells_per_view: int = 1024
@@ -42,10 +49,12 @@ class MappingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("views", "steps", "batch", "width", "short_side", "cells_per_view", "buffer_gb")
+        positive = ("views", "steps", "batch", "short_side", "cells_per_view", "buffer_gb")
         for name in positive:
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
+        if self.width is not None and not 1 <= self.width <= MAX_WIDTH:
+            raise OptionError(f"width must be 1 to {MAX_WIDTH}")
         if self.heads is not None and not 1 <= self.heads <= MAX_REGIONS:
             raise OptionError(f"heads must be 1 to {MAX_REGIONS}, or auto")
         if self.seed < 0:
@@ -74,3 +83,21 @@ def preset_options(preset: Preset, **changes: object) -> MappingOptions:
     if preset not in PRESETS:
         raise OptionError(f"no preset is called {preset!r}; there are {', '.join(PRESETS)}")
     return replace(PRESETS[preset], **changes)  # type: ignore[arg-type]
+
+
+def head_width(heads: int, *, channels: int, blocks: int) -> int:
+    """Width at which so many heads together have the weights of a single one of full width.
+
+    Narrow heads that know a part of the place each are more accurate than one that knows all of it,
+    at the same size and after the same time: docs/large-places.md.
+
+    Args:
+        heads: how many.
+        channels: length of a feature.
+        blocks: residual blocks, three layers each, beside the first and the last hidden layer.
+    """
+    square = 3 * blocks + 1
+    share = FULL_WIDTH * (channels + square * FULL_WIDTH) / heads
+    width = (math.sqrt(channels**2 + 4 * square * share) - channels) / (2 * square)
+    # Matrix products like multiples of eight.
+    return max(LEAST_WIDTH, 8 * math.floor(width / 8))

@@ -11,7 +11,7 @@ from reloc.pose.solver import (
     REFERENCE_SHORT_SIDE,
     PoseSolution,
     SolverOptions,
-    reprojection_errors,
+    agreement,
     solve_pose,
 )
 
@@ -85,6 +85,5 @@ def solve_pose_with_depth(
         first = torch.from_numpy(inverted(start.world_from_cam)[:3])
         refined = refined_poses(first[None, None], matches, options=both)[0, 0]
     cam_from_world = np.vstack([refined.numpy(), (0.0, 0.0, 0.0, 1.0)])
-    errors = reprojection_errors(cam_from_world, scene_coordinates, rays, focal)
     world_from_cam = orthonormalized(inverted(cam_from_world))
-    return PoseSolution(world_from_cam, errors < options.threshold, errors)
+    return agreement(world_from_cam, scene_coordinates, rays, focal, options=options)

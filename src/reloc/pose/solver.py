@@ -96,8 +96,6 @@ def solve_pose(
     _check_poselib()
     if len(scene_coordinates) < 4:
         return None
-    # An ideal pinhole with its principal point at zero: rays times focal are its pixels.
-    camera = {"model": "SIMPLE_PINHOLE", "width": 1, "height": 1, "params": [focal, 0.0, 0.0]}
     pixels = rays * focal
     rng = np.random.default_rng(options.seed)
     pick = np.arange(len(pixels))
@@ -106,7 +104,7 @@ def solve_pose(
     pose, info = poselib.estimate_absolute_pose(
         pixels[pick],
         scene_coordinates[pick],
-        camera,
+        _pinhole(focal),
         {
             "max_reproj_error": options.threshold,
             "min_iterations": options.min_iterations,
@@ -118,20 +116,64 @@ def solve_pose(
     )
     if info["num_inliers"] < 4 or not np.isfinite(pose.Rt).all():
         return None
+    found = inverted(pose_from(pose.R, pose.t))
+    refined = refine_pose(found, scene_coordinates, rays, focal, options=options)
+    return (
+        None
+        if refined is None
+        else agreement(refined, scene_coordinates, rays, focal, options=options)
+    )
+
+
+def refine_pose(
+    world_from_cam: Array,
+    scene_coordinates: Array,
+    rays: Array,
+    focal: float,
+    *,
+    options: SolverOptions,
+) -> Array | None:
+    """The pose that minimises the robust reprojection error of all points near a first one.
+
+    Args:
+        world_from_cam: (4, 4) to begin at.
+        scene_coordinates: (N, 3), world frame.
+        rays: (N, 2) viewing rays at z = 1, camera frame.
+        focal: pixels per unit at z = 1.
+        options: threshold and scale of the robust loss.
+
+    Returns:
+        (4, 4), or None if fewer than four points are near or the refinement fails.
+    """
+    cam_from_world = inverted(world_from_cam)
+    pose = poselib.CameraPose()
+    pose.R, pose.t = cam_from_world[:3, :3], cam_from_world[:3, 3]
+    loss = {"loss_type": "CAUCHY", "loss_scale": options.refine_scale, "max_iterations": 50}
     for _ in range(2):
-        errors = reprojection_errors(pose.Rt, scene_coordinates, rays, focal)
-        near = errors < options.threshold
+        near = reprojection_errors(pose.Rt, scene_coordinates, rays, focal) < options.threshold
         if near.sum() < 4:
             return None
         pose, _ = poselib.refine_absolute_pose(
-            pixels[near],
-            scene_coordinates[near],
-            pose,
-            camera,
-            {"loss_type": "CAUCHY", "loss_scale": options.refine_scale, "max_iterations": 50},
+            rays[near] * focal, scene_coordinates[near], pose, _pinhole(focal), loss
         )
     if not np.isfinite(pose.Rt).all():
         return None
-    errors = reprojection_errors(pose.Rt, scene_coordinates, rays, focal)
-    world_from_cam = orthonormalized(inverted(pose_from(pose.R, pose.t)))
+    return orthonormalized(inverted(pose_from(pose.R, pose.t)))
+
+
+def agreement(
+    world_from_cam: Array,
+    scene_coordinates: Array,
+    rays: Array,
+    focal: float,
+    *,
+    options: SolverOptions,
+) -> PoseSolution:
+    """A pose together with what agrees with it; arguments as those of ``refine_pose``."""
+    errors = reprojection_errors(inverted(world_from_cam), scene_coordinates, rays, focal)
     return PoseSolution(world_from_cam, errors < options.threshold, errors)
+
+
+def _pinhole(focal: float) -> dict[str, object]:
+    """An ideal pinhole with its principal point at zero: rays times focal are its pixels."""
+    return {"model": "SIMPLE_PINHOLE", "width": 1, "height": 1, "params": [focal, 0.0, 0.0]}
