@@ -173,7 +173,10 @@ def _ray(options: CrewOptions) -> Any:
     except (OSError, RuntimeError, ValueError) as error:
         where = options.address or os.environ.get("RAY_ADDRESS") or "this machine"
         line = (str(error).splitlines() or [""])[0]
-        raise OptionError(f"{where}: Ray cannot be reached or started ({line})") from error
+        raise OptionError(
+            f"{where}: Ray cannot be reached or started ({line}); check the address, and set "
+            "RAY_AUTH_MODE=token if the cluster wants a token"
+        ) from error
     return ray
 
 

@@ -51,8 +51,8 @@ class Worker:
     Args:
         backbone: weights; None for the shipped ones.
         device: where to compute.
-        threads: of PyTorch in this process; None leaves them as they are. A map depends on them in
-            its last digits.
+        threads: of PyTorch in this process; None leaves them as they are. With other threads the
+            last digits of a map may be others.
 
     Raises:
         MapError: the backbone cannot be loaded.
