@@ -9,23 +9,26 @@ import tyro
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
-from reloc.errors import OptionError
+from reloc.errors import MapError, OptionError
 from reloc.evaluate import read_evaluation
 from reloc.evaluate.figures import bytes_text
+from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
-from reloc.view.exhibit import exhibit
-from reloc.view.point_cloud import PointCloud, map_point_cloud
+from reloc.view.exhibit import Exhibit, exhibit
+from reloc.view.point_cloud import PointCloud, map_point_cloud, sketch_cloud
 from reloc.view.recording import write_recording
+from reloc.view.shelf import shelf_exhibit
 from reloc.view.viewer import write_viewer
 
 MAX_POINTS = 2_000_000
 VIEWS = 120
+SHELF = 49  # maps of a library in one picture
 
 
 def view(
-    source: Annotated[Path, tyro.conf.arg(metavar="MAP|SCENE")],
+    source: Annotated[str, tyro.conf.arg(metavar="MAP|SCENE|LIBRARY")],
     out: Annotated[Path, tyro.conf.arg(metavar="OUT.html")],
     /,
     *,
@@ -44,7 +47,8 @@ def view(
     """Make a page to move about in a place: its points, cameras, queries and photos.
 
     Args:
-        source: A map made by `reloc map`, or the folder of a scene for its cameras alone.
+        source: A map made by `reloc map`, the folder of a scene for its cameras alone, or a library
+            of maps, which are shown side by side.
         out: The page to write: one file that needs no network.
         scene: Folder of the scene that the map was made from: gives points and photos.
         eval: What `reloc eval --json` wrote: shows estimates and their errors.
@@ -60,18 +64,28 @@ def view(
     """
     if not 0 <= points <= MAX_POINTS or photos < 0:
         raise OptionError(f"points go from 0 to {MAX_POINTS}, photos from 0 on")
-    if source.is_dir() and scene is not None:
+    path = Path(source)
+    shelved = is_library(source)
+    if shelved and (scene is not None or eval is not None):
+        raise OptionError(f"{source}: is a library; --scene and --eval go with one map of it")
+    if path.is_dir() and scene is not None:
         raise OptionError(f"{source}: is a scene already; give a map beside --scene {scene}")
-    folder = source if source.is_dir() else scene
+    folder = path if path.is_dir() and not shelved else scene
     if folder is None and (query is not None or poses is not None):
         raise OptionError("--query and --poses belong to a scene; add --scene FOLDER")
-    scene_map = None if source.is_dir() else SceneMap.load(source)
+    scene_map = None if path.is_dir() or shelved else SceneMap.load(path)
     found = None if folder is None else open_scene(folder, query=query, poses=poses)
     evaluation = None if eval is None else read_evaluation(eval)
-    none = np.zeros((0, 3))
-    cloud = PointCloud(none, none.astype(np.uint8), none.astype(np.float32))
+    left_out = 0
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
-        shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
+        if shelved:
+            shown, left_out = _library(source)
+        else:
+            none = np.zeros((0, 3))
+            cloud = PointCloud(none, none.astype(np.uint8), none.astype(np.float32))
+            if scene_map is not None and found is None and points:
+                cloud = sketch_cloud(scene_map)
+            shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
         if scene_map is not None and found is not None and points:
             network = load_backbone(backbone, serving=scene_map.backbone)
             localizer = Localizer(scene_map, network, device=device)
@@ -89,7 +103,19 @@ def view(
     )
     if rerun is not None:
         screen.print(f"{rerun}: open it with `rerun {rerun}`", markup=False)
-    if found is None:
-        screen.print("note: a map holds no images; add --scene FOLDER for points and photos")
+    if left_out:
+        screen.print(f"note: {left_out} more maps are not shown, which would be too small to see")
+    elif found is None and not shelved:
+        screen.print("note: a map holds no images and few points; add --scene FOLDER for more")
     elif scene_map is not None and points and not len(shown.cloud):
         screen.print("note: views do not agree on any point of this map; it needs more training")
+
+
+def _library(location: str) -> tuple[Exhibit, int]:
+    """The first maps of a library by name, and how many more there are. Raises MapError."""
+    shelf = MapLibrary(location)
+    names = [entry.name for entry in shelf.entries()]
+    if not names:
+        raise MapError(f"{location}: the library is empty; add a map with `reloc library add`")
+    maps = [(name, shelf.load(name)) for name in names[:SHELF]]
+    return shelf_exhibit(Path(location).name, maps), len(names) - len(maps)

@@ -49,6 +49,14 @@ class ShownFrame:
 
 
 @dataclass(frozen=True)
+class Label:
+    """A word at a point (3,) of the space that is shown."""
+
+    text: str
+    at: Array
+
+
+@dataclass(frozen=True)
 class Exhibit:
     """What there is to be shown of a place.
 
@@ -58,6 +66,7 @@ class Exhibit:
         cloud: points of the place; may be empty.
         frames: mapping frames and queries with at least one pose.
         evaluation: the figures of the queries, None if they were not evaluated.
+        labels: words that stand in it.
     """
 
     title: str
@@ -65,6 +74,7 @@ class Exhibit:
     cloud: PointCloud
     frames: tuple[ShownFrame, ...]
     evaluation: Evaluation | None = None
+    labels: tuple[Label, ...] = ()
 
 
 def exhibit(

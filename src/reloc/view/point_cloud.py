@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from reloc.errors import CameraError, ImageError
 from reloc.images.files import read_image
 from reloc.localize.localizer import Localizer
+from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Frame
 from reloc.view.depth_views import DepthView, confirmed, depth_view, smoothed
@@ -31,6 +32,14 @@ class PointCloud:
 
     def __len__(self) -> int:
         return len(self.points)
+
+
+def sketch_cloud(scene_map: SceneMap) -> PointCloud:
+    """The few points that a map keeps of its place, if any; which way they face is not kept."""
+    sketch = scene_map.sketch
+    points = np.zeros((0, 3)) if sketch is None else sketch.points
+    colours = np.zeros((0, 3), np.uint8) if sketch is None else sketch.colours
+    return PointCloud(points, colours, np.zeros((len(points), 3), np.float32))
 
 
 def map_point_cloud(

@@ -73,6 +73,10 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
         "place": _place(placement),
         "home": _home(placement),
         "errors": _errors(shown.evaluation),
+        "labels": [
+            {"text": label.text, "at": transformed(placement.page_from_world, label.at[None])[0]}
+            for label in shown.labels
+        ],
         **_frames(shown, placement, pictures),
     }
     script = _script()

@@ -13,6 +13,9 @@ Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
 Colour = tuple[int, int, int]
 
+# Cosine: walls that are seen almost from their edge are tatters before what one looks at.
+SLANTED = 0.3
+
 
 @lru_cache(maxsize=2)
 def backdrop(width: int, height: int) -> Image:
@@ -44,7 +47,9 @@ def draw_points(
         pose: (4, 4) of that camera.
         radius: of a point, or of each (N,), scene units.
     """
-    towards = ((pose[:3, 3] - points) * facing).sum(axis=1) > 0
+    to_eye = pose[:3, 3] - points
+    lengths = np.linalg.norm(to_eye, axis=1) * np.linalg.norm(facing, axis=1)
+    towards = (to_eye * facing).sum(axis=1) > SLANTED * lengths
     return render_points(
         points[towards],
         colours[towards],

@@ -27,6 +27,12 @@ class Viewer {
     this.touched = performance.now();
     this.hovered = null;
     this.look = new Look(data);
+    this.labels = data.labels.map(({ text, at }) => {
+      const word = document.createElement("span");
+      word.textContent = text;
+      byId("labels").append(word);
+      return { word, at };
+    });
     this.flight = null; // {from, started, seconds}: on the way to the present view
     this.panel = new Panel(data, () => this.changed(), (frame) => this.lookThrough(frame));
     document.body.classList.toggle("folded", window.innerWidth < 720);
@@ -137,6 +143,15 @@ class Viewer {
     const share = this.flight ? (this.flight.share ?? 0) ** 4 : 1;
     if (this.look.on) this.look.show(this.size, this.free, share);
     this.showScale(view);
+    this.showLabels(view);
+  }
+
+  showLabels(view) {
+    for (const { word, at } of this.labels) {
+      const spot = this.look.on ? null : projected(view, this.size, at);
+      word.hidden = !spot;
+      if (spot) word.style.transform = `translate(${spot.x}px, ${spot.y}px) translate(-50%, -100%)`;
+    }
   }
 
   get pointRadius() {
