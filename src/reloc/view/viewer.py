@@ -188,7 +188,7 @@ def _home(placement: Placement) -> dict[str, Any]:
     return {
         "target": np.zeros(3),
         "yaw": placement.yaw,
-        "pitch": 0.5,
+        "pitch": 0.8,  # over the walls of a room
         "distance": 1.75 * placement.radius,
     }
 
