@@ -339,7 +339,7 @@ def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
         assert err.splitlines()[-1] == (
             "reloc: interrupted; the same command with --resume goes on"
         )
-    done = torch.load(partial, weights_only=True)["trainer"]["steps"]
+    done = torch.load(partial, weights_only=True)["trainers"][0]["steps"]
     assert 0 < done < steps
     job = process(LONG, steps, *command, "--resume", "--json-log", tmp_path / "metrics")
     _, err = job.communicate(timeout=120)

@@ -23,7 +23,7 @@ from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.options import MappingOptions, head_width
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
-from reloc.mapping.training import Moment, train_heads
+from reloc.mapping.training import Learner, Moment, train_heads
 from reloc.maps.scene_map import MAX_CAMERAS, MAX_VIEWS, MappingCamera, Region, SceneMap
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
@@ -171,22 +171,23 @@ def map_scene(
             settings = TrainerOptions(batch=options.batch, seed=options.seed)
             return HeadTrainer(head, part, settings, amp=extractor.dtype)
 
+        trainers = [trainer_of(part.buffer) for part in parts]
+        learners = tuple(
+            Learner(trainer.head, part.origin, part.frames)
+            for trainer, part in zip(trainers, parts, strict=True)
+        )
+
         def save(state: Mapping[str, Any]) -> None:
             if checkpoint is not None:
                 save_checkpoint(checkpoint, identity, {**state, **made})
 
-        def watched(number: int, trainer: HeadTrainer, fraction: float) -> None:
+        def watched(trainer: HeadTrainer, fraction: float) -> None:
             if watch is not None:
-                part, done = parts[number], (number + fraction) / len(parts)
-                watch(
-                    Moment(
-                        trainer.head, part.origin, part.frames, trainer.steps, done, trainer.state
-                    )
-                )
+                steps = sum(trainer.steps for trainer in trainers)
+                watch(Moment(learners, steps, fraction, trainer.state))
 
-        trained = train_heads(
-            [part.buffer for part in parts],
-            trainer_of,
+        training_seconds = train_heads(
+            trainers,
             steps=options.steps,
             budget=budget,
             stored=stored,
@@ -196,7 +197,7 @@ def map_scene(
         )
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    if not all(head.healthy for head in trained):
+    if not all(trainer.healthy() for trainer in trainers):
         raise SceneError(
             f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
         )
@@ -206,17 +207,18 @@ def map_scene(
         if f.world_from_cam is not None
     ]
     picks = _evenly(np.arange(len(cameras)), MAX_CAMERAS)
-    seconds = {"features": fill_seconds, "training": sum(head.seconds for head in trained)}
+    seconds = {"features": fill_seconds, "training": training_seconds}
+    states = [trainer.state() for trainer in trainers]
     regions = tuple(
         Region(
-            head=made.head.cpu().requires_grad_(False).eval(),
+            head=trainer.head.cpu().requires_grad_(False).eval(),
             origin=part.origin,
             frames=tuple(np.flatnonzero(np.isin(picks, part.frames)).tolist())
             if len(parts) > 1
             else None,
             views=_views(filler.descriptors, part.frames),
         )
-        for made, part in zip(trained, parts, strict=True)
+        for trainer, part in zip(trainers, parts, strict=True)
     )
     info: dict[str, Any] = {
         "scene": scene.name,
@@ -225,10 +227,10 @@ def map_scene(
         "skipped": len(filler.skipped),
         **made,
         "features": buffer.count,
-        "steps": sum(head.steps for head in trained),
+        "steps": sum(trainer.steps for trainer in trainers),
         "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
-        "median_error_px": round(float(np.mean([h.state.median_error for h in trained])), 3),
-        "inlier_share": round(float(np.mean([h.state.inlier_share for h in trained])), 4),
+        "median_error_px": round(float(np.mean([state.median_error for state in states])), 3),
+        "inlier_share": round(float(np.mean([state.inlier_share for state in states])), 4),
         "device": str(chosen),
         "torch": torch.__version__,
         "machine": platform.machine(),

@@ -1,16 +1,18 @@
-"""The training of heads from the first step to the last, by steps or by the clock."""
+"""The training of all heads of a map side by side, by steps or by the clock."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reloc.heads import Head
-from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.trainer import HeadTrainer, TrainingState
 from reloc.progress import Progress
 
@@ -19,22 +21,18 @@ _SECONDS_BETWEEN_FIGURES = 0.5
 
 
 @dataclass(frozen=True)
-class TrainedHead:
-    """A trained head and how it went.
+class Learner:
+    """A head in training and its part of the place.
 
     Attributes:
-        head: on the device that it was trained on.
-        healthy: whether all its weights are finite.
-        steps: that it was trained for.
-        state: figures of the last step.
-        seconds: wall time.
+        head: as it is now.
+        origin: (3,) what its coordinates are relative to, world frame.
+        frames: rows of the posed mapping frames that it learns from.
     """
 
     head: Head
-    healthy: bool
-    steps: int
-    state: TrainingState
-    seconds: float
+    origin: NDArray[np.float64]
+    frames: NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -42,152 +40,125 @@ class Moment:
     """Where a mapping stands after a step; for those who watch, who must change nothing.
 
     Attributes:
-        head: as it is now, in training.
-        origin: (3,) what its coordinates are relative to, world frame.
-        frames: rows of the posed mapping frames that it learns from.
-        steps: that it was trained for.
-        fraction: of the training of all heads, 0 to 1.
+        learners: all heads; while one is looked at, others may go on learning.
+        steps: of all heads together.
+        fraction: of the training, 0 to 1.
         state: figures of the step; asking for them waits for the device.
     """
 
-    head: Head
-    origin: NDArray[np.float64]
-    frames: NDArray[np.intp]
+    learners: tuple[Learner, ...]
     steps: int
     fraction: float
     state: Callable[[], TrainingState]
 
 
 def train_heads(
-    buffers: Sequence[FeatureBuffer],
-    trainer_of: Callable[[FeatureBuffer], HeadTrainer],
+    trainers: Sequence[HeadTrainer],
     *,
     steps: int,
     budget: float | None,
     stored: Mapping[str, Any] | None,
     save: Callable[[Mapping[str, Any]], None],
     progress: Progress,
-    watch: Callable[[int, HeadTrainer, float], None],
-) -> list[TrainedHead]:
-    """Trains one head after the other.
+    watch: Callable[[HeadTrainer, float], None],
+) -> float:
+    """Trains heads in turns of one step, as many at a time as there are cores to share.
+
+    A small head cannot keep several cores busy, several small heads can. What each of them learns
+    does not depend on the others, nor on how many there are at a time.
 
     Args:
-        buffers: what each learns from.
-        trainer_of: makes the trainer of an untrained head.
+        trainers: one for each head, all on one device.
         steps: for each head, unless there is a budget.
-        budget: seconds for all heads together, shared alike.
+        budget: seconds that the schedule of all heads stretches over instead.
         stored: what ``save`` was given last by a training that was interrupted.
         save: keeps the state that it is given; called every so often and on KeyboardInterrupt.
         progress: told of the steps of all heads together.
-        watch: called after every step with the number of the head, its trainer, and where it stands
-            in its own training, 0 to 1.
+        watch: called after every step with its trainer and how far all heads have come, 0 to 1.
+
+    Returns:
+        Seconds, together with those before an interruption.
     """
-    finished: list[dict[str, Any]] = list(stored["finished"]) if stored else []
-    budget = stored["budget"] if stored else budget
-    trained: list[TrainedHead] = []
-    for number, buffer in enumerate(buffers):
-        trainer = trainer_of(buffer)
-        if number < len(finished):
-            record = finished[number]
-            trainer.head.load_state_dict(record["head"])
-        else:
-            spent = 0.0
-            if stored and number == len(stored["finished"]):
-                trainer.load_state_dict(stored["trainer"])
-                spent = stored["spent"]
-            left = len(buffers) - number
-            used = sum(head.seconds for head in trained)
-
-            def checkpoint(spent: float, trainer: HeadTrainer = trainer) -> None:
-                state = {"trainer": trainer.state_dict(), "spent": spent}
-                save({**state, "budget": budget, "finished": finished})
-
-            seconds = _train(
-                trainer,
-                steps=steps,
-                budget=None if budget is None else max(1.0, (budget - used) / left),
-                spent=spent,
-                checkpoint=checkpoint,
-                progress=_of_all(progress, sum(head.steps for head in trained), left),
-                watch=partial(watch, number),
-            )
-            record = {
-                "head": trainer.head.state_dict(),
-                "steps": trainer.steps,
-                "state": asdict(trainer.state()),
-                "seconds": seconds,
-            }
-            finished.append(record)
-        trained.append(
-            TrainedHead(
-                head=trainer.head,
-                healthy=trainer.healthy(),
-                steps=record["steps"],
-                state=TrainingState(**record["state"]),
-                seconds=record["seconds"],
-            )
-        )
-    return trained
-
-
-def _of_all(progress: Progress, before: int, left: int) -> Progress:
-    """The progress of one head as that of all, with ``left`` to train, this one among them."""
-
-    def told(stage: str, done: int, total: int, **metrics: float) -> None:
-        progress(stage, before + done, before + total * left, **metrics)
-
-    return told
-
-
-def _train(
-    trainer: HeadTrainer,
-    *,
-    steps: int,
-    budget: float | None,
-    spent: float,
-    checkpoint: Callable[[float], None],
-    progress: Progress,
-    watch: Callable[[HeadTrainer, float], None],
-) -> float:
-    """Trains a head, from where its trainer stands, and returns the seconds in all.
-
-    Args:
-        trainer: whose ``steps`` were done already.
-        steps: length of the schedule, without a budget.
-        budget: seconds that the schedule stretches over instead.
-        spent: seconds of the budget that are used up.
-        checkpoint: called with the seconds spent every so often, and when it is interrupted.
-        progress: told of steps.
-        watch: called after every step with where the training stands, 0 to 1.
-    """
+    spent = 0.0
+    if stored:
+        spent, budget = stored["spent"], stored["budget"]
+        for trainer, state in zip(trainers, stored["trainers"], strict=True):
+            trainer.load_state_dict(state)
     began = time.monotonic() - spent
-    saved = shown = 0.0
+    saved, shown = spent, 0.0
+    waiting = deque(range(len(trainers)))
+    running: dict[Future[None], int] = {}
+
+    def elapsed() -> float:
+        return time.monotonic() - began
+
+    def done() -> int:
+        return sum(trainer.steps for trainer in trainers)
+
+    def fraction() -> float:
+        whole = steps * len(trainers)
+        return min(1.0, done() / whole if budget is None else elapsed() / budget)
+
+    def start_as_many_as_fit() -> None:
+        while waiting and len(running) < workers:
+            number = waiting.popleft()
+            trainer = trainers[number]
+            at = trainer.steps / steps if budget is None else elapsed() / budget
+            if at < 1:
+                running[crew.submit(trainer.step, at)] = number
+
+    def checkpoint() -> None:
+        # Between two steps of every head: what is saved must be of a piece.
+        wait(running)
+        states = [trainer.state_dict() for trainer in trainers]
+        save({"trainers": states, "spent": elapsed(), "budget": budget})
+
+    with _crew(len(trainers), trainers[0].device) as (crew, workers):
+        try:
+            start_as_many_as_fit()
+            while running:
+                for job in wait(running, return_when=FIRST_COMPLETED).done:
+                    number = running.pop(job)
+                    job.result()
+                    waiting.append(number)
+                    watch(trainers[number], min(fraction(), 1 - 1e-9))
+                if time.monotonic() - shown > _SECONDS_BETWEEN_FIGURES:
+                    shown = time.monotonic()
+                    _tell(progress, trainers[number].state(), done(), fraction())
+                if elapsed() - saved > CHECKPOINT_SECONDS:
+                    saved = elapsed()
+                    checkpoint()
+                start_as_many_as_fit()
+        except KeyboardInterrupt:
+            checkpoint()
+            raise
+    watch(trainers[-1], 1.0)
+    progress("training", done(), done())
+    return elapsed()
+
+
+def _tell(progress: Progress, state: TrainingState, done: int, fraction: float) -> None:
+    progress(
+        "training",
+        done,
+        max(done, round(done / max(fraction, 1e-6))),
+        loss=state.loss,
+        median_px=state.median_error,
+        inliers=state.inlier_share,
+    )
+
+
+@contextmanager
+def _crew(heads: int, device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """Threads to train in, and their number; on a CPU they share its cores among them."""
+    cores = torch.get_num_threads()
+    workers = min(heads, cores) if device.type == "cpu" else 1
+
+    def take_share() -> None:
+        torch.set_num_threads(max(1, cores // workers))
+
     try:
-        while True:
-            elapsed = time.monotonic() - began
-            fraction = trainer.steps / steps if budget is None else elapsed / budget
-            if fraction >= 1:
-                break
-            trainer.step(fraction)
-            watch(trainer, fraction)
-            if time.monotonic() - shown > _SECONDS_BETWEEN_FIGURES:
-                state = trainer.state()
-                shown = time.monotonic()
-                total = steps if budget is None else round(trainer.steps / max(fraction, 1e-6))
-                progress(
-                    "training",
-                    trainer.steps,
-                    max(total, trainer.steps),
-                    loss=state.loss,
-                    median_px=state.median_error,
-                    inliers=state.inlier_share,
-                )
-            if elapsed - saved > CHECKPOINT_SECONDS:
-                saved = elapsed
-                checkpoint(elapsed)
-    except KeyboardInterrupt:
-        checkpoint(time.monotonic() - began)
-        raise
-    watch(trainer, 1.0)
-    progress("training", trainer.steps, trainer.steps)
-    return time.monotonic() - began
+        with ThreadPoolExecutor(workers, initializer=take_share) as crew:
+            yield crew, workers
+    finally:
+        torch.set_num_threads(cores)

@@ -14,7 +14,7 @@ from reloc.devices import inference_dtype, pick_device
 from reloc.errors import ImageError, SceneError
 from reloc.images.augment import cell_pixels, plain_view
 from reloc.images.files import read_image
-from reloc.mapping.training import Moment
+from reloc.mapping.training import Learner, Moment
 from reloc.scenes.scene import Frame
 
 VIEWS = 40
@@ -169,10 +169,11 @@ class Recorder:
         late = self._seconds + each > MOST_OF_TRAINING * planned
         if moment.fraction < 1 and (moment.fraction < due or (late and self._points)):
             return
-        self._scale = self._scale or float(moment.head.scale)
-        points = self._points[-1].copy() if self._points else np.zeros_like(self._eyes, np.float16)
-        rows = np.isin(self._owners, moment.frames)
-        points[rows] = self._believed(moment, rows)
+        self._scale = self._scale or float(moment.learners[0].head.scale)
+        points = np.zeros_like(self._eyes, np.float16)
+        for learner in moment.learners:
+            rows = np.isin(self._owners, learner.frames)
+            points[rows] = self._believed(learner, rows)
         state = moment.state()
         self._points.append(points)
         self._snapshots.append(
@@ -189,13 +190,13 @@ class Recorder:
         self._seconds += time.monotonic() - began
 
     @torch.inference_mode()
-    def _believed(self, moment: Moment, rows: NDArray[np.bool_]) -> NDArray[np.float16]:
+    def _believed(self, learner: Learner, rows: NDArray[np.bool_]) -> NDArray[np.float16]:
         """Scene coordinates of the cells that the head knows of, around our origin and scale."""
         features = self._features[torch.from_numpy(rows)]
         half = inference_dtype(features.device)
         with torch.autocast(features.device.type, half, enabled=half != torch.float32):
-            coordinates = moment.head(features.to(half)).double().cpu().numpy()
-        local = (coordinates + (moment.origin - self._origin)) / self._scale
+            coordinates = learner.head(features.to(half)).double().cpu().numpy()
+        local = (coordinates + (learner.origin - self._origin)) / self._scale
         return np.clip(local, -6e4, 6e4).astype(np.float16)
 
     def recording(self) -> Recording | None:
