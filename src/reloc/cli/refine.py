@@ -26,6 +26,7 @@ def refine(
     learning_rate: float | None = None,
     hypotheses: int | None = None,
     views: int | None = None,
+    reprojection: float | None = None,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
@@ -46,6 +47,8 @@ def refine(
         learning_rate: Of Adam, at the beginning.
         hypotheses: Poses per view and step.
         views: Views whose features are kept to train on.
+        reprojection: Weight of reprojection errors beside the pose, by default 1; 0 for the pose
+            alone.
         query: File that lists images to hold back, one per line; take the same as for the map.
         poses: Pose file to use in place of the scene's own poses; take the same as for the map.
         backbone: Backbone weights that the map was made with; by default those of reloc.
@@ -62,6 +65,7 @@ def refine(
         "learning_rate": learning_rate,
         "hypotheses": hypotheses,
         "views": views,
+        "reprojection": reprojection,
     }
     changes = {name: value for name, value in given.items() if value is not None}
     options = replace(RefineMapOptions(time_limit=time_limit, seed=seed), **changes)

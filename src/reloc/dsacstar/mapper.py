@@ -47,7 +47,7 @@ def map_scene_dsacstar(
     Args:
         scene: its ``mapping`` frames are used, only those of known depth if depth supervises.
         backbone: where the network of the map starts from; stays as it is.
-        options: settings; by default those of the paper, which take days.
+        options: settings; by default those of the paper, which take 15 hours on a GPU.
         device: where to compute; by default the best there is.
         checkpoint: file to which the state is written every so often and when it is interrupted;
             removed at the end.

@@ -18,6 +18,8 @@ class RefineMapOptions:
         hypotheses: poses per view and step.
         learning_rate: of Adam; it falls as a cosine.
         threshold: of a soft inlier, in pixels of a view with a short side of 480.
+        reprojection: weight of the bounded reprojection error in pixels beside the pose loss. It
+            keeps the head from fitting the poses of its mapping views by cells that are wrong.
         seed: of everything random.
     """
 
@@ -29,6 +31,7 @@ class RefineMapOptions:
     hypotheses: int = 16
     learning_rate: float = 1e-4
     threshold: float = 10.0
+    reprojection: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -37,7 +40,7 @@ class RefineMapOptions:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
         if self.cells < 16:
             raise OptionError("cells must be at least 16")
-        if self.seed < 0:
-            raise OptionError("seed must not be negative")
+        if self.seed < 0 or not self.reprojection >= 0:
+            raise OptionError("seed and reprojection must not be negative")
         if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:
             raise OptionError("time-limit must be between 5 seconds and a week")

@@ -1,6 +1,7 @@
 """Training a head for the pose: whole views through differentiable RANSAC."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from reloc.heads import Head
 from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
+from reloc.pose.ransac.matches import reprojection_errors
 from reloc.refine.options import RefineMapOptions
 from reloc.refine.views import Views
 
@@ -19,10 +21,14 @@ MAX_GRADIENT = 50.0
 WARMUP = 0.1
 # Of the refinement of hypotheses, in pixels of a view with a short side of 480.
 PIXEL_SCALE = 4.0
+# Of the reprojection error beside the pose, likewise: what is further off hardly pulls.
+REPROJECTION_CLAMP = 20.0
 
 
 class PoseTrainer:
     """Trains a head step by step on the expected pose loss (DSAC*, section 3.5).
+
+    Beside it counts w tanh(e / w) of the reprojection errors e, as in mapping.
 
     The loop never waits for the device: the loss is read only when ``loss()`` is asked for.
 
@@ -53,6 +59,7 @@ class PoseTrainer:
         self.device = views.rays.device
         self.steps = 0
         unit = short_side / 480
+        self.clamp = REPROJECTION_CLAMP * unit
         self.ransac = RansacOptions(
             hypotheses=options.hypotheses,
             threshold=options.threshold * unit,
@@ -75,39 +82,40 @@ class PoseTrainer:
             generator=self._generator,
             device=self.device,
         )
-        loss = self.losses(chosen).mean()
+        pose_losses, reprojection = (losses.mean() for losses in self.losses(chosen))
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        (pose_losses + self.options.reprojection * reprojection).backward()
         self.optimiser.step()
-        now = loss.detach()
+        now = pose_losses.detach()
         self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
         self.steps += 1
 
-    def losses(self, chosen: Tensor) -> Tensor:
-        """Expected pose losses (B,) of some views, by their numbers (B,)."""
+    def losses(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Of some views, by their numbers (B,): expected pose losses and bounded errors (B,)."""
         views = self.views
         features = views.features[chosen]
         with torch.autocast(self.device.type, self.amp, enabled=self.amp != torch.float32):
             coordinates = self.head(features.flatten(0, 1).to(self.amp))
         coordinates = coordinates.float().view(*features.shape[:2], 3)
-        if coordinates.requires_grad:
-            coordinates.register_hook(self._bounded)
-        matches = Matches(
-            coordinates,
-            views.rays[chosen],
-            views.focals[chosen],
-            views.usable[chosen],
-        )
-        return expected_pose_losses(
-            matches,
-            views.cam_from_world[chosen],
+        usable, truth = views.usable[chosen], views.cam_from_world[chosen]
+        matches = Matches(coordinates, views.rays[chosen], views.focals[chosen], usable)
+        errors = reprojection_errors(truth[:, None], matches)[:, 0]
+        bounded = self.clamp * torch.tanh(errors / self.clamp) * usable
+        # A copy, whose gradient alone is bounded.
+        for_pose = coordinates.clone()
+        if for_pose.requires_grad:
+            for_pose.register_hook(self._bounded)
+        pose_losses = expected_pose_losses(
+            replace(matches, scene_coordinates=for_pose),
+            truth,
             options=self.ransac,
             metre=self.metre,
             generator=self._generator,
         )
+        return pose_losses, bounded.sum(dim=1) / usable.sum(dim=1).clamp(min=1)
 
     def _bounded(self, gradients: Tensor) -> Tensor:
-        """Gradients (B, K, 3) of the mean loss, those of each view no longer than is sensible."""
+        """Gradients (B, K, 3) of the pose loss, those of each view no longer than is sensible."""
         lengths = gradients.norm(dim=(1, 2), keepdim=True)
         most = MAX_GRADIENT / self.metre / len(gradients)
         return gradients * (most / lengths.clamp(min=1e-12)).clamp(max=1.0)
