@@ -56,12 +56,14 @@ class RankingOptions:
             best.
         finalists: regions left then. Their heads see the whole image, and the pose that most of it
             agrees with wins.
+        sure: share of the image whose agreement with the pose of a finalist spares those after it.
     """
 
     shortlist: int = 8
-    probe_cells: int = 300
-    probe_iterations: int = 50
-    finalists: int = 2
+    probe_cells: int = 600
+    probe_iterations: int = 100
+    finalists: int = 4
+    sure: float = 0.2
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ class Place:
             features: (cells, channels) of the query's view.
             query: the query.
         """
-        if len(self.map.regions) <= self.ranking.finalists:
-            return self.seen(features, range(len(self.map.regions)), query)
+        if len(self.map.regions) == 1:
+            return self.seen(features, [0], query)
         ranked = self.ranked(features, query)[: self.ranking.finalists]
         return self.seen(features, [region for region, _ in ranked], query)
 
@@ -161,16 +163,17 @@ class Place:
 
         Args:
             query: the query.
-            candidates: from ``candidates``.
+            candidates: from ``candidates``, the most likely first.
             seconds: by stage, of what was done before.
         """
         began = time.perf_counter()
-        # Each region is solved around its origin, where coordinates keep all their digits.
-        solved = [
-            (candidate, solution)
-            for candidate in candidates
-            if (solution := self._solved(candidate.local, query.depth)) is not None
-        ]
+        solved: list[tuple[Candidate, PoseSolution]] = []
+        for candidate in candidates:
+            # Each region is solved around its origin, where coordinates keep all their digits.
+            if (found := self._solved(candidate.local, query.depth)) is not None:
+                solved.append((candidate, found))
+                if found.inliers.mean() >= self.ranking.sure:
+                    break
         if not solved:
             return Estimate(
                 query.name,
