@@ -36,13 +36,13 @@ def refine(
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
-    """Train a map's head end to end for the pose, through differentiable RANSAC.
+    """Train the heads of a map end to end for the pose, through differentiable RANSAC.
 
     Args:
-        map: A map made by `reloc map`, with one head.
+        map: A map made by `reloc map`.
         scene: Folder of the scene that it was made from.
         out: The refined map to write.
-        steps: Training steps.
+        steps: Training steps, of all heads together.
         time_limit: Seconds to be done in; in place of steps.
         learning_rate: Of Adam, at the beginning.
         hypotheses: Poses per view and step.
