@@ -51,6 +51,7 @@ class Options:
             another unit of length.
         seconds: time limits of mapping; none to measure the reference alone.
         reference: measure feature matching as well; needs pycolmap (``reloc[bench]``).
+        heads: numbers of heads to map with, in place of the one that the scene itself suggests.
         seeds: how many times to map each scene with each limit; the table shows medians.
         out: folder for the table, the rows and the maps.
         backbone: a backbone file; by default the shipped one.
@@ -60,6 +61,7 @@ class Options:
     only: tuple[str, ...] = ()
     seconds: tuple[float, ...] = (60.0, 300.0)
     reference: bool = False
+    heads: tuple[int, ...] = ()
     seeds: int = 1
     out: Path = Path("benchmark-results")
     backbone: Path | None = None
@@ -103,10 +105,14 @@ def opened(name: str, folder: Path) -> Scene:
 
 
 def measured_by_reloc(
-    scene: Scene, *, backbone: Backbone, limit: float, seed: int, path: Path, progress: Progress
+    scene: Scene,
+    *,
+    backbone: Backbone,
+    options: MappingOptions,
+    path: Path,
+    progress: Progress,
 ) -> Evaluation:
-    """Maps within a time limit, writes the map to a path, reads it back and localizes with it."""
-    options = MappingOptions(time_limit=limit, seed=seed)
+    """Maps a scene, writes the map to a path, reads it back and localizes with it."""
     make = partial(map_scene, scene, backbone, options=options, progress=progress)
     return measured_map(scene, make, backbone=backbone, path=path, progress=progress)
 
@@ -234,12 +240,20 @@ def _jobs(
     name: str, options: Options, backbone: Backbone | None
 ) -> Iterator[tuple[Row, Callable[..., Evaluation]]]:
     """What to measure of a scene: the key of each row, and how to get its figures."""
-    for limit, seed in product(options.seconds, range(options.seeds)):
+    for limit, heads, seed in product(
+        options.seconds, options.heads or (None,), range(options.seeds)
+    ):
         if backbone is not None:
-            path = options.out / "maps" / f"{name}-{limit:g}s-{seed}.safetensors"
+            told = "" if heads is None else f", heads {heads}"
+            file = f"{name}-{limit:g}s{told.replace(', heads ', '-heads')}-{seed}.safetensors"
             yield (
-                _key(name, f"reloc {limit:g} s", seed, backbone.fingerprint),
-                partial(measured_by_reloc, backbone=backbone, limit=limit, seed=seed, path=path),
+                _key(name, f"reloc {limit:g} s{told}", seed, backbone.fingerprint),
+                partial(
+                    measured_by_reloc,
+                    backbone=backbone,
+                    options=MappingOptions(time_limit=limit, heads=heads, seed=seed),
+                    path=options.out / "maps" / file,
+                ),
             )
     if options.reference:
         # One row: nothing in it depends on a seed.

@@ -32,6 +32,7 @@ from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
 from reloc.evaluate.metrics import Evaluation
 from reloc.files import json_text, write_text
+from reloc.mapping import MappingOptions
 from reloc.mapping.ridge import map_scene_ridge
 from reloc.progress import Progress
 from reloc.scenes import Scene
@@ -96,7 +97,10 @@ def methods(options: Options, place: str) -> Iterator[tuple[str, Callable[..., E
     for limit in options.seconds:
         path = maps / f"{place}-mlp-{limit:g}s.safetensors"
         measure = partial(
-            measured_by_reloc, backbone=load_backbone(), limit=limit, seed=0, path=path
+            measured_by_reloc,
+            backbone=load_backbone(),
+            options=MappingOptions(time_limit=limit),
+            path=path,
         )
         yield f"mlp {limit:g} s", measure
     if options.reference:

@@ -29,6 +29,7 @@ from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError
 from reloc.files import json_text, write_text
+from reloc.mapping import MappingOptions
 
 Row = dict[str, Any]
 COLUMNS = ("5cm_5deg", "1%_2deg", "3%_5deg", "median_deg", "seconds_per_query")
@@ -163,8 +164,8 @@ def run(options: Options) -> None:
             path = options.out / "maps" / f"{place}-{backbone.fingerprint}.safetensors"
             with progress_bar() as progress:
                 evaluation = measured_by_reloc(
-                    scene, backbone=backbone, limit=options.seconds, seed=0, path=path,
-                    progress=progress,
+                    scene, backbone=backbone, options=MappingOptions(time_limit=options.seconds),
+                    path=path, progress=progress,
                 )  # fmt: skip
             rows.append(key | {"training_seconds": seconds} | figures_of(evaluation))
             write_text(stored, json_text({"rows": rows}) + "\n")
