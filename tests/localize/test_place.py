@@ -103,6 +103,39 @@ def test_only_finalists_see_the_whole_image():
     assert asked == [200] * 4 + [200 + 1200] * 2
 
 
+def test_a_sure_probe_leaves_two_finalists_and_a_doubtful_one_all():
+    for share, finalists in ((0.6, 2), (0.15, 4)):
+        regions = [region(share), *(region(0.0) for _ in range(5))]
+        assert found(localizer(regions, probe_cells=200))
+        asked = sorted(r.head.asked for r in regions)
+        assert asked == [200] * (6 - finalists) + [200 + 1200] * finalists
+
+
+class KnowsOneSide(Knows):
+    """A head that knows the left or the right of the image, to within centimetres."""
+
+    def __init__(self, right):
+        super().__init__(0.0, (0, 0, 0))
+        self.right = right
+
+    def forward(self, features):
+        column = torch.arange(len(features)) % (320 // 8)
+        known = (column >= 160 // 8) == self.right
+        noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(2))
+        return torch.where(known[:, None], features + 0.02 * noise, super().forward(features))
+
+
+def test_the_pose_is_refined_on_what_several_heads_see():
+    regions = [Region(KnowsOneSide(right), ORIGIN) for right in (False, True)]
+
+    def error(place):
+        return pose_error(place.localize(photo()).world_from_cam, POSE)[0]
+
+    alone = [error(localizer([r])) for r in regions]
+    # Without it the pose would be that of one of them.
+    assert error(localizer(regions)) < min(alone)
+
+
 def true_view():
     return image_descriptor(Oracle()(torch.zeros(1, 1, 240, 320))[0].flatten(1).T)
 

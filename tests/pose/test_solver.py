@@ -12,7 +12,13 @@ from reloc.geometry import (
     rotation_from_quaternion,
     transformed,
 )
-from reloc.pose.solver import SolverOptions, reprojection_errors, solve_pose
+from reloc.pose.solver import (
+    SolverOptions,
+    agreement,
+    refine_pose,
+    reprojection_errors,
+    solve_pose,
+)
 
 FOCAL = 500.0
 
@@ -153,3 +159,15 @@ def test_a_poselib_with_other_options_is_named(monkeypatch):
             solve_pose(points, rays, FOCAL, options=SolverOptions())
     finally:
         solver._check_poselib.cache_clear()
+
+
+def test_refinement_finds_the_pose_from_nearby_and_tells_when_it_cannot():
+    points, rays, pose, good = correspondences(outliers=0.3, seed=4)
+    near = pose.copy()
+    near[:3, 3] += 0.01
+    refined = refine_pose(near, points, rays, FOCAL, options=SolverOptions())
+    assert pose_error(refined, pose)[0] < 1e-5
+    assert agreement(refined, points, rays, FOCAL, options=SolverOptions()).inliers[good].all()
+    far = pose.copy()
+    far[:3, 3] += 1000
+    assert refine_pose(far, points, rays, FOCAL, options=SolverOptions()) is None

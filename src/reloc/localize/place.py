@@ -56,7 +56,9 @@ class RankingOptions:
             best.
         finalists: regions left then. Their heads see the whole image, and the pose that most of it
             agrees with wins.
-        sure: share of the image whose agreement with the pose of a finalist spares those after it.
+        sure: share of an image that only agrees with the right pose. Where it agrees in the probe,
+            two finalists are enough; where it agrees with the pose of a finalist, those after it
+            are spared.
     """
 
     shortlist: int = 8
@@ -111,8 +113,11 @@ class Place:
         """
         if len(self.map.regions) == 1:
             return self.seen(features, [0], query)
-        ranked = self.ranked(features, query)[: self.ranking.finalists]
-        return self.seen(features, [region for region, _ in ranked], query)
+        ranked = self.ranked(features, query)
+        probed = min(len(features), self.ranking.probe_cells)
+        sure = ranked[0][1] >= self.ranking.sure * probed
+        count = min(2, self.ranking.finalists) if sure else self.ranking.finalists
+        return self.seen(features, [region for region, _ in ranked[:count]], query)
 
     def ranked(self, features: torch.Tensor, query: PreparedQuery) -> list[tuple[int, int]]:
         """Promising regions, the best first, with the number of probed cells that agree on a pose.
