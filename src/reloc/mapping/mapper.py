@@ -34,6 +34,9 @@ SURVEY_SHARE = 0.2
 FILL_SHARE = 0.36
 # What a survey holds in memory is in proportion to its frames.
 MAX_SURVEYED = 1500
+# Of what the frames look like a map keeps so many samples, or so many for each head.
+VIEWS_OF_MAP = 256
+LEAST_VIEWS_OF_HEAD = 16
 # At least so many views of a frame, on average, or fewer frames are surveyed.
 VIEWS_PER_FRAME = 3
 
@@ -209,6 +212,7 @@ def map_scene(
     picks = _evenly(np.arange(len(cameras)), MAX_CAMERAS)
     seconds = {"features": fill_seconds, "training": training_seconds}
     states = [trainer.state() for trainer in trainers]
+    views_each = min(MAX_VIEWS, max(LEAST_VIEWS_OF_HEAD, VIEWS_OF_MAP // len(parts)))
     regions = tuple(
         Region(
             head=trainer.head.cpu().requires_grad_(False).eval(),
@@ -216,7 +220,7 @@ def map_scene(
             frames=tuple(np.flatnonzero(np.isin(picks, part.frames)).tolist())
             if len(parts) > 1
             else None,
-            views=_views(filler.descriptors, part.frames),
+            views=_views(filler.descriptors, part.frames, most=views_each),
         )
         for trainer, part in zip(trainers, parts, strict=True)
     )
@@ -266,10 +270,12 @@ def _parts(
             yield _Part(cluster, origin, part)
 
 
-def _views(descriptors: Mapping[int, NDArray[np.int8]], frames: NDArray[np.intp]) -> Any:
+def _views(
+    descriptors: Mapping[int, NDArray[np.int8]], frames: NDArray[np.intp], *, most: int
+) -> NDArray[np.int8]:
     """What a sample of the frames looks like, (V, D), as far as it is known."""
     known = np.array([f for f in frames if int(f) in descriptors], np.intp)
-    rows = [descriptors[int(frame)] for frame in _evenly(known, MAX_VIEWS)]
+    rows = [descriptors[int(frame)] for frame in _evenly(known, most)]
     return np.stack(rows) if rows else np.zeros((0, 0), np.int8)
 
 
