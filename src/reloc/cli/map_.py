@@ -21,8 +21,9 @@ from reloc.scenes import open_scene
 from reloc.view.film import Recorder, check_film_path, read_growth, write_growth
 from reloc.view.sketch import sketched
 
-# Of a time limit, for the few points that a map keeps for pictures.
-SKETCH_SHARE = 0.03
+# For the few points that a map keeps for pictures: of a time limit, and at most.
+SKETCH_SHARE = 0.06
+SKETCH_SECONDS = 4.0
 
 
 def map_(
@@ -98,9 +99,10 @@ def map_(
         raise OptionError("supervision, steps and learning-rate are for --method dsacstar")
     found = open_scene(scene, query=query, poses=poses)
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
+    drawing = min(SKETCH_SECONDS, SKETCH_SHARE * time_limit) if time_limit else SKETCH_SECONDS
     options = preset_options(
         preset,
-        time_limit=time_limit and max((1 - SKETCH_SHARE) * time_limit, min(time_limit, 5.0)),
+        time_limit=time_limit and max(time_limit - drawing, min(time_limit, 5.0)),
         heads=None if heads == "auto" else heads,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
@@ -175,7 +177,7 @@ def map_(
             if growth is not None and recording is not None:
                 write_growth(recording, growth)
         localizer = Localizer(result.scene_map, network, device=device)
-        sketched(localizer, found.mapping, progress=progress).save(out)
+        sketched(localizer, found.mapping, seconds=drawing, progress=progress).save(out)
         if film is not None:
             make_film(film, localizer, found, recording=recording, progress=progress)
     info = result.scene_map.info

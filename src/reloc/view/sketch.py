@@ -10,20 +10,32 @@ from reloc.scenes.scene import Frame
 from reloc.view.point_cloud import map_point_cloud
 
 POINTS = 3000
-VIEWS = 16
+# Only what several of the views see is kept: too few of them leave walls bare.
+VIEWS = 48
+LEAST_VIEWS = 16
+# A cautious guess for two cores.
+VIEWS_PER_SECOND = 12
 
 
 def sketched(
-    localizer: Localizer, frames: Sequence[Frame], *, progress: Progress = silent
+    localizer: Localizer,
+    frames: Sequence[Frame],
+    *,
+    seconds: float | None = None,
+    progress: Progress = silent,
 ) -> SceneMap:
     """The localizer's map with a sketch of what it knows; as it is where it knows nothing for sure.
 
     Args:
         localizer: of the map.
         frames: the mapping frames, with their images.
+        seconds: about how long it may take, on two cores; fewer views are looked at then.
         progress: told after every view.
     """
-    cloud = map_point_cloud(localizer, frames, views=VIEWS, max_points=POINTS, progress=progress)
+    views = VIEWS
+    if seconds is not None:
+        views = min(VIEWS, max(LEAST_VIEWS, int(VIEWS_PER_SECOND * seconds)))
+    cloud = map_point_cloud(localizer, frames, views=views, max_points=POINTS, progress=progress)
     if not len(cloud):
         return localizer.map
     return replace(localizer.map, sketch=Sketch(cloud.points, cloud.colours))
