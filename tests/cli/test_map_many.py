@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from reloc.fleet import FleetView, JobTable, Running, Tally
 from reloc.fleet.worker import Activity
 from reloc.maps import SceneMap
 
-# Ray must not be imported here: what keeps others out of it has to be set before.
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs reloc[many]")
 SMALL = {"heads": 1, "views": 12, "batch": 64, "width": 32, "blocks": 1, "short_side": 120}
 
 
@@ -39,7 +36,6 @@ def manifest_of(folder: Path, scene: Path, *, count: int, steps: int) -> Path:
 
 
 @pytest.mark.slow
-@needs_ray
 def test_the_same_command_goes_on_after_the_driver_was_killed(
     made_place: Path, tmp_path: Path
 ) -> None:
@@ -71,7 +67,6 @@ def test_the_same_command_goes_on_after_the_driver_was_killed(
 
 
 @pytest.mark.slow
-@needs_ray
 def test_failed_scenes_are_told_with_the_reason(
     reloc: Callable, small_scene: Path, tmp_path: Path
 ) -> None:

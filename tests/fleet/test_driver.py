@@ -3,7 +3,6 @@
 import os
 import signal
 from dataclasses import replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,15 +12,12 @@ from reloc.fleet import CrewOptions, FleetView, JobTable, MapJob, map_fleet
 from reloc.mapping import MappingOptions
 from reloc.synthetic.scene import write_synthetic_scene
 
-# Ray must not be imported here: what keeps others out of it has to be set before.
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs reloc[many]")
 SMALL = MappingOptions(
     heads=1, views=12, steps=60, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
 )
 
 
 @pytest.mark.slow
-@needs_ray
 def test_all_maps_are_there_though_a_worker_dies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import fsspec
 import pytest
 
 from reloc.errors import OptionError, SceneError
@@ -14,7 +15,6 @@ def test_folder_and_name_of_paths_and_urls() -> None:
 
 
 def test_what_is_there_is_known_by_path_and_url(tmp_path: Path) -> None:
-    pytest.importorskip("fsspec")
     (tmp_path / "a").touch()
     asked = [f"{tmp_path}/a", f"{tmp_path}/b", f"{tmp_path}/none/a", f"file://{tmp_path}/a"]
     assert present([*asked, f"file://{tmp_path}/none/a"]) == {asked[0], asked[3]}
@@ -26,7 +26,6 @@ def test_a_local_scene_stays_where_it_is(tmp_path: Path) -> None:
 
 
 def test_a_far_scene_is_copied_and_the_copy_removed(tmp_path: Path) -> None:
-    pytest.importorskip("fsspec")
     (tmp_path / "room" / "images").mkdir(parents=True)
     (tmp_path / "room" / "images" / "a.txt").write_text("a")
     with local_scene(f"file://{tmp_path}/room/") as root:
@@ -41,7 +40,7 @@ def test_a_far_scene_is_copied_and_the_copy_removed(tmp_path: Path) -> None:
 
 
 def test_names_cannot_lead_out_of_the_copy() -> None:
-    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory = fsspec.filesystem("memory")
     memory.store["/room/../../evil.txt"] = memory.store["/room/a.txt"] = object()
     try:
         entries = {name: {"size": 1} for name in memory.store}

@@ -59,7 +59,6 @@ def test_a_map_is_that_of_the_verb(
 def test_a_map_of_the_job_is_kept_and_any_other_replaced(
     room: Path, worker: Worker, tmp_path: Path
 ) -> None:
-    pytest.importorskip("fsspec")
     out = tmp_path / "out" / "a.safetensors"
     job = MapJob(f"file://{room}", f"file://{out}", SMALL)
     assert worker.make(job).state == "done"

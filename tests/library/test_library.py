@@ -187,7 +187,6 @@ def test_libraries_are_told_from_maps(library, tmp_path):
 
 
 def test_a_bucket_holds_a_library_too(tmp_path):
-    pytest.importorskip("fsspec")
     path = tmp_path / "one.safetensors"
     head = MlpHead(channels=4, width=8, blocks=0)
     SceneMap((Region(head, np.zeros(3)),), "toy", 240, 4.0, "metre", ()).save(path)
