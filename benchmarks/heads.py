@@ -2,8 +2,10 @@
 
     python benchmarks/heads.py MAP SCENE --threads 1
 
-The map's own head is hidden among others of its size with random weights and views that look like
-none of the place. Beside it, up to ``--one-by-one`` heads, the plain way: every head sees the whole
+The heads of the map are hidden among others of their size with random weights. Every region has as
+many views as a map of so many heads keeps: those of the map's own are a sample of their real ones,
+and find them; the others are random and look like no place, so the table is about time and not
+about finding. Beside it, up to ``--one-by-one`` heads, the plain way: every head sees the whole
 image, every one gets a search for the pose. Times are those of the processor, so that other work on
 the machine does not count; on a GPU they are wall times.
 """
@@ -19,10 +21,12 @@ import torch
 import tyro
 
 from reloc.backbone import load_backbone
-from reloc.errors import RelocError, SceneError
+from reloc.errors import OptionError, RelocError, SceneError
 from reloc.heads import build_head
 from reloc.localize import Localizer, Query, RankingOptions
 from reloc.localize.query import PreparedQuery
+from reloc.mapping.mapper import evenly
+from reloc.mapping.options import views_of_head
 from reloc.maps import Region, SceneMap
 from reloc.scenes import open_scene
 
@@ -34,10 +38,10 @@ class Options:
     """What to time.
 
     Attributes:
-        map: a map with one head.
+        map: a map of any number of heads.
         scene: the folder of its scene, whose queries are localized.
         poses: a pose set, where it brings other cameras than the scene.
-        counts: of heads.
+        counts: of heads, no fewer than the map has.
         one_by_one: most heads for which the plain way is timed.
         queries: that are timed, evenly spaced over all.
         device: where the networks run; by default the best there is.
@@ -47,26 +51,34 @@ class Options:
     map: tyro.conf.Positional[Path]
     scene: tyro.conf.Positional[Path]
     poses: Path | None = None
-    counts: tuple[int, ...] = (1, 4, 16, 64, 256, 1024)
+    counts: tuple[int, ...] = (4, 16, 64, 256, 1024)
     one_by_one: int = 16
-    queries: int = 3
+    queries: int = 10
     device: str | None = None
     threads: int | None = None
 
 
 def crowded(scene_map: SceneMap, count: int) -> SceneMap:
-    """The map with its head in the middle of ``count``, all others random."""
-    own = scene_map.regions[0]
+    """The map with its heads spread among ``count``, all others random."""
+    own = scene_map.regions
+    if count < len(own):
+        raise OptionError(f"counts must not be less than {len(own)}, the heads of the map")
+    first = own[0]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        spec = {"kind": own.head.kind, **own.head.spec()}
-        other = build_head(spec, scale=own.scale, weights=1 << 40).requires_grad_(False)
+        spec = {"kind": first.head.kind, **first.head.spec()}
+        other = build_head(spec, scale=first.scale, weights=1 << 40).requires_grad_(False)
     rng = np.random.default_rng(0)
-    length = own.views.shape[1] if len(own.views) else 1176
-    views = rng.normal(0, 29, (count, 64, length)).clip(-127, 127).astype(np.int8)
+    most = views_of_head(count)
+    shape = (count, most, first.views.shape[1] if len(first.views) else 1176)
+    views = rng.normal(0, 29, shape).clip(-127, 127).astype(np.int8)
     # One random head stands for all: batches copy it, so time and memory are those of as many.
-    regions = [Region(other, own.origin, own.frames, views[n]) for n in range(count)]
-    regions[count // 2] = own
+    regions = [Region(other, first.origin, first.frames, views[n]) for n in range(count)]
+    for number, region in enumerate(own):
+        rows = evenly(np.arange(len(region.views)), most)
+        regions[(2 * number + 1) * count // (2 * len(own))] = replace(
+            region, views=region.views[rows]
+        )
     return replace(scene_map, regions=tuple(regions))
 
 
@@ -121,17 +133,18 @@ def run(options: Options) -> None:
         clock = _clock(localizer.device)
         seconds = stage_seconds(localizer, queries, clock)
         total = sum(seconds[stage] for stage in ("backbone", "heads", "pose"))
-        size = localizer.extractor.dtype.itemsize * sum(
-            p.numel() for p in scene_map.head.parameters()
+        size = sum(region.views.nbytes for region in many.regions)
+        size += localizer.extractor.dtype.itemsize * sum(
+            p.numel() for region in many.regions for p in region.head.parameters()
         )
         slow = "–"
         if count <= options.one_by_one:
             reference = Localizer(many, backbone, device=options.device, ranking=plain)
-            each = stage_seconds(reference, queries[:1], clock)
-            slow = f"{sum(each[stage] for stage in ('backbone', 'heads', 'pose')):.2f} s"
+            each = stage_seconds(reference, queries, clock)
+            slow = f"{1e3 * sum(each[s] for s in ('backbone', 'heads', 'pose')):.0f} ms"
         times = " | ".join(f"{1e3 * seconds[s]:.0f} ms" for s in ("backbone", "heads", "pose"))
         print(
-            f"| {count} | {count * size / 1e6:.0f} MB | {times} | {1e3 * total:.0f} ms | "
+            f"| {count} | {size / 1e6:.0f} MB | {times} | {1e3 * total:.0f} ms | "
             f"{seconds['localized']:.0%} | {slow} |",
             flush=True,
         )

@@ -20,11 +20,11 @@ from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
-from reloc.mapping.options import MappingOptions, head_width
+from reloc.mapping.options import MappingOptions, head_width, views_of_head
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
 from reloc.mapping.training import Learner, Moment, train_heads
-from reloc.maps.scene_map import MAX_CAMERAS, MAX_VIEWS, MappingCamera, Region, SceneMap
+from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
 from reloc.scenes.scene import Frame, Scene, Skipped
@@ -34,9 +34,6 @@ SURVEY_SHARE = 0.2
 FILL_SHARE = 0.36
 # What a survey holds in memory is in proportion to its frames.
 MAX_SURVEYED = 1500
-# Of what the frames look like a map keeps so many samples, or so many for each head.
-VIEWS_OF_MAP = 256
-LEAST_VIEWS_OF_HEAD = 16
 # At least so many views of a frame, on average, or fewer frames are surveyed.
 VIEWS_PER_FRAME = 3
 
@@ -209,10 +206,9 @@ def map_scene(
         for f in frames
         if f.world_from_cam is not None
     ]
-    picks = _evenly(np.arange(len(cameras)), MAX_CAMERAS)
+    picks = evenly(np.arange(len(cameras)), MAX_CAMERAS)
     seconds = {"features": fill_seconds, "training": training_seconds}
     states = [trainer.state() for trainer in trainers]
-    views_each = min(MAX_VIEWS, max(LEAST_VIEWS_OF_HEAD, VIEWS_OF_MAP // len(parts)))
     regions = tuple(
         Region(
             head=trainer.head.cpu().requires_grad_(False).eval(),
@@ -220,7 +216,7 @@ def map_scene(
             frames=tuple(np.flatnonzero(np.isin(picks, part.frames)).tolist())
             if len(parts) > 1
             else None,
-            views=_views(filler.descriptors, part.frames, most=views_each),
+            views=_views(filler.descriptors, part.frames, most=views_of_head(len(parts))),
         )
         for trainer, part in zip(trainers, parts, strict=True)
     )
@@ -275,9 +271,10 @@ def _views(
 ) -> NDArray[np.int8]:
     """What a sample of the frames looks like, (V, D), as far as it is known."""
     known = np.array([f for f in frames if int(f) in descriptors], np.intp)
-    rows = [descriptors[int(frame)] for frame in _evenly(known, most)]
+    rows = [descriptors[int(frame)] for frame in evenly(known, most)]
     return np.stack(rows) if rows else np.zeros((0, 0), np.int8)
 
 
-def _evenly(items: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+def evenly(items: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """``most`` of the items (N,) at most, spread over all."""
     return items[np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)]

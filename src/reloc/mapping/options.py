@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reloc.errors import OptionError
-from reloc.maps.scene_map import MAX_REGIONS, MAX_SHORT_SIDE
+from reloc.maps.scene_map import MAX_REGIONS, MAX_SHORT_SIDE, MAX_VIEWS
 
 Preset = Literal["draft", "standard", "full"]
 
@@ -14,6 +14,9 @@ FULL_WIDTH = 512
 # A narrower head no longer holds even a small part of a place: with very many heads the map grows.
 LEAST_WIDTH = 112
 MAX_WIDTH = 8192
+# Of what the frames look like a map keeps so many samples, or so many for each head.
+VIEWS_OF_MAP = 256
+LEAST_VIEWS_OF_HEAD = 16
 
 
 @dataclass(frozen=True)
@@ -101,3 +104,8 @@ def head_width(heads: int, *, channels: int, blocks: int) -> int:
     width = (math.sqrt(channels**2 + 4 * square * share) - channels) / (2 * square)
     # Matrix products like multiples of eight.
     return max(LEAST_WIDTH, 8 * math.floor(width / 8))
+
+
+def views_of_head(heads: int) -> int:
+    """How many views a map of so many heads keeps of the region of each, at most."""
+    return min(MAX_VIEWS, max(LEAST_VIEWS_OF_HEAD, VIEWS_OF_MAP // heads))
