@@ -74,6 +74,19 @@ def test_a_cube_stands_on_the_floor_with_axes():
         assert near(picture, axis, 40).sum() > 5
 
 
+def test_where_no_floor_is_in_view_the_axes_stand_on_a_point_that_is():
+    rng = np.random.default_rng(0)
+    wall = Sketch(
+        np.c_[rng.uniform(-2, 2, 400), np.zeros(400), rng.uniform(-1, 2, 400)],
+        np.full((400, 3), 128, np.uint8),
+    )
+    assert not len(Proof.of(made_map(wall)).ground.spots)
+    picture = drawn(POSE, sketch=wall)
+    middle = np.s_[60:200, 80:240]
+    for axis in ((240, 70, 70), (80, 140, 255)):
+        assert near(picture[middle], axis, 40).sum() > 20
+
+
 def test_what_is_behind_something_nearer_is_not_drawn():
     wall = np.stack(
         [a.ravel() for a in np.meshgrid(np.linspace(-2, 2, 60), [-2.0], np.linspace(-1, 3, 60))], 1

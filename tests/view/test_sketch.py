@@ -1,5 +1,7 @@
 """How much of a place is looked at for the few points that a map keeps."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from reloc.view.point_cloud import PointCloud
 def test_less_time_means_fewer_views(monkeypatch, seconds, views):
     asked = []
 
-    def nothing(localizer, frames, *, views, max_points, progress):
+    def nothing(localizer, frames, *, views, confirmations, progress):
         asked.append(views)
         return PointCloud(
             np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.float32)
@@ -23,3 +25,26 @@ def test_less_time_means_fewer_views(monkeypatch, seconds, views):
     monkeypatch.setattr(sketch, "map_point_cloud", nothing)
     assert sketch.sketched(Localizer(), (), seconds=seconds) == "the map as it is"
     assert asked == [views]
+
+
+def test_points_are_spread_evenly_over_near_and_far_surfaces(monkeypatch):
+    # Seen from nearby, the first square metre has a hundred times as many points as the second.
+    rng = np.random.default_rng(0)
+    near = np.c_[rng.uniform(0, 1, (200_000, 2)), np.zeros(200_000)]
+    far = np.c_[rng.uniform(0, 1, (2_000, 2)), np.full(2_000, 5.0)]
+    points = np.concatenate([near, far])
+    cloud = PointCloud(points, np.zeros((len(points), 3), np.uint8), np.zeros_like(points, "f4"))
+    monkeypatch.setattr(sketch, "map_point_cloud", lambda *_, **__: cloud)
+
+    @dataclass(frozen=True)
+    class Map:
+        scale: float = 3.0
+        sketch: object = None
+
+    class Localizer:
+        map = Map()
+
+    kept = sketch.sketched(Localizer(), ()).sketch.points
+    assert 1000 < len(kept) <= sketch.POINTS
+    nearer = (kept[:, 2] == 0).mean()
+    assert 0.4 < nearer < 0.65

@@ -120,12 +120,12 @@ def _medians(values: Array, known: NDArray[np.bool_]) -> Array:
     return ordered[np.arange(len(values)), (known.sum(axis=1) - 1) // 2]
 
 
-def confirmed(views: Sequence[DepthView]) -> list[DepthView]:
+def confirmed(views: Sequence[DepthView], *, least: int = 3) -> list[DepthView]:
     """The views without the depths that others do not confirm.
 
-    Each point is looked at from the views that share most with its own. It stays if three of them
-    (all where there are fewer) see the same surface there, and at most half as many see through it
-    to something farther away. Being hidden is no contradiction.
+    Each point is looked at from the views that share most with its own. It stays if ``least`` of
+    them (all where there are fewer) see the same surface there, and at most half as many see
+    through it to something farther away. Being hidden is no contradiction.
     """
     points = [view.points().reshape(-1, 3) for view in views]
     partners = _partners(views, points)
@@ -137,7 +137,7 @@ def confirmed(views: Sequence[DepthView]) -> list[DepthView]:
             ratio = _depth_ratio(views[other], own)
             agree += np.abs(ratio - 1) < AGREE
             through += ratio < 1 - CONTRADICT
-        keep = (agree >= min(3, len(others))) & (agree >= 2 * through)
+        keep = (agree >= min(least, len(others))) & (agree >= 2 * through)
         depth = np.where(keep.reshape(view.depth.shape), view.depth, np.nan)
         result.append(replace(view, depth=depth))
     return result

@@ -9,7 +9,7 @@ from reloc.geometry.plan import up_direction
 
 Array = NDArray[np.float64]
 
-SPOTS = 24
+SPOTS = 48
 NEIGHBOURS = 12  # points that tell how the surface lies
 LEVEL_DEG = 25.0  # from level: what the guess of up may be off
 LAYERS = 60  # of equal height below the cameras

@@ -61,7 +61,8 @@ class Proof:
 
         Points of the map are discs in the map's own colours with a rim by depth, from yellow for
         near to violet for far: where pose and camera are right they melt into the photo. A cube
-        stands on the ground with the axes of the world: x red, y green, z blue.
+        stands on the ground with the axes of the world: x red, y green, z blue. Where no ground is
+        in view, the axes alone start from a point near the middle of the photo.
 
         Args:
             photo: (H, W, 3) RGB.
@@ -74,48 +75,23 @@ class Proof:
         grey = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         image = np.asarray(cv2.addWeighted(photo, 0.6, grey, 0.25, 0), np.uint8)
         pose = estimate.world_from_cam
-        self._draw_points(image, camera, pose)
-        self._draw_cube(image, camera, pose)
+        pixels, depth, rows = visible_points(self.points, camera, pose)
+        if not len(rows):
+            return _labelled(image, estimate)
+        seen = not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
+        _draw_points(image, pixels, depth, self.colours[rows], seen)
+        spot = self._spot(self.ground.spots, camera, pose)
+        if spot is not None:
+            self._draw_cube(image, camera, pose, spot)
+        else:
+            spot = self._spot(self.points[rows[seen]], camera, pose)
+        if spot is not None:
+            self._draw_axes(image, camera, pose, spot)
         return _labelled(image, estimate)
 
-    def _draw_points(self, image: Image, camera: Camera, pose: Array) -> None:
-        pixels, depth, rows = visible_points(self.points, camera, pose)
-        colours = self.colours[rows]
-        if not len(pixels):
-            return
-        seen = not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
-        order = np.flatnonzero(seen)[np.argsort(-depth[seen])]
-        near, far = np.percentile(np.log(depth[seen]), [5, 95])
-        shade = 1 - np.clip((np.log(depth) - near) / max(far - near, 1e-9), 0, 1)
-        rims = (255 * matplotlib.colormaps["plasma"](0.05 + 0.9 * shade)[:, :3]).astype(int)
-        radius = max(2, round(min(camera.width, camera.height) / 130))
-        for index in order:
-            at = _fixed(pixels[index])
-            cv2.circle(image, at, radius * 16, rims[index].tolist(), -1, cv2.LINE_AA, 4)
-            inner = max(radius - max(1, radius // 3), 1)
-            cv2.circle(image, at, inner * 16, colours[index].tolist(), -1, cv2.LINE_AA, 4)
-
-    def _draw_cube(self, image: Image, camera: Camera, pose: Array) -> None:
-        spot = self._spot(camera, pose)
-        if spot is None:
-            return
-        side = CUBE * self.unit
-        frame = np.concatenate([self.ground.across, self.ground.up[None]]) * side
-        corners = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], float)
-        corners[:, :2] -= 0.5
-        edges = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)]
-        width = max(1, round(min(camera.width, camera.height) / 220))
-        _draw_faces(image, camera, pose, spot + corners @ frame)
-        for a, b in edges:
-            ends = spot + corners[[a, b]] @ frame
-            _line(image, camera, pose, ends, CUBE_COLOUR, width)
-        for axis, colour in zip(np.eye(3), AXES, strict=True):
-            ends = np.stack([spot, spot + 1.3 * side * axis])
-            _line(image, camera, pose, ends, colour, 2 * width)
-
-    def _spot(self, camera: Camera, pose: Array) -> Array | None:
+    def _spot(self, spots: Array, camera: Camera, pose: Array) -> Array | None:
         """Of the spots in view, at a fitting distance, the one nearest to the image's middle."""
-        in_camera = transformed(inverted(pose), self.ground.spots)
+        in_camera = transformed(inverted(pose), spots)
         good = (in_camera[:, 2] > 2 * CUBE * self.unit) & (in_camera[:, 2] < 4 * self.unit)
         if not good.any():
             return None
@@ -123,8 +99,43 @@ class Proof:
         middle = np.array([camera.width, camera.height]) / 2
         away = np.abs(pixels - middle) / middle
         best = int(away.max(axis=1).argmin())
-        spots: Array = self.ground.spots[good]
-        return spots[best] if away[best].max() < 0.9 else None
+        nearest: Array = spots[good][best]
+        return nearest if away[best].max() < 0.9 else None
+
+    def _draw_cube(self, image: Image, camera: Camera, pose: Array, spot: Array) -> None:
+        frame = np.concatenate([self.ground.across, self.ground.up[None]]) * CUBE * self.unit
+        corners = np.array([[x, y, z] for z in (0, 1) for y in (0, 1) for x in (0, 1)], float)
+        corners[:, :2] -= 0.5
+        edges = [(a, b) for a in range(8) for b in range(a + 1, 8) if (a ^ b) in (1, 2, 4)]
+        _draw_faces(image, camera, pose, spot + corners @ frame)
+        for a, b in edges:
+            ends = spot + corners[[a, b]] @ frame
+            _line(image, camera, pose, ends, CUBE_COLOUR, _line_width(camera))
+
+    def _draw_axes(self, image: Image, camera: Camera, pose: Array, spot: Array) -> None:
+        for axis, colour in zip(np.eye(3), AXES, strict=True):
+            ends = np.stack([spot, spot + 1.3 * CUBE * self.unit * axis])
+            _line(image, camera, pose, ends, colour, 2 * _line_width(camera))
+
+
+def _draw_points(
+    image: Image, pixels: Array, depth: Array, colours: Image, seen: NDArray[np.bool_]
+) -> None:
+    """Discs at the pixels (N, 2) that are ``seen`` (N,), the nearest last."""
+    order = np.flatnonzero(seen)[np.argsort(-depth[seen])]
+    near, far = np.percentile(np.log(depth[seen]), [5, 95])
+    shade = 1 - np.clip((np.log(depth) - near) / max(far - near, 1e-9), 0, 1)
+    rims = (255 * matplotlib.colormaps["plasma"](0.05 + 0.9 * shade)[:, :3]).astype(int)
+    radius = max(2, round(min(image.shape[:2]) / 130))
+    for index in order:
+        at = _fixed(pixels[index])
+        cv2.circle(image, at, radius * 16, rims[index].tolist(), -1, cv2.LINE_AA, 4)
+        inner = max(radius - max(1, radius // 3), 1)
+        cv2.circle(image, at, inner * 16, colours[index].tolist(), -1, cv2.LINE_AA, 4)
+
+
+def _line_width(camera: Camera) -> int:
+    return max(1, round(min(camera.width, camera.height) / 220))
 
 
 def _draw_faces(image: Image, camera: Camera, pose: Array, corners: Array) -> None:

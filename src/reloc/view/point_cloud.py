@@ -48,6 +48,7 @@ def map_point_cloud(
     *,
     views: int = 60,
     max_error: float = 12.0,
+    confirmations: int = 3,
     max_points: int = 500_000,
     progress: Progress = silent,
 ) -> PointCloud:
@@ -62,6 +63,7 @@ def map_point_cloud(
         views: how many of them to look at, evenly spaced.
         max_error: points that reproject further than this from their cell, in pixels, are left
             out, which drops what the map never learned.
+        confirmations: how many other views have to see the same surface at a point.
         max_points: where there are more, the cloud is thinned evenly in space.
         progress: told after every view.
     """
@@ -84,9 +86,10 @@ def map_point_cloud(
         )
         seen.append((frame, smoothed(view)))
         progress("point cloud", done, len(picks))
+    kept = confirmed([view for _, view in seen], least=confirmations)
     parts = [
         surface_points(view, read_image(frame.image))
-        for view, (frame, _) in zip(confirmed([view for _, view in seen]), seen, strict=True)
+        for view, (frame, _) in zip(kept, seen, strict=True)
     ]
     if not parts:
         return PointCloud(
