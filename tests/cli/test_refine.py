@@ -30,6 +30,18 @@ def test_a_map_is_refined_and_tells_of_it(reloc, small_map, made_place, tmp_path
     assert reloc("localize", out, made_place / "test" / "rgb").status == 0
 
 
+def test_a_backbone_may_be_trained_along(reloc, small_map, made_place, tmp_path):
+    out = tmp_path / "refined.safetensors"
+    arguments = ("refine", small_map, made_place, out, "--train-backbone", *SHORT)
+    run = reloc(*arguments, "--device", "cpu")
+    assert run.status == 0, run.err
+    before, after = SceneMap.load(small_map), SceneMap.load(out)
+    assert before.own_backbone is None
+    assert after.own_backbone is not None
+    assert after.backbone != before.backbone
+    assert reloc("localize", out, made_place / "test" / "rgb").status == 0
+
+
 def test_bad_input_is_refused_in_one_line(reloc, small_map, made_place, tmp_path):
     out = tmp_path / "refined.safetensors"
     gone = reloc("refine", tmp_path / "gone", made_place, out)

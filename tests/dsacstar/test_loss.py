@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from reloc.dsacstar.loss import Cells, LossScale, initial_loss
+from reloc.dsacstar.loss import LossScale, initial_loss
+from reloc.refine.images import Cells
 
 SCALE = LossScale(metre=1.0, depth=4.0, pixel=1.0)
 

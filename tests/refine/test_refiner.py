@@ -2,23 +2,19 @@
 
 from dataclasses import replace
 
-import cv2
-import numpy as np
 import pytest
 import torch
 
-from reloc.backbone.network import ConvBackbone
 from reloc.errors import MapError, OptionError, SceneError
-from reloc.geometry import Camera
-from reloc.heads import MlpHead
-from reloc.maps.scene_map import MappingCamera, Region, SceneMap
+from reloc.maps import SceneMap
+from reloc.maps.compress import compressed
+from reloc.pose.ransac import Matches
 from reloc.pose.ransac.motion import rotation_from_vector
 from reloc.refine import RefineMapOptions, refine_map
+from reloc.refine.heads import seen_by_head
 from reloc.refine.trainer import PoseTrainer
 from reloc.refine.views import Views
-from reloc.scenes.scene import Frame, Scene
 
-CAMERA = Camera.pinhole(width=64, height=48, fx=50)
 SHORT = RefineMapOptions(steps=4, views=4, cells=48, batch=2, hypotheses=4)
 
 
@@ -51,58 +47,44 @@ class Slanted(torch.nn.Module):
         return self.linear(features)
 
 
+def trainer_of(head, views, options):
+    """A head trained on those views."""
+    return PoseTrainer(
+        [(head, options.learning_rate)],
+        seen_by_head(head, views, batch=options.batch, amp=torch.float32),
+        options,
+        metre=1.0,
+        short_side=480,
+        device=torch.device("cpu"),
+    )
+
+
 @pytest.mark.slow
 def test_the_expected_pose_loss_falls():
+    head, views = Slanted(), known_views()
     options = RefineMapOptions(batch=4, hypotheses=4, cells=60, learning_rate=1e-2)
-    trainer = PoseTrainer(
-        Slanted(), known_views(), options, metre=1.0, short_side=480, amp=torch.float32
-    )
-    every = torch.arange(12)
-    before = [losses.mean().item() for losses in trainer.losses(every)]
+    trainer = trainer_of(head, views, options)
+
+    def losses():
+        seen = Matches(head(views.features), views.rays, views.focals, views.usable)
+        return [value.mean().item() for value in trainer.losses(seen, views.cam_from_world)]
+
+    before = losses()
     for step in range(40):
         trainer.step(step / 40)
-    after = [losses.mean().item() for losses in trainer.losses(every)]
+    after = losses()
     assert before[0] > 5 and before[1] > 2
     assert after[0] < 0.6 * before[0] and after[1] < before[1]
-    assert trainer.healthy()
 
 
 def test_a_hopeless_head_stays_finite():
-    options = replace(SHORT, reprojection=0.0)
-    trainer = PoseTrainer(
-        Slanted(), known_views(), options, metre=1.0, short_side=480, amp=torch.float32
-    )
+    head = Slanted()
+    trainer = trainer_of(head, known_views(), replace(SHORT, reprojection=0.0))
     with torch.no_grad():
-        trainer.head.linear.weight.zero_()
-    before = {n: p.clone() for n, p in trainer.head.named_parameters()}
+        head.linear.weight.zero_()
+    before = {n: p.clone() for n, p in head.named_parameters()}
     trainer.step(0.0)
-    assert trainer.healthy()
-    assert all(torch.equal(before[n], p) for n, p in trainer.head.named_parameters())
-
-
-@pytest.fixture
-def place(tmp_path):
-    """A map of noise, the scene that it is of, and its backbone."""
-    rng = np.random.default_rng(0)
-    frames = []
-    for number in range(3):
-        path = tmp_path / f"{number}.png"
-        cv2.imwrite(str(path), rng.integers(0, 255, (48, 64)).astype(np.uint8))
-        pose = np.eye(4)
-        pose[0, 3] = number
-        frames.append(Frame(path.name, path, CAMERA, pose))
-    backbone = ConvBackbone(channels=8, width=8).fuse()
-    torch.manual_seed(0)
-    head = MlpHead(channels=8, width=16, blocks=1, scale=3.0)
-    scene_map = SceneMap(
-        regions=(Region(head, np.zeros(3)),),
-        backbone=backbone.fingerprint,
-        short_side=48,
-        extent=2.0,
-        unit="metre",
-        cameras=(),
-    )
-    return scene_map, Scene("place", tmp_path, "made", tuple(frames)), backbone
+    assert all(torch.equal(before[n], p) for n, p in head.named_parameters())
 
 
 def test_the_seed_decides_and_the_map_handed_in_stays(place):
@@ -140,21 +122,6 @@ def test_an_interrupted_refinement_goes_on_to_the_same_map(place, tmp_path):
     assert all(
         map(torch.equal, whole.scene_map.head.parameters(), resumed.scene_map.head.parameters())
     )
-
-
-@pytest.fixture
-def two_heads(place):
-    """The map of noise with a head for its first two frames and one for its last two."""
-    scene_map, scene, backbone = place
-    cameras = tuple(
-        MappingCamera(frame.name, frame.world_from_cam, frame.camera) for frame in scene.mapping
-    )
-    other = MlpHead(channels=8, width=16, blocks=1, scale=3.0)
-    regions = (
-        replace(scene_map.regions[0], frames=(0, 1)),
-        Region(other, np.array([1.5, 0.0, 0.0]), frames=(1, 2)),
-    )
-    return replace(scene_map, regions=regions, cameras=cameras), scene, backbone
 
 
 def all_weights(scene_map):
@@ -201,6 +168,19 @@ def test_an_interrupted_refinement_of_several_heads_goes_on(two_heads, tmp_path,
     resumed = refine_map(scene_map, scene, backbone, resume=True, **arguments)
     assert not path.exists()
     assert all(map(torch.equal, all_weights(whole.scene_map), all_weights(resumed.scene_map)))
+
+
+def test_a_compressed_map_keeps_what_it_learned(place, tmp_path):
+    scene_map, scene, backbone = place
+    small = compressed(scene_map, bits=8)
+    assert small.regions[0].packed is not None
+    refined = refine_map(small, scene, backbone, options=SHORT, device="cpu").scene_map
+    path = tmp_path / "refined.safetensors"
+    refined.save(path)
+    for made, read in zip(
+        refined.head.parameters(), SceneMap.load(path).head.parameters(), strict=True
+    ):
+        torch.testing.assert_close(made, read, atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ def refine(
     hypotheses: int | None = None,
     views: int | None = None,
     reprojection: float | None = None,
+    train_backbone: bool = False,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
@@ -36,7 +37,7 @@ def refine(
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
-    """Train the heads of a map end to end for the pose, through differentiable RANSAC.
+    """Train a map end to end for the pose, through differentiable RANSAC.
 
     Args:
         map: A map made by `reloc map`.
@@ -44,11 +45,12 @@ def refine(
         out: The refined map to write.
         steps: Training steps, of all heads together.
         time_limit: Seconds to be done in; in place of steps.
-        learning_rate: Of Adam, at the beginning.
+        learning_rate: Of Adam, at its highest.
         hypotheses: Poses per view and step.
         views: Views whose features are kept to train on.
         reprojection: Weight of reprojection errors beside the pose, by default 1; 0 for the pose
             alone.
+        train_backbone: Train a copy of the backbone along with the heads; the map then holds it.
         query: File that lists images to hold back, one per line; take the same as for the map.
         poses: Pose file to use in place of the scene's own poses; take the same as for the map.
         backbone: Backbone weights that the map was made with; by default those of reloc.
@@ -68,7 +70,9 @@ def refine(
         "reprojection": reprojection,
     }
     changes = {name: value for name, value in given.items() if value is not None}
-    options = replace(RefineMapOptions(time_limit=time_limit, seed=seed), **changes)
+    options = replace(
+        RefineMapOptions(time_limit=time_limit, train_backbone=train_backbone, seed=seed), **changes
+    )
     check_writable(out)
     checkpoint = out.with_name(out.name + ".partial")
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
@@ -76,7 +80,7 @@ def refine(
             result = refine_map(
                 scene_map,
                 found,
-                load_backbone(backbone),
+                load_backbone(backbone, serving=scene_map.backbone),
                 options=options,
                 device=device,
                 checkpoint=checkpoint,

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from reloc.dsacstar.options import Supervision
 from reloc.pose.ransac.matches import safe_norm
+from reloc.refine.images import Cells
 
 # Reprojection errors in pixels of a view with a short side of 480: a square root above the one,
 # no use above the other.
@@ -23,23 +24,6 @@ MIN_DEPTH = 0.1
 MAX_DEPTH = 1000.0
 # A prediction further than this from a known point is drawn to it, not reprojected.
 MAX_DISTANCE = 0.1
-
-
-@dataclass(frozen=True)
-class Cells:
-    """The usable cells of one view.
-
-    Attributes:
-        rays: (N, 2) at z = 1, camera frame.
-        depths: (N,) known along the axis in scene units, 0 where nobody knows.
-        focal: pixels of the view per unit at z = 1.
-        cam_from_world: (3, 4).
-    """
-
-    rays: Tensor
-    depths: Tensor
-    focal: float
-    cam_from_world: Tensor
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Mapping a scene with a network of its own: posed images in, a map with its backbone out."""
 
-import copy
 import platform
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from reloc.backbone import Backbone, ConvBackbone
-from reloc.backbone.weights import fingerprint
+from reloc.backbone import Backbone
 from reloc.devices import pick_device
-from reloc.dsacstar.images import TrainingImages
 from reloc.dsacstar.known_depths import KnownDepths
 from reloc.dsacstar.options import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
-from reloc.errors import OptionError, SceneError
+from reloc.errors import SceneError
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.fill import centred_cam_from_world
 from reloc.mapping.mapper import MappingResult
@@ -25,6 +23,8 @@ from reloc.mapping.scene_scale import metre_of, scene_scale
 from reloc.mapping.trainer import new_head
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.progress import Progress, silent
+from reloc.refine.images import TrainingImages
+from reloc.refine.scene_network import SceneNetwork, trainable_copy
 from reloc.refine.schedule import run_schedule
 from reloc.scenes import check_mappable
 from reloc.scenes.scene import Frame, Scene
@@ -62,8 +62,7 @@ def map_scene_dsacstar(
     """
     began = time.monotonic()
     options = options or DsacStarOptions()
-    if not isinstance(backbone, ConvBackbone):
-        raise OptionError("dsacstar trains a plain backbone; name one without an adapter")
+    own = trainable_copy(backbone)
     check_mappable(scene)
     depths = None if options.supervision == "rgb" else KnownDepths(scene)
     frames = _supervised(scene, options, depths)
@@ -91,41 +90,30 @@ def map_scene_dsacstar(
         scale=scale,
         seed=options.seed,
     )
-    network = copy.deepcopy(backbone).fuse().to(chosen)
+    network = SceneNetwork(own, [head], images, head_of=[0] * len(frames), device=chosen)
     trainer = SceneNetworkTrainer(
-        network,
-        head.to(chosen),
-        images,
-        options,
-        metre=metre_of(scene.unit, scale=scale),
-        device=chosen,
+        network, options, metre=metre_of(scene.unit, scale=scale), depth=scale
     )
-    spent, limit = 0.0, options.time_limit
-    budget = None if limit is None else max(1.0, limit - (time.monotonic() - began))
-    if stored:
-        trainer.load_state_dict(stored["trainer"])
-        spent, budget = stored["spent"], stored["budget"]
+    limit = options.time_limit
 
-    def save(seconds: float) -> None:
+    def save(state: Mapping[str, Any]) -> None:
         if checkpoint is not None:
-            state = {"trainer": trainer.state_dict(), "spent": seconds, "budget": budget}
             save_checkpoint(checkpoint, identity, state)
 
     seconds = run_schedule(
         trainer,
         stage="training",
         steps=options.steps,
-        budget=budget,
-        spent=spent,
+        budget=None if limit is None else max(1.0, limit - (time.monotonic() - began)),
+        stored=stored,
         save=save,
         progress=progress,
     )
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    if not trainer.healthy():
+    if not network.healthy():
         raise SceneError(f"{scene.root}: training diverged; map with a smaller learning rate")
-    network = network.cpu().requires_grad_(False).eval()
-    network.fingerprint = fingerprint(network)
+    own = network.finished()
     median_error, inlier_share = trainer.figures()
     cameras = [MappingCamera(f.name, p, f.camera) for f, p in zip(frames, poses, strict=True)]
     picks = np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_CAMERAS)).astype(int)
@@ -145,14 +133,14 @@ def map_scene_dsacstar(
         "machine": platform.machine(),
     }
     scene_map = SceneMap(
-        regions=(Region(head.cpu().requires_grad_(False).eval(), origin),),
-        backbone=network.fingerprint,
+        regions=(Region(head, origin),),
+        backbone=own.fingerprint,
         short_side=options.short_side,
         extent=scene.extent(),
         unit=scene.unit,
         cameras=tuple(cameras[i] for i in picks),
         info=info,
-        own_backbone=network,
+        own_backbone=own,
     )
     return MappingResult(scene_map, images.skipped, {"training": seconds})
 

@@ -1,17 +1,15 @@
 """Training a whole network on one scene: cells first, then the pose (DSAC*, section 3)."""
 
-from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from reloc.backbone import ConvBackbone
-from reloc.dsacstar.images import TrainingImages
-from reloc.dsacstar.loss import Cells, LossScale, initial_loss
+from reloc.dsacstar.loss import LossScale, initial_loss
 from reloc.dsacstar.options import DsacStarOptions
-from reloc.heads import Head
-from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
+from reloc.pose.ransac import RansacOptions, RefineOptions, expected_pose_losses
+from reloc.refine.images import Cells
+from reloc.refine.scene_network import SceneNetwork, drawn_matches
 from reloc.refine.trainer import PIXEL_SCALE
 
 # Of the refinement of hypotheses by measured points, as a share of their depth.
@@ -22,32 +20,21 @@ class SceneNetworkTrainer:
     """Trains backbone and head together, an image a step.
 
     Args:
-        backbone: fused; is changed.
-        head: is changed.
-        images: what to train on.
+        network: with one head; is changed.
         options: of the training.
         metre: what a metre is in scene units.
-        device: where both networks are.
+        depth: typical depth of the scene, in scene units.
     """
 
     def __init__(
-        self,
-        backbone: ConvBackbone,
-        head: Head,
-        images: TrainingImages,
-        options: DsacStarOptions,
-        *,
-        metre: float,
-        device: torch.device,
+        self, network: SceneNetwork, options: DsacStarOptions, *, metre: float, depth: float
     ) -> None:
-        self.network = nn.ModuleDict({"backbone": backbone, "head": head})
-        self.network.requires_grad_(True)
-        self.images = images
+        self.network = network
         self.options = options
-        self.device = device
+        self.device = network.device
         self.steps = 0
         pixel = options.short_side / 480
-        self.scale = LossScale(metre, float(head.scale), pixel)
+        self.scale = LossScale(metre, depth, pixel)
         by_depth = options.supervision == "rgbd"
         self.ransac = RansacOptions(
             hypotheses=options.hypotheses,
@@ -63,9 +50,9 @@ class SceneNetworkTrainer:
             torch.optim.Adam(self.network.parameters(), lr=rate)
             for rate in (options.learning_rate, options.pose_learning_rate)
         ]
-        self._generator = torch.Generator(device)
+        self._generator = torch.Generator(self.device)
         # Running means of the loss of each stage, the median error and the share within 10 pixels.
-        self._means = torch.full((4,), torch.nan, device=device)
+        self._means = torch.full((4,), torch.nan, device=self.device)
         self._stage = 0
 
     def step(self, fraction: float) -> None:
@@ -73,17 +60,7 @@ class SceneNetworkTrainer:
         self._stage = int(fraction >= 1 - self.options.end_to_end)
         # Seeded by the step, so that a resumed training draws what it would have drawn.
         self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
-        image, usable, cells = self.images.at(
-            self.steps, kind="plain" if self._stage else "augmented"
-        )
-        cells = replace(
-            cells,
-            rays=cells.rays.to(self.device),
-            depths=cells.depths.to(self.device),
-            cam_from_world=cells.cam_from_world.to(self.device),
-        )
-        features = self.network["backbone"](image.to(self.device))[0].flatten(1).T
-        coordinates = self.network["head"](features[usable.to(self.device)])
+        coordinates, cells = self.network(self.steps, kind="plain" if self._stage else "augmented")
         loss, errors = initial_loss(
             coordinates,
             cells,
@@ -100,21 +77,12 @@ class SceneNetworkTrainer:
         self.steps += 1
 
     def _pose_loss(self, coordinates: Tensor, cells: Cells) -> Tensor:
-        count = len(coordinates)
-        picks = torch.randperm(count, generator=self._generator, device=self.device)
-        picks = picks[: self.options.cells]
-        rays, depths = cells.rays[picks][None], cells.depths[picks][None]
-        measured = ranged = None
-        if self.ransac.by_depth:
-            ranged = depths > 0
-            measured = torch.cat([rays, torch.ones_like(depths)[..., None]], -1) * depths[..., None]
-        matches = Matches(
-            coordinates[picks][None],
-            rays,
-            torch.full((1,), cells.focal, device=self.device),
-            torch.ones_like(depths, dtype=torch.bool),
-            measured,
-            ranged,
+        matches = drawn_matches(
+            coordinates,
+            cells,
+            count=min(self.options.cells, len(coordinates)),
+            generator=self._generator,
+            measured=self.ransac.by_depth,
         )
         return expected_pose_losses(
             matches,
@@ -138,10 +106,6 @@ class SceneNetworkTrainer:
     def figures(self) -> tuple[float, float]:
         """Running means: median reprojection error in pixels, share of cells within 10."""
         return float(self._means[2]), float(self._means[3])
-
-    def healthy(self) -> bool:
-        """Whether all weights are finite; waits for the device."""
-        return all(bool(torch.isfinite(p).all()) for p in self.network.parameters())
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on."""

@@ -16,7 +16,10 @@ class RefineMapOptions:
         cells: of each view.
         batch: views per step.
         hypotheses: poses per view and step.
-        learning_rate: of Adam; it falls as a cosine.
+        learning_rate: of Adam, for heads; it falls as a cosine.
+        train_backbone: train a copy of the backbone along with all heads, which the map then holds.
+            Views are then read anew for every step.
+        backbone_learning_rate: of that copy, likewise.
         threshold: of a soft inlier, in pixels of a view with a short side of 480.
         reprojection: weight of the bounded reprojection error in pixels beside the pose loss. It
             keeps the head from fitting the poses of its mapping views by cells that are wrong.
@@ -30,12 +33,22 @@ class RefineMapOptions:
     batch: int = 4
     hypotheses: int = 16
     learning_rate: float = 1e-4
+    train_backbone: bool = False
+    backbone_learning_rate: float = 1e-5
     threshold: float = 10.0
     reprojection: float = 1.0
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("steps", "views", "batch", "hypotheses", "learning_rate", "threshold"):
+        for name in (
+            "steps",
+            "views",
+            "batch",
+            "hypotheses",
+            "learning_rate",
+            "backbone_learning_rate",
+            "threshold",
+        ):
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
         if self.cells < 16:

@@ -1,32 +1,23 @@
-"""Refining a map: its heads are trained end to end for the pose."""
+"""Refining a map: it is trained end to end for the pose."""
 
-import copy
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from reloc.backbone import Backbone, FeatureExtractor
+from reloc.backbone import Backbone
 from reloc.devices import pick_device
 from reloc.errors import SceneError
-from reloc.heads import Head
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
-from reloc.mapping.scene_scale import metre_of
-from reloc.maps.scene_map import Region, SceneMap
+from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
+from reloc.refine.heads import refined_heads
+from reloc.refine.network import refined_network
 from reloc.refine.options import RefineMapOptions
-from reloc.refine.schedule import run_schedule
-from reloc.refine.trainer import PoseTrainer
-from reloc.refine.views import gathered_views
-from reloc.scenes.scene import Frame, Scene
-
-# Share of a time limit that goes to reading images and computing features.
-FILL_SHARE = 0.35
+from reloc.refine.parts import parts_of
+from reloc.scenes.scene import Scene
 
 
 @dataclass(frozen=True)
@@ -57,7 +48,10 @@ def refine_map(
     resume: bool = False,
     progress: Progress = silent,
 ) -> RefineResult:
-    """Trains the heads of a map for the pose, one after the other, as DSAC* does end to end.
+    """Trains the heads of a map for the pose, as DSAC* does end to end.
+
+    One after the other on features that stay as they are, or all together with a copy of the
+    backbone, which the refined map then holds.
 
     Args:
         scene_map: stays as it is.
@@ -72,158 +66,57 @@ def refine_map(
         progress: told of every view and of the training as it advances.
 
     Raises:
+        OptionError: the backbone, which was to be trained too, has an adapter.
         MapError: another backbone, or a checkpoint that does not fit.
         SceneError: no frame of a head has a pose or an image, or the training diverged.
     """
     options = options or RefineMapOptions()
-    extractor = FeatureExtractor(scene_map.serving_backbone(backbone), device=pick_device(device))
-    frames = [frame for frame in scene.mapping if frame.world_from_cam is not None]
-    if not frames:
-        raise SceneError(f"{scene.root}: no mapping frame has a pose; look with `reloc info`")
+    own = scene_map.serving_backbone(backbone)
+    parts = parts_of(scene_map, scene)
     identity = {
         "options": asdict(options),
         "map": _weights(scene_map),
-        "frames": [frame.name for frame in frames],
+        "frames": [frame.name for part in parts for frame in part.frames],
     }
-    stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
-    finished: list[dict[str, Any]] = list(stored["finished"]) if stored else []
-    share = _share(options, len(scene_map.regions))
-    regions = []
-    for number, region in enumerate(scene_map.regions):
-        head = copy.deepcopy(region.head)
-        if number == len(finished):
-            ongoing = stored["ongoing"] if stored else None
-            stored = None
 
-            def save(state: Mapping[str, Any]) -> None:
-                if checkpoint is not None:
-                    save_checkpoint(checkpoint, identity, {"finished": finished, "ongoing": state})
+    def save(state: Mapping[str, Any]) -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, identity, state)
 
-            record = _refined(
-                head,
-                _own_frames(scene_map, region, frames, scene),
-                extractor,
-                share,
-                origin=region.origin,
-                short_side=scene_map.short_side,
-                metre=metre_of(scene_map.unit, scale=float(head.scale)),
-                ongoing=ongoing,
-                save=save,
-                progress=progress,
-            )
-            finished.append(record)
-        head.load_state_dict(finished[number]["head"])
-        if not all(bool(torch.isfinite(p).all()) for p in head.parameters()):
-            raise SceneError(
-                f"{scene.root}: training diverged; refine with a smaller learning rate"
-            )
-        regions.append(replace(region, head=head.requires_grad_(False).eval()))
+    refined = (refined_network if options.train_backbone else refined_heads)(
+        parts,
+        scene_map,
+        own,
+        options,
+        device=pick_device(device),
+        stored=load_checkpoint(checkpoint, identity) if resume and checkpoint else None,
+        save=save,
+        progress=progress,
+    )
+    trained = [*refined.heads, *([refined.backbone] if refined.backbone is not None else [])]
+    if not all(bool(torch.isfinite(p).all()) for network in trained for p in network.parameters()):
+        raise SceneError(f"{scene.root}: training diverged; refine with a smaller learning rate")
     if checkpoint is not None:
         checkpoint.unlink(missing_ok=True)
-    steps = sum(record["steps"] for record in finished)
-    loss = sum(record["loss"] for record in finished) / len(finished)
-    seconds = {
-        stage: round(sum(record["seconds"][stage] for record in finished), 2)
-        for stage in ("features", "refining")
-    }
+    seconds = {stage: round(value, 2) for stage, value in refined.seconds.items()}
     told = {
         "options": asdict(options),
-        "views": sum(record["views"] for record in finished),
-        "steps": steps,
-        "loss": round(loss, 4),
+        "views": refined.views,
+        "steps": refined.steps,
+        "loss": round(refined.loss, 4),
         "seconds": seconds,
     }
-    refined = replace(scene_map, regions=tuple(regions), info={**scene_map.info, "refined": told})
-    return RefineResult(refined, steps, loss, seconds)
-
-
-def _refined(
-    head: Head,
-    frames: Sequence[Frame],
-    extractor: FeatureExtractor,
-    options: RefineMapOptions,
-    *,
-    origin: NDArray[np.float64],
-    short_side: int,
-    metre: float,
-    ongoing: Mapping[str, Any] | None,
-    save: Callable[[Mapping[str, Any]], None],
-    progress: Progress,
-) -> dict[str, Any]:
-    """Trains one head on its frames, from where an interrupted run left it (``ongoing``)."""
-    began = time.monotonic()
-    limit = options.time_limit
-    views = gathered_views(
-        frames,
-        extractor,
-        origin=origin,
-        short_side=short_side,
-        views=ongoing["views"] if ongoing else options.views,
-        cells=options.cells,
-        seed=options.seed,
-        seconds=None if limit is None or ongoing else FILL_SHARE * limit,
-        progress=progress,
+    made = replace(
+        scene_map,
+        regions=tuple(
+            replace(region, head=head.requires_grad_(False).eval(), packed=None)
+            for region, head in zip(scene_map.regions, refined.heads, strict=True)
+        ),
+        info={**scene_map.info, "refined": told},
     )
-    fill_seconds = time.monotonic() - began
-    trainer = PoseTrainer(
-        head.to(extractor.device),
-        views,
-        options,
-        metre=metre,
-        short_side=short_side,
-        amp=extractor.dtype,
-    )
-    spent, budget = 0.0, None if limit is None else max(1.0, limit - fill_seconds)
-    if ongoing:
-        trainer.load_state_dict(ongoing["trainer"])
-        spent, budget = ongoing["spent"], ongoing["budget"]
-
-    def save_state(seconds: float) -> None:
-        state = {"trainer": trainer.state_dict(), "spent": seconds, "budget": budget}
-        save({**state, "views": len(views)})
-
-    seconds = run_schedule(
-        trainer,
-        stage="refining",
-        steps=options.steps,
-        budget=budget,
-        spent=spent,
-        save=save_state,
-        progress=progress,
-    )
-    return {
-        "head": trainer.head.cpu().state_dict(),
-        "views": len(views),
-        "steps": trainer.steps,
-        "loss": trainer.loss(),
-        "seconds": {"features": fill_seconds, "refining": seconds},
-    }
-
-
-def _share(options: RefineMapOptions, heads: int) -> RefineMapOptions:
-    """What one head gets of the steps, the views and the time of all."""
-    return replace(
-        options,
-        steps=-(-options.steps // heads),
-        views=-(-options.views // heads),
-        time_limit=options.time_limit and options.time_limit / heads,
-    )
-
-
-def _own_frames(
-    scene_map: SceneMap, region: Region, frames: Sequence[Frame], scene: Scene
-) -> list[Frame]:
-    """The frames that a head was made from, those of them that the map still names."""
-    if region.frames is None:
-        return list(frames)
-    names = {scene_map.cameras[row].name for row in region.frames}
-    own = [frame for frame in frames if frame.name in names]
-    if not own:
-        raise SceneError(
-            f"{scene.root}: has none of the frames that a head of the map was made from; give the "
-            "scene of its mapping"
-        )
-    return own
+    if refined.backbone is not None:
+        made = replace(made, backbone=refined.backbone.fingerprint, own_backbone=refined.backbone)
+    return RefineResult(made, refined.steps, refined.loss, seconds)
 
 
 def _weights(scene_map: SceneMap) -> float:

@@ -1,8 +1,8 @@
 """A training from its first step to its last, by steps or by the clock."""
 
 import time
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from reloc.progress import Progress
 
@@ -20,6 +20,12 @@ class Trainer(Protocol):
     def loss(self) -> float:
         """Running mean of the loss; waits for the device."""
 
+    def state_dict(self) -> dict[str, Any]:
+        """All that a later process needs to go on."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on where ``state_dict`` was taken."""
+
 
 def run_schedule(
     trainer: Trainer,
@@ -27,8 +33,8 @@ def run_schedule(
     stage: str,
     steps: int,
     budget: float | None,
-    spent: float,
-    save: Callable[[float], None],
+    stored: Mapping[str, Any] | None,
+    save: Callable[[Mapping[str, Any]], None],
     progress: Progress,
 ) -> float:
     """Trains to the end; returns the seconds, those of interrupted runs among them.
@@ -38,16 +44,26 @@ def run_schedule(
         stage: what the progress is called.
         steps: in all, unless there is a budget.
         budget: seconds in all.
-        spent: seconds that earlier runs took.
-        save: keeps the state, given the seconds so far; called every so often and on
-            KeyboardInterrupt.
+        stored: what ``save`` was given last by a training that was interrupted.
+        save: keeps the state that it is given; called every so often and on KeyboardInterrupt.
         progress: told of every step.
     """
+    spent = 0.0
+    if stored:
+        trainer.load_state_dict(stored["trainer"])
+        spent, budget = stored["spent"], stored["budget"]
     began = time.monotonic() - spent
     saved = spent
+
+    def elapsed_seconds() -> float:
+        return time.monotonic() - began
+
+    def checkpoint() -> None:
+        save({"trainer": trainer.state_dict(), "spent": elapsed_seconds(), "budget": budget})
+
     try:
         while True:
-            elapsed = time.monotonic() - began
+            elapsed = elapsed_seconds()
             fraction = trainer.steps / steps if budget is None else elapsed / budget
             if fraction >= 1:
                 break
@@ -56,9 +72,9 @@ def run_schedule(
             progress(stage, trainer.steps, max(total, trainer.steps), loss=trainer.loss())
             if elapsed - saved > CHECKPOINT_SECONDS:
                 saved = elapsed
-                save(elapsed)
+                checkpoint()
     except KeyboardInterrupt:
-        save(time.monotonic() - began)
+        checkpoint()
         raise
     progress(stage, trainer.steps, trainer.steps)
-    return time.monotonic() - began
+    return elapsed_seconds()

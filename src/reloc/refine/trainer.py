@@ -1,17 +1,20 @@
-"""Training a head for the pose: whole views through differentiable RANSAC."""
+"""Training for the pose: whole views through differentiable RANSAC."""
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from reloc.heads import Head
 from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
 from reloc.pose.ransac.matches import reprojection_errors
 from reloc.refine.options import RefineMapOptions
-from reloc.refine.views import Views
+
+# What networks see in some views and the poses (B, 3, 4) cam_from_world of these, as a function of
+# the step and of chance.
+Draw = Callable[[int, torch.Generator], tuple[Matches, Tensor]]
 
 # Largest gradient of a view's loss by its scene coordinates, times the metre: beyond the median of
 # trained maps, so that views whose cells hardly determine the pose do not drown out the others.
@@ -26,37 +29,39 @@ REPROJECTION_CLAMP = 20.0
 
 
 class PoseTrainer:
-    """Trains a head step by step on the expected pose loss (DSAC*, section 3.5).
+    """Trains networks step by step on the expected pose loss (DSAC*, section 3.5).
 
     Beside it counts w tanh(e / w) of the reprojection errors e, as in mapping.
 
     The loop never waits for the device: the loss is read only when ``loss()`` is asked for.
 
     Args:
-        head: is changed.
-        views: what to train on.
+        networks: are changed, each at its own learning rate.
+        draw: what they see in the views of a step.
         options: of the training.
         metre: what a metre is in scene units.
         short_side: of the views in pixels.
-        amp: precision of the head's hidden layers.
+        device: where the networks are.
     """
 
     def __init__(
         self,
-        head: Head,
-        views: Views,
+        networks: Sequence[tuple[nn.Module, float]],
+        draw: Draw,
         options: RefineMapOptions,
         *,
         metre: float,
         short_side: int,
-        amp: torch.dtype,
+        device: torch.device,
     ) -> None:
-        self.head = head.train().requires_grad_(True)
-        self.views = views
+        self.networks = nn.ModuleList(
+            network.train().requires_grad_(True) for network, _ in networks
+        )
+        self.rates = [rate for _, rate in networks]
+        self.draw = draw
         self.options = options
         self.metre = metre
-        self.amp = amp
-        self.device = views.rays.device
+        self.device = device
         self.steps = 0
         unit = short_side / 480
         self.clamp = REPROJECTION_CLAMP * unit
@@ -65,24 +70,19 @@ class PoseTrainer:
             threshold=options.threshold * unit,
             refine=RefineOptions(pixel_scale=PIXEL_SCALE * unit),
         )
-        self.optimiser = torch.optim.Adam(head.parameters(), lr=options.learning_rate)
-        self._generator = torch.Generator(self.device)
-        self._mean = torch.full((), -1.0, device=self.device)
+        self.optimiser = torch.optim.Adam([{"params": n.parameters()} for n in self.networks])
+        self._generator = torch.Generator(device)
+        self._mean = torch.full((), -1.0, device=device)
 
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
-        for group in self.optimiser.param_groups:
-            fall = 0.5 * (1 + math.cos(math.pi * fraction))
-            group["lr"] = self.options.learning_rate * min(1.0, fraction / WARMUP + 0.01) * fall
+        fall = 0.5 * (1 + math.cos(math.pi * fraction)) * min(1.0, fraction / WARMUP + 0.01)
+        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
+            group["lr"] = rate * fall
         # Seeded by the step, so that a resumed training draws what it would have drawn.
         self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
-        chosen = torch.randint(
-            len(self.views),
-            (self.options.batch,),
-            generator=self._generator,
-            device=self.device,
-        )
-        pose_losses, reprojection = (losses.mean() for losses in self.losses(chosen))
+        drawn = self.draw(self.steps, self._generator)
+        pose_losses, reprojection = (losses.mean() for losses in self.losses(*drawn))
         self.optimiser.zero_grad(set_to_none=True)
         (pose_losses + self.options.reprojection * reprojection).backward()
         self.optimiser.step()
@@ -90,19 +90,17 @@ class PoseTrainer:
         self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
         self.steps += 1
 
-    def losses(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Of some views, by their numbers (B,): expected pose losses and bounded errors (B,)."""
-        views = self.views
-        features = views.features[chosen]
-        with torch.autocast(self.device.type, self.amp, enabled=self.amp != torch.float32):
-            coordinates = self.head(features.flatten(0, 1).to(self.amp))
-        coordinates = coordinates.float().view(*features.shape[:2], 3)
-        usable, truth = views.usable[chosen], views.cam_from_world[chosen]
-        matches = Matches(coordinates, views.rays[chosen], views.focals[chosen], usable)
+    def losses(self, matches: Matches, truth: Tensor) -> tuple[Tensor, Tensor]:
+        """Expected pose losses and bounded reprojection errors (B,) of some views.
+
+        Args:
+            matches: what the networks see in them.
+            truth: (B, 3, 4) their poses, cam_from_world.
+        """
         errors = reprojection_errors(truth[:, None], matches)[:, 0]
-        bounded = self.clamp * torch.tanh(errors / self.clamp) * usable
+        bounded = self.clamp * torch.tanh(errors / self.clamp) * matches.usable
         # A copy, whose gradient alone is bounded.
-        for_pose = coordinates.clone()
+        for_pose = matches.scene_coordinates.clone()
         if for_pose.requires_grad:
             for_pose.register_hook(self._bounded)
         pose_losses = expected_pose_losses(
@@ -112,7 +110,7 @@ class PoseTrainer:
             metre=self.metre,
             generator=self._generator,
         )
-        return pose_losses, bounded.sum(dim=1) / usable.sum(dim=1).clamp(min=1)
+        return pose_losses, bounded.sum(dim=1) / matches.usable.sum(dim=1).clamp(min=1)
 
     def _bounded(self, gradients: Tensor) -> Tensor:
         """Gradients (B, K, 3) of the pose loss, those of each view no longer than is sensible."""
@@ -124,14 +122,10 @@ class PoseTrainer:
         """Running mean of the loss; waits for the device."""
         return float(self._mean)
 
-    def healthy(self) -> bool:
-        """Whether all weights are finite; waits for the device."""
-        return all(bool(torch.isfinite(p).all()) for p in self.head.parameters())
-
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on."""
         return {
-            "head": self.head.state_dict(),
+            "networks": self.networks.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "mean": self._mean,
             "steps": self.steps,
@@ -139,7 +133,7 @@ class PoseTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
-        self.head.load_state_dict(state["head"])
+        self.networks.load_state_dict(state["networks"])
         self.optimiser.load_state_dict(state["optimiser"])
         self._mean = state["mean"].to(self.device)
         self.steps = int(state["steps"])

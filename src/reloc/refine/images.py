@@ -1,18 +1,59 @@
 """The images that a network is trained on, one at a time, as a function of the step."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from reloc.dsacstar.known_depths import KnownDepths
-from reloc.dsacstar.loss import Cells
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.mapping.views import Kind, prepare_view
-from reloc.scenes.scene import Frame, Skipped
+from reloc.scenes.scene import Array, Frame, Skipped
 
 MIN_CELLS = 16
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The usable cells of one view.
+
+    Attributes:
+        rays: (N, 2) at z = 1, camera frame.
+        depths: (N,) known along the axis in scene units, 0 where nobody knows.
+        focal: pixels of the view per unit at z = 1.
+        cam_from_world: (3, 4).
+    """
+
+    rays: Tensor
+    depths: Tensor
+    focal: float
+    cam_from_world: Tensor
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A view to train on.
+
+    Attributes:
+        number: of its frame.
+        image: (1, 1, H, W) float, 0 to 1.
+        usable: (N,) numbers of its usable cells, row by row.
+        cells: these.
+    """
+
+    number: int
+    image: Tensor
+    usable: Tensor
+    cells: Cells
+
+
+class Depths(Protocol):
+    """What knows how far cells see."""
+
+    def along(self, frame: Frame, rays: Array, *, cell: float) -> Array:
+        """Depth (N,) along rays (N, 2) of cells of a size at z = 1; 0 where nobody knows."""
 
 
 class TrainingImages:
@@ -32,7 +73,7 @@ class TrainingImages:
         frames: Sequence[Frame],
         cam_from_world: Tensor,
         *,
-        depths: KnownDepths | None,
+        depths: Depths | None = None,
         short_side: int,
         stride: int,
         seed: int,
@@ -50,8 +91,8 @@ class TrainingImages:
         """Frames that turned out to be of no use."""
         return tuple(Skipped(self._frames[n].name, why) for n, why in sorted(self._bad.items()))
 
-    def at(self, step: int, *, kind: Kind) -> tuple[Tensor, Tensor, Cells]:
-        """The image (1, 1, H, W), 0 to 1, of a step, numbers (N,) of its usable cells, and these.
+    def at(self, step: int, *, kind: Kind) -> TrainingImage:
+        """The view of a step.
 
         Depends on the step and the seed alone, so that a resumed training sees what it would have.
 
@@ -68,7 +109,7 @@ class TrainingImages:
                     self._bad[number] = str(error)
         raise SceneError(f"no mapping image can be used; the first problem: {self._bad[order[0]]}")
 
-    def _read(self, number: int, step: int, kind: Kind) -> tuple[Tensor, Tensor, Cells]:
+    def _read(self, number: int, step: int, kind: Kind) -> TrainingImage:
         frame = self._frames[number]
         view = prepare_view(
             frame,
@@ -93,4 +134,4 @@ class TrainingImages:
             view.focal,
             self._poses[number],
         )
-        return image, torch.from_numpy(usable), cells
+        return TrainingImage(number, image, torch.from_numpy(usable), cells)
