@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reloc.devices import inference_dtype, pick_device
+from reloc.devices import inference_dtype, pick_device, sharing_threads
 from reloc.errors import OptionError
 
 
@@ -37,3 +37,20 @@ def test_inference_runs_in_a_floating_type_that_the_cpu_has():
     assert dtype in (torch.float32, torch.bfloat16)
     product = torch.ones(4, 4, dtype=dtype) @ torch.ones(4, 4, dtype=dtype)
     assert product[0, 0] == 4
+
+
+def test_jobs_share_the_threads_that_there_are(monkeypatch):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    given = []
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    cpu, other = torch.device("cpu"), torch.device("meta")
+    for device, jobs, workers, each in (
+        (cpu, 1, 1, 4), (cpu, 3, 3, 1), (cpu, 2, 2, 2), (cpu, 0, 1, 4), (other, 9, 1, 4)
+    ):  # fmt: skip
+        with sharing_threads(jobs, device) as (pool, number):
+            assert pool.submit(int).result() == 0
+        assert (number, given) == (workers, [each, 4])
+        given.clear()
+    monkeypatch.undo()
+    assert torch.get_num_threads() == before

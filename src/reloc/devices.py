@@ -1,4 +1,8 @@
-"""Which device and precision to compute in."""
+"""Which device, precision and threads to compute in."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import torch
 
@@ -38,3 +42,22 @@ def inference_dtype(device: torch.device) -> torch.dtype:
     capability = torch.backends.cpu.get_cpu_capability()
     flags = torch.cpu._is_avx512_bf16_supported() if capability == "AVX512" else False
     return torch.bfloat16 if flags else torch.float32
+
+
+@contextmanager
+def sharing_threads(jobs: int, device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """Threads for jobs that PyTorch computes side by side, and their number.
+
+    On a CPU they share the threads that PyTorch has; any other device takes one job at a time.
+    """
+    cores = torch.get_num_threads()
+    workers = max(1, min(jobs, cores)) if device.type == "cpu" else 1
+
+    def take_share() -> None:
+        torch.set_num_threads(max(1, cores // workers))
+
+    try:
+        with ThreadPoolExecutor(workers, initializer=take_share) as pool:
+            yield pool, workers
+    finally:
+        torch.set_num_threads(cores)

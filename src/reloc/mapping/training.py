@@ -2,16 +2,15 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from reloc.devices import sharing_threads
 from reloc.heads import Head
 from reloc.mapping.trainer import HeadTrainer, TrainingState
 from reloc.progress import Progress
@@ -113,7 +112,7 @@ def train_heads(
         states = [trainer.state_dict() for trainer in trainers]
         save({"trainers": states, "spent": elapsed(), "budget": budget})
 
-    with _crew(len(trainers), trainers[0].device) as (crew, workers):
+    with sharing_threads(len(trainers), trainers[0].device) as (crew, workers):
         try:
             start_as_many_as_fit()
             while running:
@@ -146,19 +145,3 @@ def _tell(progress: Progress, state: TrainingState, done: int, fraction: float) 
         median_px=state.median_error,
         inliers=state.inlier_share,
     )
-
-
-@contextmanager
-def _crew(heads: int, device: torch.device) -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """Threads to train in, and their number; on a CPU they share its cores among them."""
-    cores = torch.get_num_threads()
-    workers = min(heads, cores) if device.type == "cpu" else 1
-
-    def take_share() -> None:
-        torch.set_num_threads(max(1, cores // workers))
-
-    try:
-        with ThreadPoolExecutor(workers, initializer=take_share) as crew:
-            yield crew, workers
-    finally:
-        torch.set_num_threads(cores)

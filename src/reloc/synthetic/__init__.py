@@ -2,6 +2,7 @@
 
 from reloc.synthetic.bake import Baked, bake
 from reloc.synthetic.cache import cached_training_views, read_views, write_views
+from reloc.synthetic.campus import Space, make_campus, write_campus
 from reloc.synthetic.pairs import (
     TrainingViews,
     correspondences,
@@ -18,18 +19,21 @@ __all__ = [
     "Baked",
     "Conditions",
     "Rendering",
+    "Space",
     "TrainingViews",
     "World",
     "any_conditions",
     "bake",
     "cached_training_views",
     "correspondences",
+    "make_campus",
     "make_room",
     "read_views",
     "render",
     "render_depth",
     "render_training_views",
     "walk",
+    "write_campus",
     "write_synthetic_scene",
     "write_views",
 ]

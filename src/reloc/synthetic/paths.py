@@ -1,5 +1,7 @@
 """Walks of a camera through a room, clear of its furniture."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -74,6 +76,59 @@ def walk(world: World, *, seed: int, count: int, rounds: int = 2) -> list[Array]
             by_radius = part[np.argsort(radius[part])]
             stops.append(int(rng.choice(by_radius[len(part) // 3 : -(len(part) // 4)])))
     dense = _through(spots[stops], max(100, count))
+
+    def heading(share: float, eye: Array) -> float:
+        outwards = np.arctan2(eye[1] - middle[1], eye[0] - middle[0])
+        turn, part = divmod(share * rounds, 1.0)
+        return float(outwards + np.pi * (turn + np.clip((part - 0.85) / 0.15, 0, 1)))
+
+    return _looking_around(world, rng, dense, heading, count=count, sways=rounds)
+
+
+def stroll(world: World, *, seed: int, count: int) -> list[Array]:
+    """Poses of a smooth walk along a corridor and back, mostly looking where it goes.
+
+    Args:
+        world: the corridor, along x.
+        seed: another seed walks another path through the same volume.
+        count: how many poses.
+
+    Raises:
+        SceneError: the corridor is too full to walk in.
+    """
+    rng = np.random.default_rng([world.seed, seed, 0x57A0])
+    stretches = max(2, round(world.size[0] / 2))
+    spots = free_points(world, rng, 60 * stretches)
+    # Two waypoints for each stretch, one on the way there and one on the way back.
+    parts = np.array_split(np.argsort(spots[:, 0]), stretches)
+    there, back = np.array([rng.choice(part, 2, replace=False) for part in parts]).T
+    dense = _through(spots[np.concatenate([there, back[::-1]])], max(50, count))
+
+    def heading(share: float, eye: Array) -> float:
+        return float(np.pi * np.clip((share - 0.48) / 0.04, 0, 1))
+
+    return _looking_around(world, rng, dense, heading, count=count, sways=stretches / 3)
+
+
+def _looking_around(
+    world: World,
+    rng: Rng,
+    dense: Array,
+    heading: Callable[[float, Array], float],
+    *,
+    count: int,
+    sways: float,
+) -> list[Array]:
+    """Poses along a path (N, 3), wherever it is clear, that look about their heading.
+
+    Args:
+        world: where the path is.
+        rng: where the randomness comes from.
+        dense: the path, in steps much smaller than those between poses.
+        heading: where to look at a share of the path, at a point of it, in radians.
+        count: how many poses.
+        sways: how often to look to both sides on the way.
+    """
     where = np.linspace(0, 1, len(dense), endpoint=False)
     clear = np.flatnonzero(world.clearance(dense) > 0.8 * _CLEARANCE)
     if len(clear) < count:
@@ -84,12 +139,9 @@ def walk(world: World, *, seed: int, count: int, rounds: int = 2) -> list[Array]
     phase = habit + rng.normal(0, 0.35, 3)
     poses: list[Array] = []
     for index in clear[np.linspace(0, len(clear) - 1, count).round().astype(int)]:
-        s, eye = float(where[index]), dense[index]
-        outwards = np.arctan2(eye[1] - middle[1], eye[0] - middle[0])
-        turn, share = divmod(s * rounds, 1.0)
-        across = np.pi * (turn + np.clip((share - 0.85) / 0.15, 0, 1))
-        sway = 2 * np.pi * rounds * s
-        yaw = outwards + across + 0.9 * np.sin(1.7 * sway + phase[0])
+        share, eye = float(where[index]), dense[index]
+        sway = 2 * np.pi * sways * share
+        yaw = heading(share, eye) + 0.9 * np.sin(1.7 * sway + phase[0])
         pitch = -0.16 + 0.2 * np.sin(2.6 * sway + phase[1])
         roll = 0.06 * np.sin(3.7 * sway + phase[2]) + rng.normal(0, 0.02)
         for aside in (0, 0.5, -0.5, 1.0, -1.0, 1.6, -1.6, 2.3, -2.3, np.pi):

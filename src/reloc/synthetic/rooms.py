@@ -1,5 +1,6 @@
 """Rooms: seeded worlds of walls, openings, furniture and lamps."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -58,7 +59,12 @@ class _Plan:
 
 
 def make_room(
-    seed: int, *, size: tuple[float, float, float] | None = None, furnished: bool = True
+    seed: int,
+    *,
+    size: tuple[float, float, float] | None = None,
+    furnished: bool = True,
+    doors: Sequence[tuple[int, float]] | None = None,
+    windows: Sequence[int] | None = None,
 ) -> World:
     """A room from a seed: its size, materials, openings, furniture and lamps.
 
@@ -66,6 +72,9 @@ def make_room(
         seed: the same seed makes the same room.
         size: length, width and height in metres; drawn at random if None.
         furnished: False leaves the bare walls.
+        doors: the wall of each door, 0 to 3 for +y, +x, -y, -x, and the distance in metres from the
+            left end of that wall, seen from outside, to the door's middle; drawn at random if None.
+        windows: walls with a window; drawn at random if None.
     """
     rng = np.random.default_rng([seed, 0x0700])
     if size is None:
@@ -80,7 +89,7 @@ def make_room(
     if furnished:
         _ceiling_lamp(b, ceiling)
         _skirting(b, plan)
-        lamps.append(_openings(b, plan))
+        lamps.append(_openings(b, plan, doors, windows))
         lamps.append(_furnish(b, plan))
         _hangings(b, plan)
     return World(tuple(b.solids), tuple(lamps), seed)
@@ -127,42 +136,59 @@ def _skirting(b: Builder, plan: _Plan) -> None:
         wall.add((length, 0.018, 0.09), (0, -0.009, 0), wood)
 
 
-def _openings(b: Builder, plan: _Plan) -> Lamp:
+def _openings(
+    b: Builder,
+    plan: _Plan,
+    doors: Sequence[tuple[int, float]] | None,
+    windows: Sequence[int] | None,
+) -> Lamp:
     """Doors and windows, each on its stretch of wall; returns the daylight."""
     rng = b.rng
-    sides = rng.permutation(4)
-    start, along, length, yaw = plan.wall(int(sides[0]))
-    at = start + along * rng.uniform(0.2, 0.8) * length
+    sides = rng.permutation(4).tolist()
+    if doors is None:
+        doors = [(sides[0], rng.uniform(0.2, 0.8) * plan.wall(sides[0])[2])]
+    for side, along in doors:
+        _door(b, plan, side, along)
+    if windows is None:
+        windows = sides[1 : 1 + int(rng.integers(1, 3))]
+    points = [point for side in windows for point in _window(b, plan, side)]
+    return Lamp(np.array(points), (0.86, 0.95, 1.1))
+
+
+def _door(b: Builder, plan: _Plan, side: int, distance: float) -> None:
+    rng = b.rng
+    start, along, _, yaw = plan.wall(side)
+    at = start + along * distance
     door = b.at(at, yaw)
     wood = any_wood(rng)
     door.add((0.98, 0.05, 2.09), (0, -0.025, 0), any_wood(rng))
     door.add((0.86, 0.06, 2.03), (0, -0.03, 0), wood, special={"-y": Material("door", wood.colour)})
     door.add((0.06, 0.06, 0.06), (0.36, -0.09, 1.0), Material("metal"), shape="sphere")
-    inward = np.array([-along[1], along[0], 0])
-    keep = at + inward * 0.5
+    keep = at + _inward(along) * 0.5
     plan.take(keep[0], keep[1], 1.0, 1.0)
-    points = []
-    for side in sides[1 : 1 + int(rng.integers(1, 3))]:
-        start, along, length, yaw = plan.wall(int(side))
-        inward = np.array([-along[1], along[0], 0])
-        width, height = rng.uniform(0.9, min(1.8, length - 1)), rng.uniform(1.0, 1.4)
-        at = start + along * rng.uniform(0.3, 0.7) * length
-        sill = rng.uniform(0.75, 0.95)
-        hole, frame = b.at(at, yaw), any_wood(rng)
-        hole.add((width, 0.012, height), (0, -0.006, sill), Material("view"), glow=0.9)
-        for x in (-0.5, 0.0, 0.5):
-            hole.add((0.06, 0.06, height + 0.06), (x * width, -0.03, sill - 0.03), frame)
-        for z in (-0.03, height * 0.6, height - 0.03):
-            hole.add((width, 0.055, 0.06), (0, -0.0275, sill + z), frame)
-        hole.add((width + 0.2, 0.2, 0.035), (0, -0.1, sill - 0.06), Material("marble"))
-        for x in (-1, 1):
-            drape = (x * (width / 2 + 0.18), -0.12, 0.12)
-            cloth = Material("curtain", any_colour(rng))
-            hole.add((0.34, 0.07, sill + height), drape, cloth)
-        hole.add((width * 0.8, 0.09, 0.5), (0, -0.06, 0.13), Material("metal", (0.8, 0.8, 0.78)))
-        middle = at + inward * 0.25 + np.array([0, 0, sill + height / 2])
-        points += [middle + along * width * 0.3, middle - along * width * 0.3]
-    return Lamp(np.array(points), (0.86, 0.95, 1.1))
+
+
+def _window(b: Builder, plan: _Plan, side: int) -> list[Array]:
+    """A window with its curtains; returns the points that its light comes from."""
+    rng = b.rng
+    start, along, length, yaw = plan.wall(side)
+    width, height = rng.uniform(0.9, min(1.8, length - 1)), rng.uniform(1.0, 1.4)
+    at = start + along * rng.uniform(0.3, 0.7) * length
+    sill = rng.uniform(0.75, 0.95)
+    hole, frame = b.at(at, yaw), any_wood(rng)
+    hole.add((width, 0.012, height), (0, -0.006, sill), Material("view"), glow=0.9)
+    for x in (-0.5, 0.0, 0.5):
+        hole.add((0.06, 0.06, height + 0.06), (x * width, -0.03, sill - 0.03), frame)
+    for z in (-0.03, height * 0.6, height - 0.03):
+        hole.add((width, 0.055, 0.06), (0, -0.0275, sill + z), frame)
+    hole.add((width + 0.2, 0.2, 0.035), (0, -0.1, sill - 0.06), Material("marble"))
+    for x in (-1, 1):
+        drape = (x * (width / 2 + 0.18), -0.12, 0.12)
+        cloth = Material("curtain", any_colour(rng))
+        hole.add((0.34, 0.07, sill + height), drape, cloth)
+    hole.add((width * 0.8, 0.09, 0.5), (0, -0.06, 0.13), Material("metal", (0.8, 0.8, 0.78)))
+    middle = at + _inward(along) * 0.25 + np.array([0, 0, sill + height / 2])
+    return [middle + along * width * 0.3, middle - along * width * 0.3]
 
 
 def _furnish(b: Builder, plan: _Plan) -> Lamp:

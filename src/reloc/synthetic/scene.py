@@ -1,5 +1,7 @@
 """The synthetic scene on disk: a room, a walk to map it and another to localize in it."""
 
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -11,13 +13,16 @@ from reloc.files import atomic_folder
 from reloc.geometry import Camera
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Depth, Frame, Scene
-from reloc.synthetic.bake import Baked, bake
+from reloc.synthetic.bake import bake
 from reloc.synthetic.paths import walk
 from reloc.synthetic.photo import any_conditions
-from reloc.synthetic.render import render
+from reloc.synthetic.render import Rendering, render
 from reloc.synthetic.rooms import make_room
+from reloc.synthetic.world import World
 
 Array = NDArray[np.float64]
+# The parts of a scene as its folders are called: for mapping, for queries.
+PARTS = ("train", "test")
 
 
 def write_synthetic_scene(
@@ -52,22 +57,28 @@ def write_synthetic_scene(
         OutputError: something is there already, or the folder cannot be written to.
     """
     folder = Path(folder)
-    camera = Camera.pinhole(width=width, height=height, fx=0.82 * max(width, height))
-    rng = np.random.default_rng([seed, 0x5CE2])
-    frames: dict[str, list[Frame]] = {"train": [], "test": []}
+    camera = scene_camera(width, height)
+    frames: dict[str, list[Frame]] = {part: [] for part in PARTS}
     with atomic_folder(folder) as temporary:
-        # Paintings as fine as the pixels of a picture taken from about two metres.
-        texel = float(np.clip(2.4 / max(width, height), 0.003, 0.02))
-        baked = bake(make_room(seed), texel=texel, device=device)
+        world = make_room(seed)
+        counts = dict(zip(PARTS, (mapping, queries), strict=True))
         walks = {
-            "train": walk(baked.world, seed=0, count=mapping),
-            "test": walk(baked.world, seed=1, count=queries),
+            part: walk(world, seed=number, count=counts[part]) for number, part in enumerate(PARTS)
         }
-        for part, poses in walks.items():
-            for number, pose in enumerate(poses):
-                _write_frame(temporary / part, number, baked, camera, pose, rng, depth)
-                frames[part].append(_frame(folder, part, number, camera, pose, depth))
-                progress("rendering", sum(map(len, frames.values())), mapping + queries)
+        rng = np.random.default_rng([seed, 0x5CE2])
+        for photo in photographed(world, camera, walks, rng=rng, device=device):
+            frames[photo.part].append(photo.write(temporary, folder, depth=depth))
+            progress("rendering", sum(map(len, frames.values())), mapping + queries)
+    return scene_of(folder, frames)
+
+
+def scene_camera(width: int, height: int) -> Camera:
+    """The camera of all synthetic scenes. Raises CameraError for an impossible size."""
+    return Camera.pinhole(width=width, height=height, fx=0.82 * max(width, height))
+
+
+def scene_of(folder: Path, frames: Mapping[str, Sequence[Frame]]) -> Scene:
+    """A scene of frames by part."""
     return Scene(
         name=folder.name,
         root=folder,
@@ -78,36 +89,85 @@ def write_synthetic_scene(
     )
 
 
-def _write_frame(
-    folder: Path,
-    number: int,
-    baked: Baked,
+@dataclass(frozen=True)
+class Photo:
+    """A picture taken in a world, to be written.
+
+    Attributes:
+        part: ``train`` or ``test``.
+        name: without a suffix.
+        camera: what took it.
+        world_from_cam: (4, 4), of the scene.
+        view: what it shows.
+    """
+
+    part: str
+    name: str
+    camera: Camera
+    world_from_cam: Array
+    view: Rendering
+
+    def write(self, temporary: Path, folder: Path, *, depth: bool) -> Frame:
+        """Writes the files of the frame, with its depth or without.
+
+        Args:
+            temporary: where they are written.
+            folder: where they will be when the frame is used.
+            depth: whether to write the depth.
+        """
+        paths = {
+            kind: Path(self.part, kind, self.name + suffix)
+            for kind, suffix in (
+                ("rgb", ".jpg"), ("depth", ".png"), ("poses", ".txt"), ("calibration", ".txt")
+            )
+        }  # fmt: skip
+        rgb = np.ascontiguousarray(self.view.rgb[:, :, ::-1])
+        _write(temporary / paths["rgb"], rgb, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        if depth:
+            millimetres = np.clip(np.rint(self.view.depth * 1000), 0, 65534).astype(np.uint16)
+            _write(temporary / paths["depth"], millimetres, [])
+        for kind, matrix in (("poses", self.world_from_cam), ("calibration", self.camera.matrix())):
+            path = temporary / paths[kind]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rows = [" ".join(repr(float(x)) for x in row) for row in matrix]
+            path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+        measured = Depth(folder / paths["depth"], self.camera) if depth else None
+        name = paths["rgb"].as_posix()
+        return Frame(name, folder / name, self.camera, self.world_from_cam, measured)
+
+
+def photographed(
+    world: World,
     camera: Camera,
-    pose: Array,
+    walks: Mapping[str, Sequence[Array]],
+    *,
     rng: np.random.Generator,
-    depth: bool,
-) -> None:
-    view = render(baked, camera, pose, conditions=any_conditions(rng, strength=0.5))
-    name = f"{number:05d}"
-    rgb = np.ascontiguousarray(view.rgb[:, :, ::-1])
-    _write(folder / "rgb" / f"{name}.jpg", rgb, [cv2.IMWRITE_JPEG_QUALITY, 95])
-    if depth:
-        millimetres = np.clip(np.rint(view.depth * 1000), 0, 65534).astype(np.uint16)
-        _write(folder / "depth" / f"{name}.png", millimetres, [])
-    for kind, matrix in (("poses", pose), ("calibration", camera.matrix())):
-        path = folder / kind / f"{name}.txt"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [" ".join(repr(float(x)) for x in row) for row in matrix]
-        path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    device: str | torch.device,
+    prefix: str = "",
+    scene_from_world: Array | None = None,
+) -> Iterator[Photo]:
+    """Pictures along walks through one world, rendered one by one as they are asked for.
+
+    Args:
+        world: a room.
+        camera: what takes them.
+        walks: by part, poses in the room.
+        rng: of light, exposure, blur and noise.
+        device: where to render.
+        prefix: of the names, before the number.
+        scene_from_world: (4, 4), where the room stands in the scene; by default it is the scene.
+    """
+    # Paintings as fine as the pixels of a picture taken from about two metres.
+    texel = float(np.clip(2.4 / max(camera.width, camera.height), 0.003, 0.02))
+    baked = bake(world, texel=texel, device=device)
+    for part, poses in walks.items():
+        for number, pose in enumerate(poses):
+            view = render(baked, camera, pose, conditions=any_conditions(rng, strength=0.5))
+            placed = pose if scene_from_world is None else scene_from_world @ pose
+            yield Photo(part, f"{prefix}{number:05d}", camera, placed, view)
 
 
 def _write(path: Path, pixels: NDArray[np.generic], options: list[int]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), pixels, options):
         raise OSError(f"{path.name} could not be written")
-
-
-def _frame(folder: Path, part: str, number: int, camera: Camera, pose: Array, depth: bool) -> Frame:
-    name = f"{part}/rgb/{number:05d}.jpg"
-    measured = Depth(folder / part / "depth" / f"{number:05d}.png", camera) if depth else None
-    return Frame(name, folder / name, camera, pose, measured)
