@@ -33,9 +33,9 @@ def buffer_of(frames, extractor, capacity=20_000):
     )
 
 
-def filler_of(frames, extractor):
+def filler_of(frames, extractor, depth=WALL):
     options = FillOptions(short_side=240, cells_per_view=300)
-    return BufferFiller(frames, extractor, options, depth=WALL)
+    return BufferFiller(frames, extractor, options, depth=depth)
 
 
 def on_wall(buffer, rows):
@@ -49,6 +49,22 @@ def on_wall(buffer, rows):
         for f, p in zip(frames, cam, strict=True)
     ]
     return known.mean(), np.mean(np.abs(np.concatenate(z)[:, 2] / WALL - 1) < 0.05)
+
+
+@pytest.mark.parametrize("told", [0.6 * WALL, WALL, 1.6 * WALL])
+def test_a_depth_that_is_about_right_is_kept(frames, extractor, told):
+    filler = filler_of(frames, extractor, depth=told)
+    filler.survey(buffer_of(frames, extractor), max_frames=9)
+    assert filler.depth == told
+
+
+def test_a_depth_that_walls_belie_is_corrected(frames, extractor):
+    buffer, filler = buffer_of(frames, extractor), filler_of(frames, extractor, depth=4.5 * WALL)
+    filler.survey(buffer, max_frames=9)
+    assert filler.depth == pytest.approx(WALL, rel=0.1)
+    known, right = on_wall(buffer, slice(0, buffer.count))
+    assert known > 0.6
+    assert right > 0.9
 
 
 def test_the_survey_and_the_views_after_it_know_where_the_wall_is(frames, extractor):

@@ -32,7 +32,7 @@ def cluster_count(world_from_cam: Array, *, depth: float) -> int:
     along their two longest axes, and a bit more for what surrounds them.
 
     Args:
-        world_from_cam: (F, 4, 4) poses.
+        world_from_cam: (F, 4, 4) poses of the frames that were looked at.
         depth: typical distance of what is seen, in scene units.
     """
     points = _seen_points(world_from_cam, depth) / depth

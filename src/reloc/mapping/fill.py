@@ -68,7 +68,7 @@ class BufferFiller:
 
     Frames whose image cannot be used are noted in ``skipped`` and never tried again. What plain
     views look like is kept in ``descriptors`` and how far frames see in ``inverse_depths``, by
-    number of the frame.
+    number of the frame. A survey corrects ``depth`` where the images show less of it.
 
     Args:
         frames: posed frames.
@@ -133,6 +133,7 @@ class BufferFiller:
             if full or (seconds is not None and time.monotonic() - began > SEEING_SHARE * seconds):
                 break
         self._check_enough(buffer)
+        self.depth = stereo.settled_depth()
         left = None if seconds is None else seconds - (time.monotonic() - began)
         swept = 0
         for swept, (number, found) in enumerate(stereo.sweep(seconds=left), start=1):

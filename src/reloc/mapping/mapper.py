@@ -99,9 +99,6 @@ def map_scene(
     extractor = FeatureExtractor(backbone, device=chosen)
     frames = tuple(f for f in scene.mapping if f.world_from_cam is not None)
     poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
-    scale = scene_scale(poses)
-    wanted = cluster_count(poses, depth=scale) if options.heads is None else options.heads
-    clusters = camera_clusters(poses, wanted, depth=scale)
     identity = {
         "options": asdict(options),
         "backbone": backbone.fingerprint,
@@ -128,7 +125,7 @@ def map_scene(
                 cells_per_view=options.cells_per_view,
                 seed=options.seed,
             ),
-            depth=scale,
+            depth=scene_scale(poses),
         )
         timed = limit is not None and not stored
         surveyed = filler.survey(
@@ -155,6 +152,10 @@ def map_scene(
         made = {"surveyed": surveyed.frames, "swept": surveyed.swept, "views": views}
         fill_seconds = time.monotonic() - began
         budget = None if limit is None else max(1.0, limit - fill_seconds - 0.02 * limit)
+        scale = filler.depth
+        looked_at = sorted(filler.descriptors)
+        wanted = options.heads or cluster_count(poses[looked_at], depth=scale)
+        clusters = camera_clusters(poses, wanted, depth=scale)
         parts = list(_parts(frames, clusters, buffer))
         width = options.width or head_width(
             len(parts), channels=backbone.channels, blocks=options.blocks

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 import numpy as np
 import torch
@@ -17,6 +18,11 @@ from reloc.stereo import InverseDepth, SweptView, stereo_neighbours, sweep_inver
 DIRECTIONS = 64
 # Directions are chosen once so many views are there.
 VIEWS_FOR_DIRECTIONS = 12
+# So many frames are asked how far they see. If half of it is nearer than this share of the typical
+# depth, they are believed, and asked again at that depth: more of it is then within their reach.
+FRAMES_ASKED = 24
+TOO_NEAR = 0.5
+TIMES_ASKED = 4
 
 
 class StereoSurvey:
@@ -48,6 +54,27 @@ class StereoSurvey:
             self._features[view.frame] = self._compact(features)
         elif len(self) == VIEWS_FOR_DIRECTIONS:
             self._choose_directions()
+
+    def settled_depth(self) -> float:
+        """The typical depth, corrected where a sample of the frames sees far less far.
+
+        Poses alone suggest too much where walls part the cameras: the axes of two cameras in
+        different rooms cross behind them. What views agree on hardly depends on what was expected,
+        as long as any of it is within reach of the sweep.
+        """
+        corrected = False
+        for _ in range(TIMES_ASKED):
+            swept = [found.values for _, found in islice(self.sweep(), FRAMES_ASKED) if found]
+            known = [values[np.isfinite(values)] for values in swept]
+            if not any(map(len, known)):
+                break
+            seen = 1 / float(np.median(np.concatenate(known)))
+            too_near = seen < TOO_NEAR * self._depth
+            if too_near or corrected:
+                self._depth, corrected = seen, True
+            if not too_near:
+                break
+        return self._depth
 
     def sweep(
         self, *, first: int = 0, seconds: float | None = None
