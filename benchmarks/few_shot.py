@@ -9,7 +9,6 @@ command goes on where it stopped.
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,6 +19,7 @@ import numpy as np
 import tyro
 from accuracy import (
     REFERENCE,
+    count_processor_time,
     figures_of,
     measured_by_reference,
     measured_by_reloc,
@@ -137,8 +137,7 @@ def table(rows: list[Row]) -> str:
 def run(options: Options) -> None:
     """Measures what is missing."""
     if options.processor_time:
-        # The clocks that mapping and measuring read.
-        time.monotonic = time.perf_counter = time.process_time
+        count_processor_time()
     stored = options.out / "few_shot.json"
     rows: list[Row] = json.loads(stored.read_text())["rows"] if stored.is_file() else []
     places = [("redkitchen", count) for count in options.frames if count]

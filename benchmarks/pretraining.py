@@ -17,14 +17,18 @@ from typing import Any
 
 import torch
 import tyro
-from accuracy import figures_of, measured_by_reloc, opened
+from accuracy import count_processor_time, figures_of, measured_by_reloc, opened
 from dense_sift import DenseSift
 from few_shot import evenly
 
 from reloc.backbone import Backbone, ConvBackbone, load_backbone, save_backbone
+from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
+from reloc.backbone.pretrain.coordinates import Coordinates
+from reloc.backbone.pretrain.objective import Objective
+from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.rendered import RenderedPairs
-from reloc.backbone.pretrain.trainer import PretrainOptions, WeightedSource, pretrain
+from reloc.backbone.pretrain.trainer import pretrain
 from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError
@@ -37,20 +41,28 @@ COLUMNS = ("5cm_5deg", "1%_2deg", "3%_5deg", "median_deg", "seconds_per_query")
 
 @dataclass(frozen=True)
 class Variant:
-    """A backbone: what it learns from, and its size; without sources its weights are random."""
+    """A backbone: what it learns from and for, and its size; without sources its weights are
+    random. ``shipped`` is that of the package, and ``short_side`` of what maps are made with."""
 
     sources: tuple[str, ...] = ()
+    coordinates: bool = False
     width: int = 256
     channels: int = 256
+    shipped: bool = False
+    short_side: int = 480
 
 
 VARIANTS = {
     "random": Variant(),
     "photos": Variant(("photos",)),
     "rooms": Variant(("rooms",)),
+    "rooms, scene coordinates": Variant(("rooms",), coordinates=True),
     "both": Variant(("photos", "rooms")),
     "both, width 128": Variant(("photos", "rooms"), width=128),
     "both, 128 channels": Variant(("photos", "rooms"), channels=128),
+    "shipped": Variant(shipped=True),
+    "shipped, 360 px": Variant(shipped=True, short_side=360),
+    "shipped, 640 px": Variant(shipped=True, short_side=640),
 }
 SIFT = "dense SIFT"
 
@@ -70,6 +82,8 @@ class Options:
         rooms: rendered rooms to learn from, kept in OUT/rooms.
         seconds: time limit of a map.
         queries: of each scene at most, evenly spaced.
+        processor_time: limits and times are of the processor, all threads together: for a machine
+            that others use as well.
         out: folder for rows, table, backbones, checkpoints and maps.
         device: where backbones are trained.
     """
@@ -85,12 +99,15 @@ class Options:
     seconds: float = 60.0
     queries: int = 100
     out: Path = Path("benchmark-results")
+    processor_time: bool = False
     device: str | None = None
 
 
 def trained(name: str, options: Options) -> tuple[Backbone, float | None]:
     """A variant's backbone, from its file if it is there, and the seconds of its training."""
     variant = VARIANTS[name]
+    if variant.shipped:
+        return load_backbone(), None
     folder = options.out / "backbones" / f"{name.replace(', ', '-').replace(' ', '')}"
     path = folder / f"{options.steps}.safetensors"
     if not variant.sources:
@@ -113,13 +130,16 @@ def trained(name: str, options: Options) -> tuple[Backbone, float | None]:
                     options.out / "rooms", rooms=options.rooms, size=options.size, progress=progress
                 )
                 sources.append(WeightedSource(rooms, 1.0))
+            goal: Objective = Contrast(sources)
+            if variant.coordinates:
+                goal = Coordinates(rooms.rooms, channels=variant.channels)
             recipe = PretrainOptions(
                 steps=options.steps, pairs=options.pairs, size=options.size,
                 width=variant.width, channels=variant.channels,
             )  # fmt: skip
             began = time.monotonic()
             network = pretrain(
-                sources, recipe, checkpoint=path.with_suffix(".pt"),
+                goal, recipe, checkpoint=path.with_suffix(".pt"),
                 device=pick_device(options.device), resume=True, progress=progress,
             )  # fmt: skip
         write_text(log, json_text({"seconds": time.monotonic() - began}))
@@ -141,6 +161,8 @@ def table(rows: list[Row]) -> str:
 
 def run(options: Options) -> None:
     """Measures what is missing."""
+    if options.processor_time:
+        count_processor_time()
     if unknown := set(options.only) - {SIFT, *VARIANTS}:
         raise OptionError(f"no such variant: {', '.join(sorted(unknown))}")
     stored = options.out / "pretraining.json"
@@ -151,6 +173,7 @@ def run(options: Options) -> None:
             lambda name=name: (DenseSift(), None) if name == SIFT else trained(name, options)
         )
         learned = name != SIFT and bool(VARIANTS[name].sources)
+        short_side = 480 if name == SIFT else VARIANTS[name].short_side
         for place in options.judges:
             key = {
                 "variant": name, "scene": place, "seconds": options.seconds,
@@ -161,11 +184,12 @@ def run(options: Options) -> None:
             backbone, seconds = make()
             scene = opened(place, options.scenes)
             scene = replace(scene, queries=evenly(scene.queries, options.queries))
-            path = options.out / "maps" / f"{place}-{backbone.fingerprint}.safetensors"
+            file = f"{place}-{backbone.fingerprint}-{short_side}.safetensors"
+            path = options.out / "maps" / file
+            how = MappingOptions(time_limit=options.seconds, short_side=short_side)
             with progress_bar() as progress:
                 evaluation = measured_by_reloc(
-                    scene, backbone=backbone, options=MappingOptions(time_limit=options.seconds),
-                    path=path, progress=progress,
+                    scene, backbone=backbone, options=how, path=path, progress=progress
                 )  # fmt: skip
             rows.append(key | {"training_seconds": seconds} | figures_of(evaluation))
             write_text(stored, json_text({"rows": rows}) + "\n")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from reloc.backbone import load_backbone
-from reloc.backbone.pretrain import trainer
+from reloc.backbone.pretrain.contrast import Contrast
 from reloc.cli import pretrain as module
 from reloc.synthetic.scene import write_synthetic_scene
 
@@ -66,16 +66,16 @@ def test_training_goes_on_after_an_interruption(
     options = ("--photos", photos, "--mix", "photos=1", "--steps", 3, *SIZE)
     whole = reloc("pretrain", tmp_path / "whole", *options)
     steps = iter(range(10))
-    contrastive_step = trainer.contrastive_step
+    loss = Contrast.loss
 
     def stopped(*args):
         if next(steps) == 2:
             raise KeyboardInterrupt
-        return contrastive_step(*args)
+        return loss(*args)
 
     out = tmp_path / "out"
     with monkeypatch.context() as patch:
-        patch.setattr(trainer, "contrastive_step", stopped)
+        patch.setattr(Contrast, "loss", stopped)
         assert reloc("pretrain", out, *options).status == 1
     assert (out / "checkpoint.pt").exists()
     assert not (out / "backbone.safetensors").exists()
@@ -163,3 +163,16 @@ def test_torchrun_shares_the_work(photos, tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("fingerprint") == 1
     assert steps_of(tmp_path / "out") == [1]
+
+
+@pytest.mark.slow
+def test_scene_coordinates_of_rooms_are_an_objective_of_their_own(reloc, small_network, tmp_path):
+    options = ("--objective", "coordinates", "--rooms", 1, "--steps", 2, *SIZE)
+    run = reloc("pretrain", tmp_path / "out", *options)
+    assert run.status == 0, run.err
+    assert load_backbone(tmp_path / "out" / "backbone.safetensors").fingerprint in run.out
+
+
+def test_photos_have_no_scene_coordinates(reloc, photos, tmp_path):
+    run = reloc("pretrain", tmp_path, "--objective", "coordinates", "--photos", photos)
+    assert "--objective coordinates" in run.refusal()

@@ -28,6 +28,7 @@ from reloc.mapping.ridge import map_scene_ridge
 from reloc.progress import silent
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Frame, Scene
+from reloc.view.training_curves import write_training_curves
 
 # Views of so many rooms settle where the adapter begins.
 _FIRST_ROOMS = 12
@@ -57,7 +58,8 @@ def meta_train(
     teach. Under torchrun, the images of each episode are shared among the processes.
 
     Args:
-        out: Folder for adapter.safetensors, the checkpoint, the log and the rendered rooms.
+        out: Folder for adapter.safetensors, the checkpoint, the log, curves and
+            the rendered rooms.
         rooms: Rendered rooms to learn from; they are made once and kept.
         rooms_folder: Where they are kept; by default in the folder itself.
         steps: Optimiser steps, of one episode each.
@@ -96,6 +98,8 @@ def meta_train(
                 progress=progress,
             )
         if first:
+            stages = ("meta-training", "validation")
+            write_training_curves(out / "log.jsonl", out / "curves.png", stages=stages)
             path = out / "adapter.safetensors"
             network = adapted(backbone, averaged(start, adapter))
             save_adapter(network, path)

@@ -2,15 +2,18 @@
 
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 
 from reloc.backbone import Backbone, load_backbone, save_backbone
+from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
+from reloc.backbone.pretrain.coordinates import Coordinates
+from reloc.backbone.pretrain.objective import Objective
+from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.posed import PosedPairs, PosedView
 from reloc.backbone.pretrain.rendered import RenderedPairs
-from reloc.backbone.pretrain.trainer import PretrainOptions, WeightedSource
 from reloc.backbone.pretrain.trainer import pretrain as train
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.processes import processes
@@ -19,6 +22,7 @@ from reloc.images.files import read_image
 from reloc.mapping.scene_depth import depths_of_frames
 from reloc.progress import Progress, silent
 from reloc.scenes import open_scene
+from reloc.view.training_curves import write_training_curves
 
 SOURCES = ("photos", "rooms", "scenes")
 # Frames of a scene at most, evenly spaced: pictures and their depth stay in memory.
@@ -33,6 +37,7 @@ def pretrain(
     rooms: int = 200,
     scenes: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="SCENE...")] = (),
     mix: Annotated[str | None, tyro.conf.arg(metavar="SOURCE=WEIGHT,...")] = None,
+    objective: Literal["contrast", "coordinates"] = "contrast",
     steps: int = 3000,
     pairs: int = 12,
     size: int = 224,
@@ -41,18 +46,21 @@ def pretrain(
     resume: bool = False,
     quiet: bool = False,
 ) -> None:
-    """Train a backbone by contrast over pairs of views with known correspondences.
+    """Train a backbone on photos, rendered rooms and posed scenes.
 
     Under torchrun, the pairs of each step are shared among the processes.
 
     Args:
-        out: Folder for backbone.safetensors, the checkpoint, the log and the rendered rooms.
+        out: Folder for backbone.safetensors, the checkpoint, the log, curves and
+            the rendered rooms.
         photos: Folder of photos, seen under random homographies.
         rooms: Rendered rooms to learn from; they are made once and kept in the folder.
         scenes: Posed scenes; views are matched through measured depth, else through depth that is
             found with the shipped backbone.
         mix: How often each source is drawn, as photos=1,rooms=2,scenes=1; by default all that are
             given alike.
+        objective: Like features for the same surface in pairs of views (contrast), or scene
+            coordinates by a head for each rendered room (coordinates; learns from rooms alone).
         steps: Optimiser steps.
         pairs: Pairs of views per step.
         size: Side of a view in pixels.
@@ -63,6 +71,10 @@ def pretrain(
     """
     given = {"photos": photos is not None, "rooms": rooms > 0, "scenes": bool(scenes)}
     weights = mix_weights(mix, given)
+    if objective == "coordinates" and [name for name, w in weights.items() if w] != ["rooms"]:
+        raise OptionError(
+            "--objective coordinates learns from rendered rooms alone; give no --photos or --scenes"
+        )
     options = PretrainOptions(steps=steps, pairs=pairs, size=size, seed=seed)
     with (
         processes(device) as (first, own_device),
@@ -84,10 +96,13 @@ def pretrain(
                 )
                 for scene in scenes
             ]
+        goal: Objective = Contrast(sources)
+        if objective == "coordinates":
+            goal = Coordinates(rendered.rooms, channels=options.channels)
         log = recorded(bar, out / "log.jsonl", append=resume) if first else nullcontext(silent)
         with log as progress:
             network = train(
-                sources,
+                goal,
                 options,
                 checkpoint=out / "checkpoint.pt",
                 device=own_device,
@@ -95,6 +110,7 @@ def pretrain(
                 progress=progress,
             )
         if first:
+            write_training_curves(out / "log.jsonl", out / "curves.png", stages=("pretraining",))
             path = out / "backbone.safetensors"
             fingerprint = save_backbone(network, path)
             size_mb = path.stat().st_size / 1e6

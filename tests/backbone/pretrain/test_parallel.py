@@ -13,29 +13,25 @@ import torch
 import torch.distributed as dist
 
 from reloc.backbone.network import ConvBackbone
+from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
+from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.parallel import (
     average_gradients,
     place_among_processes,
     synchronise_norms,
 )
-from reloc.backbone.pretrain.trainer import (
-    PretrainOptions,
-    WeightedSource,
-    contrastive_step,
-    make_batch,
-    pretrain,
-)
+from reloc.backbone.pretrain.trainer import pretrain
 from reloc.errors import OptionError
 
 TOY = PretrainOptions(steps=3, pairs=4, size=64, points=24, channels=8, width=8, seed=3)
 
 
-def sources():
+def contrast():
     photo = torch.randint(0, 256, (1, 1, 20, 20), generator=torch.Generator().manual_seed(0))
     large = torch.nn.functional.interpolate(photo.float(), (200, 200), mode="bicubic")
     picture = large[0, 0].clamp(0, 255).byte().numpy()
-    return [WeightedSource(PhotoPairs([picture], size=64), 1.0)]
+    return Contrast([WeightedSource(PhotoPairs([picture], size=64), 1.0)])
 
 
 def gradient(rank, world):
@@ -44,8 +40,8 @@ def gradient(rank, world):
     network = ConvBackbone(channels=8, width=8)
     if world > 1:
         synchronise_norms(network)
-    batch = make_batch(sources(), TOY, 0, rank=rank, world=world)
-    loss, _ = contrastive_step(network.train(), batch, TOY)
+    batch = contrast().batch(TOY, 0, rank=rank, world=world)
+    loss, _ = contrast().loss(network.train(), batch, TOY)
     loss.backward()
     average_gradients(network)
     return {
@@ -58,7 +54,7 @@ def gradient(rank, world):
 def weights():
     """Weights after a few steps in full precision: Adam magnifies the rounding of bf16."""
     with tempfile.TemporaryDirectory() as folder, patch("torch.autocast", lambda *_: nullcontext()):
-        network = pretrain(sources(), TOY, checkpoint=Path(folder) / "checkpoint.pt")
+        network = pretrain(contrast(), TOY, checkpoint=Path(folder) / "checkpoint.pt")
         rank, _ = place_among_processes()
         assert (Path(folder) / "checkpoint.pt").exists() == (rank == 0)
     return torch.cat([p.flatten() for p in network.parameters()])
@@ -90,17 +86,17 @@ def test_two_processes_take_the_steps_of_one(tmp_path):
 
 
 def test_the_shares_of_two_processes_make_the_batch():
-    whole = make_batch(sources(), TOY, 5)
-    shares = [make_batch(sources(), TOY, 5, rank=rank, world=2) for rank in range(2)]
+    whole = contrast().batch(TOY, 5)
+    shares = [contrast().batch(TOY, 5, rank=rank, world=2) for rank in range(2)]
     for rank, share in enumerate(shares):
-        for name, tensor in vars(whole).items():
-            assert torch.equal(getattr(share, name), tensor[rank::2])
+        for name, tensor in whole.items():
+            assert torch.equal(share[name], tensor[rank::2])
 
 
 def test_pairs_that_cannot_be_shared_are_refused(monkeypatch, tmp_path):
     monkeypatch.setattr("reloc.backbone.pretrain.trainer.place_among_processes", lambda: (0, 3))
     with pytest.raises(OptionError, match="4 pairs"):
-        pretrain(sources(), TOY, checkpoint=tmp_path / "a")
+        pretrain(contrast(), TOY, checkpoint=tmp_path / "a")
 
 
 if __name__ == "__main__":
