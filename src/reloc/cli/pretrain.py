@@ -85,7 +85,11 @@ def pretrain(
             source = PhotoPairs.from_folder(photos, size=size, progress=bar)
             sources.append(WeightedSource(source, weights["photos"]))
         if weights["rooms"]:
-            rendered = RenderedPairs.from_cache(out / "rooms", rooms=rooms, size=size, progress=bar)
+            # Apple's GPUs lack the precision that the renderer asks for.
+            where = own_device if own_device.type == "cuda" else "cpu"
+            rendered = RenderedPairs.from_cache(
+                out / "rooms", rooms=rooms, size=size, device=where, progress=bar
+            )
             sources.append(WeightedSource(rendered, weights["rooms"]))
         if weights["scenes"]:
             backbone = load_backbone()

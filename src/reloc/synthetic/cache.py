@@ -5,6 +5,7 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
+import torch
 
 from reloc.errors import SceneError
 from reloc.files import atomic_path
@@ -40,8 +41,11 @@ def read_views(path: Path) -> TrainingViews:
         ) from error
 
 
-def cached_training_views(folder: Path, seed: int, *, views: int) -> TrainingViews:
-    """Views of the room of a seed, rendered and kept in ``folder`` unless they are there.
+def cached_training_views(
+    folder: Path, seed: int, *, views: int, device: str | torch.device = "cpu"
+) -> TrainingViews:
+    """Views of the room of a seed, rendered on ``device`` and kept in ``folder`` unless they are
+    there.
 
     Raises:
         SceneError: what the folder holds cannot be read, or the room is too full for a camera.
@@ -49,5 +53,5 @@ def cached_training_views(folder: Path, seed: int, *, views: int) -> TrainingVie
     """
     path = folder / f"room-{seed:06d}-{views}.npz"
     if not path.exists():
-        write_views(path, render_training_views(seed, views=views))
+        write_views(path, render_training_views(seed, views=views, device=device))
     return read_views(path)

@@ -12,6 +12,7 @@ from torch import nn
 from reloc.backbone.adapter import ContextAdapter
 from reloc.backbone.meta.episode_loss import Episode, FitOptions, alone, backward_episode
 from reloc.backbone.meta.rooms import EpisodeOptions
+from reloc.backbone.pretrain.parallel import place_among_processes
 from reloc.errors import MapError, OptionError
 from reloc.files import atomic_file
 from reloc.progress import Progress, silent
@@ -80,8 +81,7 @@ def meta_train(
     Raises:
         MapError: the checkpoint is damaged or of another configuration.
     """
-    together = dist.is_available() and dist.is_initialized()
-    rank, world = (dist.get_rank(), dist.get_world_size()) if together else (0, 1)
+    rank, world = place_among_processes()
     optimiser = torch.optim.AdamW(
         adapter.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
@@ -102,7 +102,7 @@ def meta_train(
                 options.fit,
                 rank=rank,
                 world=world,
-                reduce=dist.all_reduce if together else alone,
+                reduce=dist.all_reduce if world > 1 else alone,
             )
         )
         nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)

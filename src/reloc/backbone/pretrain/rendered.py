@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from reloc.backbone.pretrain.pairs import Pair, cropped_pair, with_passer_by
 from reloc.progress import Progress, silent
@@ -40,12 +41,13 @@ class RenderedPairs:
         size: int,
         views: int = 12,
         workers: int = 2,
+        device: str | torch.device = "cpu",
         progress: Progress = silent,
     ) -> "RenderedPairs":
-        """Renders rooms 0 to ``rooms - 1``, or reads those that ``folder`` holds already."""
+        """Renders rooms 0 to ``rooms - 1`` on a device, or reads those that ``folder`` holds."""
         with ThreadPoolExecutor(workers) as pool:
             jobs = [
-                pool.submit(cached_training_views, folder, seed, views=views)
+                pool.submit(cached_training_views, folder, seed, views=views, device=device)
                 for seed in range(rooms)
             ]
             made = []
