@@ -88,7 +88,8 @@ def test_the_same_number_gives_the_same_pair(wall):
 def test_rooms_are_rendered_once_and_then_read(wall, tmp_path, monkeypatch):
     calls = []
 
-    def render(seed, *, views):
+    def render(seed, *, views, device):
+        assert device == "cpu"
         calls.append((seed, views))
         return wall
 
