@@ -15,7 +15,7 @@ from reloc.localize.estimate import Estimate
 from reloc.localize.query import PreparedQuery
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.covariance import pose_covariance
-from reloc.pose.rgbd import solve_pose_with_depth
+from reloc.pose.rgbd import refine_pose_with_depth, solve_pose_with_depth
 from reloc.pose.solver import (
     PoseSolution,
     SolverOptions,
@@ -188,8 +188,8 @@ class Place:
                 reason="no pose agrees with what the map sees",
             )
         candidate, solution = max(solved, key=lambda pair: int(pair[1].inliers.sum()))
-        if len(candidates) > 1 and query.depth is None:
-            solution = self._refined(candidate, solution, candidates)
+        if len(candidates) > 1:
+            solution = self._refined(candidate, solution, candidates, query.depth)
         inliers, local = int(solution.inliers.sum()), candidate.local
         trust = confidence(solution.errors, short_side=self.map.short_side)
         covariance = pose_covariance(
@@ -232,7 +232,11 @@ class Place:
         return 0 if solution is None else int(solution.inliers.sum())
 
     def _refined(
-        self, best: Candidate, solution: PoseSolution, candidates: Sequence[Candidate]
+        self,
+        best: Candidate,
+        solution: PoseSolution,
+        candidates: Sequence[Candidate],
+        depth: DepthMap | None,
     ) -> PoseSolution:
         """The best pose after a last refinement on what all candidates see.
 
@@ -240,19 +244,29 @@ class Place:
         what is beside it adds points where the first has none.
         """
         around = self.map.regions[best.region].origin
-        points = [
-            candidate.local.scene_coordinates + self.map.regions[candidate.region].origin - around
-            for candidate in candidates
-        ]
-        rays = [candidate.local.rays for candidate in candidates]
-        own = best.local
-        pose = refine_pose(
-            solution.world_from_cam,
-            np.concatenate(points),
-            np.concatenate(rays),
-            own.focal,
-            options=self.solver,
+        points = np.concatenate(
+            [
+                candidate.local.scene_coordinates
+                + self.map.regions[candidate.region].origin
+                - around
+                for candidate in candidates
+            ]
         )
+        rays = np.concatenate([candidate.local.rays for candidate in candidates])
+        own = best.local
+        matches = (points, rays, own.focal)
+        if depth is None:
+            pose = refine_pose(solution.world_from_cam, *matches, options=self.solver)
+        else:
+            seen = agreement(solution.world_from_cam, *matches, options=self.solver).inliers
+            pose = refine_pose_with_depth(
+                solution.world_from_cam,
+                points[seen],
+                rays[seen],
+                own.focal,
+                depth.along(rays[seen]),
+                short_side=self.map.short_side,
+            )
         if pose is None:
             return solution
         return agreement(pose, own.scene_coordinates, own.rays, own.focal, options=self.solver)

@@ -56,34 +56,68 @@ def solve_pose_with_depth(
         None if no pose was found.
     """
     start = solve_pose(scene_coordinates, rays, focal, options=options)
-    ranged = np.isfinite(depths)
-    if ranged.sum() < MIN_MEASURED:
+    measured = (scene_coordinates, rays, focal, depths)
+    if np.isfinite(depths).sum() < MIN_MEASURED:
         return start
+    first = None if start is None else start.world_from_cam
+    if first is None:
+        first = _pose_by_depth(_matches(*measured), short_side=short_side, seed=options.seed)
+    if first is None:
+        return None
+    pose = refine_pose_with_depth(first, *measured, short_side=short_side)
+    return agreement(pose, scene_coordinates, rays, focal, options=options)
+
+
+def refine_pose_with_depth(
+    world_from_cam: Array,
+    scene_coordinates: Array,
+    rays: Array,
+    focal: float,
+    depths: Array,
+    *,
+    short_side: int = REFERENCE_SHORT_SIDE,
+) -> Array:
+    """The pose (4, 4) that minimises a robust cost of reprojections and measured points.
+
+    Args:
+        world_from_cam: (4, 4) to begin at.
+        scene_coordinates, rays, focal, depths, short_side: as above.
+    """
+    first = torch.from_numpy(inverted(world_from_cam)[:3])[None, None]
+    matches = _matches(scene_coordinates, rays, focal, depths)
+    refined = refined_poses(first, matches, options=_refinement(short_side))[0, 0]
+    return _world_from_cam(refined)
+
+
+def _pose_by_depth(matches: Matches, *, short_side: int, seed: int) -> Array | None:
+    """The best of the hypotheses by measured points."""
+    search = RansacOptions(threshold=AGREEMENT_SHARE, by_depth=True, refine=_refinement(short_side))
+    generator = torch.Generator().manual_seed(seed)
+    found = solve_poses(matches, options=search, generator=generator)
+    return _world_from_cam(found.cam_from_world[0]) if found.found[0] else None
+
+
+def _matches(scene_coordinates: Array, rays: Array, focal: float, depths: Array) -> Matches:
+    ranged = np.isfinite(depths)
     depth = np.where(ranged, depths, 1.0)[:, None]
-    every = torch.ones(1, len(rays), dtype=torch.bool)
-    matches = Matches(
+    return Matches(
         torch.from_numpy(scene_coordinates)[None],
         torch.from_numpy(rays)[None],
         torch.tensor([focal], dtype=torch.float64),
-        every,
+        torch.ones(1, len(rays), dtype=torch.bool),
         torch.from_numpy(np.concatenate([rays * depth, depth], axis=1))[None],
         torch.from_numpy(ranged)[None],
     )
-    both = RefineOptions(
+
+
+def _refinement(short_side: int) -> RefineOptions:
+    return RefineOptions(
         iterations=ITERATIONS,
         pixel_scale=PIXEL_SCALE * short_side / REFERENCE_SHORT_SIDE,
         depth_share=DEPTH_SHARE,
     )
-    if start is None:
-        search = RansacOptions(threshold=AGREEMENT_SHARE, by_depth=True, refine=both)
-        generator = torch.Generator().manual_seed(options.seed)
-        found = solve_poses(matches, options=search, generator=generator)
-        if not found.found[0]:
-            return None
-        refined = found.cam_from_world[0]
-    else:
-        first = torch.from_numpy(inverted(start.world_from_cam)[:3])
-        refined = refined_poses(first[None, None], matches, options=both)[0, 0]
-    cam_from_world = np.vstack([refined.numpy(), (0.0, 0.0, 0.0, 1.0)])
-    world_from_cam = orthonormalized(inverted(cam_from_world))
-    return agreement(world_from_cam, scene_coordinates, rays, focal, options=options)
+
+
+def _world_from_cam(cam_from_world: torch.Tensor) -> Array:
+    pose = np.vstack([cam_from_world.numpy(), (0.0, 0.0, 0.0, 1.0)])
+    return orthonormalized(inverted(pose))
