@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from reloc.backbone import ConvBackbone
-from reloc.errors import MapError, SceneError
+from reloc.errors import MapError, OptionError, SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping import training
+from reloc.mapping import fill, survey, training
 from reloc.mapping.mapper import map_scene
 from reloc.mapping.options import MappingOptions
+from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
 from reloc.scenes import Frame, Scene
 
@@ -169,9 +170,13 @@ def killer(at, error):
 
 @pytest.fixture
 def corridor(scene, tmp_path):
-    """Twelve frames along a line, with the pictures of the scene."""
+    return corridor_of(12, scene, tmp_path)
+
+
+def corridor_of(count, scene, tmp_path):
+    """Frames along a line, with the pictures of the scene."""
     frames = []
-    for number in range(12):
+    for number in range(count):
         pose = look_at((number, 0.1 * (number % 3), 0), (number + 0.3 * (number % 2), 3, 0))
         pose[:3, 3] += (1000, 2000, 0)
         frames.append(Frame(f"{number}", scene.mapping[number % 5].image, CAMERA, pose))
@@ -230,12 +235,59 @@ def test_a_head_learns_from_its_own_frames_alone(corridor, backbone):
         assert torch.equal(a, b) == kept
 
 
+@pytest.mark.parametrize("views", [24, 96])
+def test_heads_made_one_by_one_are_those_of_the_whole_map(
+    scene, backbone, views, monkeypatch, tmp_path
+):
+    """To the last bit, though not all read all frames; with 24 views a third is surveyed."""
+    corridor = corridor_of(24, scene, tmp_path)
+    for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
+        monkeypatch.setattr(fill, name, 2)
+        monkeypatch.setattr(survey, name, 2)
+    options = replace(TOY, heads=4, views=views)
+    whole = mapped(corridor, backbone, options).scene_map
+    read = set()
+    prepare = fill.prepare_view
+
+    def prepare_and_tell(frame, index, **more):
+        read.add(index)
+        return prepare(frame, index, **more)
+
+    monkeypatch.setattr(fill, "prepare_view", prepare_and_tell)
+    first = mapped(corridor, backbone, options, head=0).scene_map
+    assert len(read) < 24
+    rest = [mapped(corridor, backbone, options, head=n).scene_map for n in (1, 2, 3)]
+    made = joined([first, *rest])
+    assert len(made.regions) == 4
+    for one, other in zip(whole.regions, made.regions, strict=True):
+        assert one.head.spec() == other.head.spec()
+        for a, b in zip(one.head.parameters(), other.head.parameters(), strict=True):
+            assert torch.equal(a, b)
+        np.testing.assert_array_equal(one.origin, other.origin)
+        np.testing.assert_array_equal(one.views, other.views)
+        assert one.frames == other.frames
+    assert [c.name for c in made.cameras] == [c.name for c in whole.cameras]
+    for key in ("frames", "features", "steps", "skipped"):
+        assert made.info[key] >= whole.info[key]
+    assert made.extent == whole.extent
+
+
+def test_heads_that_a_place_does_not_have_are_refused(corridor, backbone):
+    for heads in (2, None):
+        with pytest.raises(OptionError, match="needs a number of heads"):
+            mapped(corridor, backbone, replace(TOY, heads=heads), head=2)
+    with pytest.raises(OptionError, match="ask for 2"):
+        mapped(corridor, backbone, replace(TOY, heads=9), head=0)
+
+
 def test_a_part_without_readable_images_gets_no_head(corridor, backbone):
     frames = tuple(
         replace(f, image=f.image.with_name("gone.png")) if n > 4 else f
         for n, f in enumerate(corridor.mapping)
     )
-    made = mapped(replace(corridor, mapping=frames), backbone, replace(TOY, heads=2)).scene_map
+    made = mapped(
+        replace(corridor, mapping=frames), backbone, replace(TOY, heads=2, views=36)
+    ).scene_map
     assert len(made.regions) in (1, 2)
     assert made.info["skipped"] == 7
 

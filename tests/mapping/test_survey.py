@@ -6,6 +6,7 @@ import torch
 
 from reloc.backbone import FeatureExtractor, load_backbone
 from reloc.geometry import inverted, transformed
+from reloc.mapping import fill, survey
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.survey import StereoSurvey
@@ -93,6 +94,28 @@ def test_the_same_survey_finds_the_same(frames, extractor):
     assert torch.equal(first.features[:1500], second.features[:1500])
 
 
+def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
+    frames, extractor, monkeypatch
+):
+    """Once with all frames at hand, once with those beside the asked ones alone."""
+    for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
+        monkeypatch.setattr(fill, name, 1)
+        monkeypatch.setattr(survey, name, 1)
+    surveying, alone = (filler_of(frames, extractor, depth=3 * WALL) for _ in range(2))
+    surveying.survey(buffer_of(frames, extractor), max_frames=9)
+    read = []
+    prepare = fill.prepare_view
+
+    def prepare_and_tell(frame, index, **more):
+        read.append(index)
+        return prepare(frame, index, **more)
+
+    monkeypatch.setattr(fill, "prepare_view", prepare_and_tell)
+    alone.settle(max_frames=9)
+    assert alone.depth == surveying.depth < 2 * WALL
+    assert len(read) == len(set(read)) < 9
+
+
 def test_a_survey_ends_at_its_limits(frames, extractor):
     for limits, surveyed, swept in (
         ({"max_frames": 4}, 4, 4),
@@ -115,21 +138,21 @@ def test_frames_of_one_spot_are_not_drawn_from_beside(frames, extractor):
 
 def test_few_views_are_swept_like_many(frames, extractor):
     """Directions of features are chosen from as many views as there are."""
-    survey = StereoSurvey(frames, depth=WALL, stride=8)
+    stereo = StereoSurvey(frames, depth=WALL, stride=8)
     for number in (3, 4, 5):
         view = prepare_view(frames[number], number, kind="plain", short_side=240, stride=8)
-        survey.add(view, extractor(view.image))
-    found = dict(survey.sweep())
+        stereo.add(view, extractor(view.image))
+    found = dict(stereo.sweep())
     assert list(found) == [3, 4, 5]
     values = np.concatenate([f.values.ravel() for f in found.values() if f is not None])
     assert np.isfinite(values).mean() > 0.5
 
 
 def test_a_view_that_comes_later_is_swept_alone(frames, extractor):
-    survey = StereoSurvey(frames, depth=WALL, stride=8)
+    stereo = StereoSurvey(frames, depth=WALL, stride=8)
     for number in (3, 4, 5):
         view = prepare_view(frames[number], number, kind="plain", short_side=240, stride=8)
-        survey.add(view, extractor(view.image))
-    all_found, (number, alone) = dict(survey.sweep()), next(survey.sweep(first=2))
+        stereo.add(view, extractor(view.image))
+    all_found, (number, alone) = dict(stereo.sweep()), next(stereo.sweep(first=2))
     assert number == 5
     np.testing.assert_array_equal(alone.values, all_found[5].values)

@@ -1,7 +1,6 @@
 """Mapping a scene: posed images in, a map out."""
 
 import platform
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
-from reloc.errors import SceneError
+from reloc.errors import OptionError, SceneError
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
@@ -67,6 +66,7 @@ def map_scene(
     backbone: Backbone,
     *,
     options: MappingOptions | None = None,
+    head: int | None = None,
     device: torch.device | str | None = None,
     checkpoint: Path | None = None,
     resume: bool = False,
@@ -79,6 +79,8 @@ def map_scene(
         scene: its ``mapping`` frames are used, queries are not looked at.
         backbone: what turns images into features; the map works with this one only.
         options: sizes and schedule; by default the ``standard`` preset.
+        head: train this one alone of the heads that the place has. The map holds its region as that
+            of all heads does; ``maps.edit.joined`` makes that one of several such.
         device: where to compute; by default the best there is.
         checkpoint: file to which the training state is written every so often and when it is
             interrupted; removed at the end.
@@ -88,6 +90,7 @@ def map_scene(
             training's.
 
     Raises:
+        OptionError: there is no such head, or the place cannot be parted among as many as wanted.
         SceneError: too few usable frames, or all from one spot.
         MapError: the checkpoint is damaged or belongs to other options.
         OutputError: the checkpoint or a temporary file cannot be written.
@@ -101,40 +104,46 @@ def map_scene(
     poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
     identity = {
         "options": asdict(options),
+        "head": head,
         "backbone": backbone.fingerprint,
         "frames": [frame.name for frame in scene.mapping],
     }
     stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
     limit = options.time_limit
 
+    planned = max(options.views, len(frames))
+    most_surveyed = min(len(frames), MAX_SURVEYED)
+    if not limit:
+        most_surveyed = min(most_surveyed, -(-planned // VIEWS_PER_FRAME))
+    filler = BufferFiller(
+        frames,
+        extractor,
+        FillOptions(
+            short_side=options.short_side,
+            cells_per_view=options.cells_per_view,
+            seed=options.seed,
+        ),
+        depth=scene_scale(poses),
+    )
+    if head is not None:
+        filler.settle(max_frames=most_surveyed)
+        filler.wanted = frozenset(_cluster(scene, poses, options, filler, head).tolist())
+    # No frame is looked at more often than those are that were surveyed.
+    most_views = min(planned, len(filler.wanted) * -(-planned // most_surveyed))
+
     with tempfile.TemporaryDirectory(prefix="reloc-") as scratch:
-        planned = max(options.views, len(frames))
         buffer = empty_buffer(
             centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
             extractor,
             # Against the clock, as much as time and memory allow; else as much as was asked for.
-            rows=None if limit else planned * options.cells_per_view,
+            rows=None if limit else most_views * options.cells_per_view,
             memory_gb=options.buffer_gb,
             scratch=Path(scratch),
-        )
-        filler = BufferFiller(
-            frames,
-            extractor,
-            FillOptions(
-                short_side=options.short_side,
-                cells_per_view=options.cells_per_view,
-                seed=options.seed,
-            ),
-            depth=scene_scale(poses),
         )
         timed = limit is not None and not stored
         surveyed = filler.survey(
             buffer,
-            max_frames=stored["surveyed"]
-            if stored
-            else min(
-                len(frames), MAX_SURVEYED, sys.maxsize if limit else -(-planned // VIEWS_PER_FRAME)
-            ),
+            max_frames=stored["surveyed"] if stored else most_surveyed,
             max_swept=stored["swept"] if stored else None,
             seconds=SURVEY_SHARE * limit if limit and timed else None,
             progress=progress,
@@ -152,13 +161,11 @@ def map_scene(
         made = {"surveyed": surveyed.frames, "swept": surveyed.swept, "views": views}
         fill_seconds = time.monotonic() - began
         budget = None if limit is None else max(1.0, limit - fill_seconds - 0.02 * limit)
-        scale = filler.depth
-        looked_at = sorted(filler.descriptors)
-        wanted = options.heads or cluster_count(poses[looked_at], depth=scale)
-        clusters = camera_clusters(poses, wanted, depth=scale)
-        parts = list(_parts(frames, clusters, buffer))
+        clusters = _clusters(poses, options, filler)
+        own = clusters if head is None else clusters[head : head + 1]
+        parts = list(_parts(frames, own, buffer, alone=len(clusters) == 1))
         width = options.width or head_width(
-            len(parts), channels=backbone.channels, blocks=options.blocks
+            len(clusters), channels=backbone.channels, blocks=options.blocks
         )
 
         def trainer_of(part: FeatureBuffer) -> HeadTrainer:
@@ -166,7 +173,7 @@ def map_scene(
                 channels=backbone.channels,
                 width=width,
                 blocks=options.blocks,
-                scale=scale,
+                scale=filler.depth,
                 seed=options.seed,
             ).to(chosen)
             settings = TrainerOptions(batch=options.batch, seed=options.seed)
@@ -215,9 +222,9 @@ def map_scene(
             head=trainer.head.cpu().requires_grad_(False).eval(),
             origin=part.origin,
             frames=tuple(np.flatnonzero(np.isin(picks, part.frames)).tolist())
-            if len(parts) > 1
+            if len(clusters) > 1
             else None,
-            views=_views(filler.descriptors, part.frames, most=views_of_head(len(parts))),
+            views=_views(filler.descriptors, part.frames, most=views_of_head(len(clusters))),
         )
         for trainer, part in zip(trainers, parts, strict=True)
     )
@@ -248,16 +255,50 @@ def map_scene(
     return MappingResult(scene_map, tuple(filler.skipped), seconds)
 
 
+def _clusters(
+    poses: NDArray[np.float64], options: MappingOptions, filler: BufferFiller
+) -> tuple[NDArray[np.intp], ...]:
+    """Rows of the frames of each head."""
+    depth, looked_at = filler.depth, sorted(filler.descriptors)
+    wanted = options.heads or cluster_count(poses[looked_at], depth=depth)
+    return camera_clusters(poses, wanted, depth=depth)
+
+
+def _cluster(
+    scene: Scene,
+    poses: NDArray[np.float64],
+    options: MappingOptions,
+    filler: BufferFiller,
+    head: int,
+) -> NDArray[np.intp]:
+    """Rows of the frames of one head. Raises OptionError if there is no such."""
+    if options.heads is None or not 0 <= head < options.heads:
+        raise OptionError(f"head {head} alone needs a number of heads that it is one of")
+    clusters = _clusters(poses, options, filler)
+    if len(clusters) < options.heads:
+        raise OptionError(
+            f"{scene.root}: cannot be parted among {options.heads} heads; ask for {len(clusters)}"
+        )
+    return clusters[head]
+
+
 def _parts(
-    frames: Sequence[Frame], clusters: Sequence[NDArray[np.intp]], buffer: FeatureBuffer
+    frames: Sequence[Frame],
+    clusters: Sequence[NDArray[np.intp]],
+    buffer: FeatureBuffer,
+    *,
+    alone: bool,
 ) -> Iterator[_Part]:
-    """What each head learns from; clusters without a single readable image are left out."""
+    """What each head learns from; clusters without a single readable image are left out.
+
+    Where a cluster is ``alone`` it has all frames.
+    """
     for cluster in clusters:
         centres = np.stack(
             [f.world_from_cam[:3, 3] for f in frames if f.world_from_cam is not None]
         )
         origin = centres[cluster].mean(axis=0)
-        if len(clusters) == 1:
+        if alone:
             yield _Part(cluster, origin, buffer)
             continue
         # Poses around the middle of the cluster: large places keep all their digits.

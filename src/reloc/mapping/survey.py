@@ -1,7 +1,7 @@
 """How far the mapping frames see: kept plain views, each swept against those beside it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
@@ -55,15 +55,19 @@ class StereoSurvey:
         elif len(self) == VIEWS_FOR_DIRECTIONS:
             self._choose_directions()
 
-    def settled_depth(self) -> float:
-        """The typical depth, corrected where a sample of the frames sees far less far.
+    def settled_depth(self, ready: Callable[[float], None] = lambda depth: None) -> float:
+        """The typical depth, corrected where those added first see far less far.
 
         Poses alone suggest too much where walls part the cameras: the axes of two cameras in
         different rooms cross behind them. What views agree on hardly depends on what was expected,
         as long as any of it is within reach of the sweep.
+
+        Args:
+            ready: called with the depth before each round; may add frames to compare with.
         """
         corrected = False
         for _ in range(TIMES_ASKED):
+            ready(self._depth)
             swept = [found.values for _, found in islice(self.sweep(), FRAMES_ASKED) if found]
             known = [values[np.isfinite(values)] for values in swept]
             if not any(map(len, known)):
@@ -77,12 +81,17 @@ class StereoSurvey:
         return self._depth
 
     def sweep(
-        self, *, first: int = 0, seconds: float | None = None
+        self,
+        *,
+        first: int = 0,
+        of: Collection[int] | None = None,
+        seconds: float | None = None,
     ) -> Iterator[tuple[int, InverseDepth | None]]:
         """Frames in the order in which they were added, with how far they see.
 
         Stops when the seconds are over; None for frames that nobody else sees from beside. The
-        frames before the ``first`` to be added are only compared with.
+        frames before the ``first`` to be added, and all that are not ``of`` those asked for, are
+        only compared with.
         """
         began = time.monotonic()
         if self._directions is None and self._features:
@@ -92,6 +101,8 @@ class StereoSurvey:
         poses = np.array([view.world_from_cam for view in views.values()]).reshape(-1, 4, 4)
         neighbours = stereo_neighbours(poses, depth=self._depth)
         for number, beside in list(zip(numbers, neighbours, strict=True))[first:]:
+            if of is not None and number not in of:
+                continue
             if seconds is not None and time.monotonic() - began > seconds:
                 return
             others = [views[numbers[row]] for row in beside]

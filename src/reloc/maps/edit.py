@@ -1,7 +1,8 @@
 """Adding, replacing and dropping the regions of a map: a place that grows or changes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -16,15 +17,7 @@ def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
         MapError: they cannot be in one map: other backbones, image sizes or units, or too many
             regions.
     """
-    for name in ("backbone", "short_side", "unit"):
-        mine, theirs = getattr(scene_map, name), getattr(other, name)
-        if mine != theirs:
-            raise MapError(
-                f"maps with {name.replace('_', ' ')} {mine} and {theirs} cannot be one; map the "
-                "scene again with the same"
-            )
-    if len(scene_map.regions) + len(other.regions) > MAX_REGIONS:
-        raise MapError(f"a map has at most {MAX_REGIONS} heads; make a library of several maps")
+    _check_alike(scene_map, other)
     known = {_key(camera): row for row, camera in enumerate(scene_map.cameras)}
     cameras = list(scene_map.cameras)
     rows = []
@@ -36,6 +29,33 @@ def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
     mine = [replace(r, frames=_rows(r, scene_map)) for r in scene_map.regions]
     theirs = [replace(r, frames=tuple(rows[row] for row in _rows(r, other))) for r in other.regions]
     return _with(scene_map, [*mine, *theirs], cameras)
+
+
+def joined(parts: Sequence[SceneMap]) -> SceneMap:
+    """The map of a place whose heads were trained one by one: ``map_scene`` with ``head``.
+
+    What ``info`` says of work is that of all; a frame counts with each of the heads it is for.
+
+    Raises:
+        MapError: they are not of one place, made from the same frames.
+    """
+    whole = parts[0]
+    for part in parts[1:]:
+        _check_alike(whole, part)
+        if list(map(_key, part.cameras)) != list(map(_key, whole.cameras)):
+            raise MapError("maps of other frames are no parts of one map; see `reloc heads --add`")
+        whole = replace(whole, regions=(*whole.regions, *part.regions))
+    return replace(whole, info=_joined_info([part.info for part in parts]))
+
+
+def _joined_info(infos: Sequence[Any]) -> dict[str, Any]:
+    totals = {n: sum(i[n] for i in infos) for n in ("skipped", "swept", "features", "steps")}
+    means = {
+        n: round(sum(i[n] for i in infos) / len(infos), 4)
+        for n in ("median_error_px", "inlier_share")
+    }
+    stages = {n: round(sum(i["seconds"][n] for i in infos), 2) for n in infos[0]["seconds"]}
+    return {**infos[0], **totals, **means, "seconds": stages}
 
 
 def without(scene_map: SceneMap, numbers: Collection[int]) -> SceneMap:
@@ -99,6 +119,19 @@ def _with(
 
 def _rows(region: Region, scene_map: SceneMap) -> tuple[int, ...]:
     return tuple(range(len(scene_map.cameras))) if region.frames is None else region.frames
+
+
+def _check_alike(scene_map: SceneMap, other: SceneMap) -> None:
+    """Raises MapError for maps that cannot be in one."""
+    for name in ("backbone", "short_side", "unit"):
+        mine, theirs = getattr(scene_map, name), getattr(other, name)
+        if mine != theirs:
+            raise MapError(
+                f"maps with {name.replace('_', ' ')} {mine} and {theirs} cannot be one; map the "
+                "scene again with the same"
+            )
+    if len(scene_map.regions) + len(other.regions) > MAX_REGIONS:
+        raise MapError(f"a map has at most {MAX_REGIONS} heads; make a library of several maps")
 
 
 def _key(camera: MappingCamera) -> tuple[str, bytes]:
