@@ -117,7 +117,7 @@ class BufferFiller:
             read.update(numbers)
 
         see(asked)
-        self.depth = stereo.settled_depth(lambda depth: see(self._beside(asked, order, depth)))
+        self.depth = stereo.settle_depth(lambda depth: see(self._beside(asked, order, depth)))
         self._settled = True
 
     def survey(
@@ -167,7 +167,7 @@ class BufferFiller:
                 break
         self._check_enough(buffer)
         if not self._settled:
-            self.depth = stereo.settled_depth()
+            self.depth = stereo.settle_depth()
         left = None if seconds is None else seconds - (time.monotonic() - began)
         swept = 0
         sweeping = stereo.sweep(of=self.wanted, seconds=left)

@@ -59,6 +59,7 @@ def depths_of_frames(
         except ImageError:
             continue
         survey.add(view, extractor(view.image))
+    survey.settle_depth()
     for number, swept in survey.sweep():
         if swept is not None:
             yield frames[number], _swept(swept)

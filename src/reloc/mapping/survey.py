@@ -55,8 +55,8 @@ class StereoSurvey:
         elif len(self) == VIEWS_FOR_DIRECTIONS:
             self._choose_directions()
 
-    def settled_depth(self, ready: Callable[[float], None] = lambda depth: None) -> float:
-        """The typical depth, corrected where those added first see far less far.
+    def settle_depth(self, ready: Callable[[float], None] = lambda depth: None) -> float:
+        """Corrects the typical depth where those added first see far less far, and returns it.
 
         Poses alone suggest too much where walls part the cameras: the axes of two cameras in
         different rooms cross behind them. What views agree on hardly depends on what was expected,
