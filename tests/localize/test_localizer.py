@@ -129,6 +129,15 @@ def test_noise_is_not_localized():
     assert "\n" not in estimate.reason
 
 
+def test_poses_of_a_map_that_is_not_reliable_are_not_believed():
+    sure = localizer().localize(photo())
+    doubted = Localizer(made_map(reliability=0.2), Oracle(), device="cpu").localize(photo())
+    assert sure.localized and not doubted.localized
+    assert doubted.confidence == pytest.approx(0.2 * sure.confidence)
+    assert "its own mapping frames" in doubted.reason
+    np.testing.assert_array_equal(doubted.world_from_cam, sure.world_from_cam)
+
+
 def test_estimates_come_in_order_and_bad_queries_do_not_stop_the_rest(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     queries = [

@@ -113,6 +113,7 @@ def refused(path):
 def test_a_map_comes_back_as_it_was(saved):
     made, loaded = made_map(), SceneMap.load(saved)
     np.testing.assert_array_equal(loaded.origin, made.origin)
+    assert loaded.reliability == 1
     for name in ("backbone", "short_side", "extent", "unit", "scale", "info"):
         assert getattr(loaded, name) == getattr(made, name), name
     assert [(c.name, c.camera) for c in loaded.cameras] == [
@@ -308,6 +309,9 @@ def test_heads_that_do_not_fit_the_file_are_refused(saved, head, monkeypatch):
         {"short_side": 0},
         {"short_side": -480},
         {"short_side": 10**9},
+        {"reliability": 1.5},
+        {"reliability": -0.1},
+        {"reliability": float("nan")},
         {"info": 7},
         {"frame_names": ["one"]},
         {"frame_names": 3},
@@ -323,6 +327,12 @@ def test_heads_that_do_not_fit_the_file_are_refused(saved, head, monkeypatch):
 )
 def test_headers_that_make_no_sense_are_refused(saved, header):
     assert "damaged" in refused(rewritten(saved, header=header))
+
+
+def test_its_reliability_comes_back(tmp_path):
+    path = tmp_path / "poor.reloc"
+    made_map(reliability=0.25).save(path)
+    assert SceneMap.load(path).reliability == 0.25
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", "[" * 100_000, '{"head": {}}'])

@@ -183,6 +183,13 @@ def test_a_compressed_map_keeps_what_it_learned(place, tmp_path):
         torch.testing.assert_close(made, read, atol=1e-3, rtol=1e-3)
 
 
+def test_a_doubtful_map_is_checked_again(place):
+    scene_map, scene, backbone = place
+    doubtful = replace(scene_map, reliability=0.4)
+    refined = refine_map(doubtful, scene, backbone, options=SHORT, device="cpu").scene_map
+    assert refined.reliability == 0.0
+
+
 @pytest.mark.slow
 def test_time_may_end_it(place):
     scene_map, scene, backbone = place

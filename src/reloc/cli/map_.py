@@ -188,6 +188,11 @@ def map_(
         screen.print(f"skipped {escape(skipped.name)}: {escape(skipped.reason)}")
     if len(result.skipped) > 5:
         screen.print(f"skipped {len(result.skipped) - 5} more")
+    if result.scene_map.reliability < 0.5:
+        screen.print(
+            f"warning: the map finds {100 * result.scene_map.reliability:.0f} % of its own mapping "
+            "frames, so that no pose in it will be believed; map for longer"
+        )
     screen.print(
         f"{escape(str(out))}: {info['frames'] - info['skipped']} frames, "
         f"{_heads(len(result.scene_map.regions))}{_work(info)}, "

@@ -16,6 +16,7 @@ from reloc.dsacstar.known_depths import KnownDepths
 from reloc.dsacstar.options import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.errors import SceneError
+from reloc.localize.self_check import with_reliability
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.fill import centred_cam_from_world
 from reloc.mapping.mapper import MappingResult
@@ -142,7 +143,15 @@ def map_scene_dsacstar(
         info=info,
         own_backbone=own,
     )
-    return MappingResult(scene_map, images.skipped, {"training": seconds})
+    checked = with_reliability(
+        scene_map,
+        own,
+        frames,
+        depth=options.supervision == "rgbd",
+        device=chosen,
+        progress=progress,
+    )
+    return MappingResult(checked, images.skipped, {"training": seconds})
 
 
 def _supervised(

@@ -191,7 +191,7 @@ class Place:
         if len(candidates) > 1:
             solution = self._refined(candidate, solution, candidates, query.depth)
         inliers, local = int(solution.inliers.sum()), candidate.local
-        trust = confidence(solution.errors, short_side=self.map.short_side)
+        trust = self.map.reliability * confidence(solution.errors, short_side=self.map.short_side)
         covariance = pose_covariance(
             local.scene_coordinates[solution.inliers],
             local.rays[solution.inliers],
@@ -209,8 +209,13 @@ class Place:
             confidence=trust,
             covariance=covariance,
             seconds={**seconds, "pose": time.perf_counter() - began},
-            reason=None if trust >= 0.5 else "too few scene coordinates agree with the best pose",
+            reason=None if trust >= 0.5 else self._doubt(),
         )
+
+    def _doubt(self) -> str:
+        if self.map.reliability < 0.5:
+            return "the map does not even find its own mapping frames; map for longer"
+        return "too few scene coordinates agree with the best pose"
 
     def _shortlist(self, features: torch.Tensor) -> list[int]:
         """Regions with the most similar views; those without views cannot be left out."""

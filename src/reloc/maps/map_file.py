@@ -82,6 +82,7 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
         "short_side": scene_map.short_side,
         "extent": scene_map.extent,
         "unit": scene_map.unit,
+        "reliability": scene_map.reliability,
         "heads": [
             {
                 "kind": region.head.kind,
@@ -176,6 +177,9 @@ def _assembled(header: dict[str, Any], tensors: dict[str, Tensor]) -> SceneMap:
     extent, short_side = float(header["extent"]), int(header["short_side"])
     if not (8 <= short_side <= MAX_SHORT_SIDE and extent >= 0 and math.isfinite(extent)):
         raise ValueError("impossible extent or image size")
+    reliability = float(header.get("reliability", 1.0))
+    if not 0 <= reliability <= 1:
+        raise ValueError("impossible reliability")
     cameras = _cameras(header, tensors["cameras"])
     scene_map = SceneMap(
         regions=_regions(header["heads"], tensors, frames=len(cameras)),
@@ -186,6 +190,7 @@ def _assembled(header: dict[str, Any], tensors: dict[str, Tensor]) -> SceneMap:
         cameras=cameras,
         info=dict(header["info"]),
         own_backbone=_own_backbone(header, tensors),
+        reliability=reliability,
     )
     return replace(scene_map, sketch=_sketch(tensors, scene_map))
 

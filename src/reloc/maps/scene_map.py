@@ -91,6 +91,8 @@ class SceneMap:
         sketch: points to draw, if the map has them.
         own_backbone: the network of ``backbone`` if it was trained for this place alone, fused; it
             takes the place of whatever backbone a user has.
+        reliability: share of its own mapping frames that the map finds; 1 where that was not
+            checked. No pose is believed more than that.
     """
 
     regions: tuple[Region, ...]
@@ -102,6 +104,7 @@ class SceneMap:
     info: Mapping[str, Any] = field(default_factory=dict)
     sketch: Sketch | None = None
     own_backbone: ConvBackbone | None = None
+    reliability: float = 1.0
 
     @property
     def head(self) -> Head:

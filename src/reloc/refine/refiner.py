@@ -10,6 +10,7 @@ import torch
 from reloc.backbone import Backbone
 from reloc.devices import pick_device
 from reloc.errors import SceneError
+from reloc.localize.self_check import with_reliability
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
@@ -116,6 +117,9 @@ def refine_map(
     )
     if refined.backbone is not None:
         made = replace(made, backbone=refined.backbone.fingerprint, own_backbone=refined.backbone)
+    if scene_map.reliability < 1:
+        posed = [frame for frame in scene.mapping if frame.world_from_cam is not None]
+        made = with_reliability(made, own, posed, device=device, progress=progress)
     return RefineResult(made, refined.steps, refined.loss, seconds)
 
 
