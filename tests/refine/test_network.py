@@ -28,6 +28,8 @@ def weights(scene_map):
 
 def test_the_map_holds_the_backbone_that_it_was_refined_with(two_heads, tmp_path):
     scene_map, scene, backbone = two_heads
+    looks = replace(scene_map.regions[0], views=np.ones((2, 5), np.int8))
+    scene_map = replace(scene_map, regions=(looks, *scene_map.regions[1:]))
     given = [p.clone() for p in backbone.parameters()]
     result = refine_map(scene_map, scene, backbone, options=SHORT, device="cpu")
     assert all(map(torch.equal, given, backbone.parameters()))
@@ -39,6 +41,7 @@ def test_the_map_holds_the_backbone_that_it_was_refined_with(two_heads, tmp_path
     refined.save(path)
     localizer = Localizer(SceneMap.load(path), load_backbone(), device="cpu")
     assert localizer.extractor.channels == 8
+    assert not any(len(region.views) for region in refined.regions)
     assert result.steps == 4
     assert refined.info["refined"]["views"] == 8
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from reloc.backbone import Backbone
@@ -77,6 +78,7 @@ def refine_map(
     identity = {
         "options": asdict(options),
         "map": _weights(scene_map),
+        "backbone": own.fingerprint,
         "frames": [frame.name for part in parts for frame in part.frames],
     }
 
@@ -116,7 +118,14 @@ def refine_map(
         info={**scene_map.info, "refined": told},
     )
     if refined.backbone is not None:
-        made = replace(made, backbone=refined.backbone.fingerprint, own_backbone=refined.backbone)
+        # What images look like to the old backbone says nothing of how they look to the new one.
+        unseen = np.zeros((0, 0), np.int8)
+        made = replace(
+            made,
+            regions=tuple(replace(region, views=unseen) for region in made.regions),
+            backbone=refined.backbone.fingerprint,
+            own_backbone=refined.backbone,
+        )
     if scene_map.reliability < 1:
         posed = [frame for frame in scene.mapping if frame.world_from_cam is not None]
         made = with_reliability(made, own, posed, device=device, progress=progress)
