@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from reloc.backbone import load_backbone
 from reloc.fleet import CrewOptions, FleetView, JobTable, MapJob, map_fleet
 from reloc.mapping import MappingOptions
+from reloc.maps import SceneMap
 from reloc.synthetic.scene import write_synthetic_scene
 
 SMALL = MappingOptions(
@@ -24,25 +26,26 @@ def test_all_maps_are_there_though_a_worker_dies(
     # Ray's workers stand behind all other processes, which on a busy machine takes minutes.
     monkeypatch.setenv("RAY_worker_niceness", "0")
     write_synthetic_scene(
-        tmp_path / "room", mapping=5, queries=0, width=160, height=120, depth=False
+        tmp_path / "room", mapping=12, queries=0, width=160, height=120, depth=False
     )
     jobs = [
         MapJob(
             str(tmp_path / "room"),
-            str(tmp_path / f"{seed}.safetensors"),
-            replace(SMALL, seed=seed),
+            str(tmp_path / f"{number}.safetensors"),
+            # Long enough that one is seen at work.
+            replace(SMALL, heads=2, steps=400),
+            parallel_heads=number == 0,
         )
-        for seed in range(3)
+        for number in range(2)
     ]
-    # Long enough that it is seen at work.
-    jobs[0] = replace(jobs[0], options=replace(SMALL, steps=400))
     bad = MapJob(str(tmp_path / "none"), str(tmp_path / "bad.safetensors"), SMALL)
     fingerprint = load_backbone().fingerprint
     killed: list[int] = []
 
     def watch(view: FleetView) -> None:
-        if view.running and not killed:
-            killed.append(view.running[0].activity.pid)
+        heads = [running for running in view.running if ".heads" in running.out]
+        if heads and not killed:
+            killed.append(heads[0].activity.pid)
             os.kill(killed[0], signal.SIGKILL)
 
     with JobTable(tmp_path / "jobs") as table:
@@ -51,14 +54,26 @@ def test_all_maps_are_there_though_a_worker_dies(
         assert killed
         assert [failure.out for failure in failures] == [bad.out]
         assert "none" in failures[0].reason
-        assert table.tally().done == 3
+        assert table.tally().done == 4
+    apart, alone = (SceneMap.load(Path(job.out)) for job in jobs)
+    for one, other in zip(apart.regions, alone.regions, strict=True):
+        for a, b in zip(one.head.parameters(), other.head.parameters(), strict=True):
+            assert torch.equal(a, b)
+    assert sorted(path.name for path in tmp_path.glob("*.safetensors*")) == [
+        "0.safetensors",
+        "1.safetensors",
+    ]
+    with JobTable(tmp_path / "jobs") as table:
+        # Nobody is asked to work, though the heads are gone.
+        nowhere = CrewOptions(address="127.0.0.1:1")
+        assert map_fleet(jobs, table, fingerprint=fingerprint, crew=nowhere) == []
 
 
 def test_nothing_is_begun_where_all_is_done(tmp_path: Path) -> None:
     job = MapJob(str(tmp_path / "room"), str(tmp_path / "a.safetensors"), SMALL)
     Path(job.out).touch()
     with JobTable(tmp_path / "jobs") as table:
-        table.enter([(job.out, job.fingerprint("x"))])
+        table.enter([(job.out, job.fingerprint("x"), None)])
         table.finished(str(table.take()), seconds=1.0)
         # A crew that cannot be: nobody is asked to work.
         nowhere = CrewOptions(address="127.0.0.1:1")

@@ -15,7 +15,7 @@ import pytest
 from reloc.errors import OptionError
 from reloc.fleet.jobs import MAX_ATTEMPTS, Failure, JobTable, Tally
 
-JOBS = [("a", "1"), ("b", "2"), ("c", "3")]
+JOBS = [("a", "1", None), ("b", "2", None), ("c", "3", None)]
 
 
 SERVER = os.environ.get("RELOC_TEST_POSTGRES")
@@ -60,7 +60,7 @@ def test_a_later_run_goes_on_with_what_is_left(place):
 def test_a_process_that_is_killed_leaves_all_it_wrote_and_no_lock(place):
     script = (
         "import os, sys; from reloc.fleet.jobs import JobTable\n"
-        "table = JobTable(sys.argv[1]); table.enter([('a', '1'), ('b', '2')])\n"
+        "table = JobTable(sys.argv[1]); table.enter([('a', '1', None), ('b', '2', None)])\n"
         "table.finished(table.take(), seconds=1.0); table.take(); os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, str(place)]).returncode == -9
@@ -75,7 +75,7 @@ def test_other_options_and_lost_maps_are_made_anew(place):
         table.enter(JOBS)
         for _ in JOBS:
             table.finished(table.take(), seconds=1.0)
-        table.enter([("a", "other"), ("b", "2")])
+        table.enter([("a", "other", None), ("b", "2", None)])
         assert table.tally() == Tally(done=1, waiting=1)
         table.reopen(["b"])
         assert table.tally() == Tally(waiting=2)
@@ -94,6 +94,17 @@ def test_crashes_are_tried_again_so_often_and_bad_input_never(place):
         assert table.failures() == [Failure("a", "no images"), Failure("b", reason)]
 
 
+def test_a_whole_waits_until_its_parts_have_ended(place):
+    with JobTable(place) as table:
+        table.enter([("a/0", "1", "a"), ("a/1", "1", "a"), ("a", "1", None), ("b", "1", None)])
+        assert [table.take() for _ in range(4)] == ["a/0", "a/1", "b", None]
+        table.finished("a/0", seconds=1.0)
+        table.crashed("a/1", "died")
+        assert [table.take() for _ in range(2)] == ["a/1", None]
+        table.refused("a/1", "no images")
+        assert [table.take() for _ in range(2)] == ["a", None]
+
+
 def test_one_process_holds_a_table(place):
     with JobTable(place), pytest.raises(OptionError, match="another map-many"):
         JobTable(place)
@@ -108,7 +119,7 @@ def test_reasons_may_hold_what_no_database_takes(place):
 
 def test_all_entries_are_there_or_none(place):
     def broken():
-        yield ("a", "other")
+        yield ("a", "other", None)
         raise KeyboardInterrupt
 
     with JobTable(place) as table:

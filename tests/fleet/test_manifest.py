@@ -35,6 +35,20 @@ def test_both_forms_say_the_same(tmp_path):
     assert jobs[1].options.heads is None
 
 
+def test_parallel_heads_are_jobs_of_one_map(tmp_path):
+    text = '[[maps]]\nscene = "a"\nmap = "a.safetensors"\nheads = 2\nparallel_heads = %s\n'
+    (alone,) = read_manifest(written(tmp_path, text % "false"))
+    (shared,) = read_manifest(written(tmp_path, text % "true"))
+    assert alone.heads() == ()
+    assert alone.fingerprint("x") == shared.fingerprint("x")
+    heads = shared.heads()
+    assert [head.head for head in heads] == [0, 1]
+    assert {head.out for head in heads} == {shared.out}
+    assert [head.file for head in heads] == [f"{shared.out}.heads/{n}.safetensors" for n in (0, 1)]
+    assert all(head.heads() == () for head in heads)
+    assert len({job.fingerprint("x") for job in (shared, *heads)}) == 3
+
+
 def test_fingerprints_tell_jobs_apart(tmp_path):
     text = '{"scene": "a", "map": "%s.safetensors", "seed": %d}\n'
     one, same, other = read_manifest(
@@ -57,6 +71,13 @@ def test_fingerprints_tell_jobs_apart(tmp_path):
         ('{"scene": "a", "map": "a.safetensors", "seed": "1"}', "give a number"),
         ('{"scene": "a", "map": "a.safetensors", "seed": -1}', "seed must not"),
         ('{"scene": "a", "map": "a.safetensors", "preset": 4}', "no preset"),
+        ('{"scene": "a", "map": "a.safetensors", "parallel_heads": 2}', "true or false"),
+        ('{"scene": "a", "map": "a.safetensors", "parallel_heads": true}', "heads as a number"),
+        (
+            '{"scene": "a", "map": "a.safetensors", "parallel_heads": true, "heads": 2, '
+            '"time_limit": 60}',
+            "no time_limit",
+        ),
         ('{"scene": "a", "map": "a.safetensors"}\n' * 2, "line 2: .* twice"),
     ],
 )

@@ -3,8 +3,10 @@
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -33,6 +35,14 @@ def worker() -> Iterator[Worker]:
     threads = torch.get_num_threads()
     yield Worker(None, device="cpu", threads=1)
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def hall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A synthetic scene with frames for two heads; not to be written to."""
+    root = tmp_path_factory.mktemp("worker") / "hall"
+    write_synthetic_scene(root, mapping=12, queries=2, width=160, height=120, depth=False)
+    return root
 
 
 def weights(path: Path) -> list[torch.Tensor]:
@@ -70,6 +80,45 @@ def test_a_map_of_the_job_is_kept_and_any_other_replaced(
     assert SceneMap.load(out).info["scene"] == "room"
     assert worker.make(MapJob(job.scene, job.out, SMALL, query="test.txt")).state == "refused"
     assert sorted(path.name for path in out.parent.iterdir()) == ["a.safetensors"]
+
+
+def test_heads_made_by_jobs_are_joined_to_the_very_map_of_one_worker(
+    hall: Path, worker: Worker, tmp_path: Path
+) -> None:
+    options = replace(SMALL, heads=2, views=24)
+    alone = MapJob(str(hall), str(tmp_path / "alone.safetensors"), options)
+    shared = MapJob(str(hall), str(tmp_path / "shared.safetensors"), options, parallel_heads=True)
+    assert worker.make(alone).state == "done"
+    first, second = shared.heads()
+    assert worker.make(second).state == "done"
+    early = worker.make(shared)
+    assert early.state == "refused"
+    assert "missing: 0" in early.reason
+    assert worker.make(first).state == "done"
+    assert worker.make(shared).state == "done"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["alone.safetensors", "shared.safetensors"]
+    one, other = (SceneMap.load(Path(job.out)) for job in (alone, shared))
+    assert len(one.regions) == len(other.regions) == 2
+    assert same(Path(alone.out), Path(shared.out))
+    for mine, theirs in zip(one.regions, other.regions, strict=True):
+        assert mine.frames == theirs.frames
+        np.testing.assert_array_equal(mine.origin, theirs.origin)
+        np.testing.assert_array_equal(mine.views, theirs.views)
+    assert one.info.keys() == other.info.keys()
+
+
+def test_heads_of_a_map_that_is_there_are_not_made_again(
+    hall: Path, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a death between the map and the table, or when the table was lost."""
+    options = replace(SMALL, heads=2, views=24)
+    shared = MapJob(str(hall), str(tmp_path / "a.safetensors"), options, parallel_heads=True)
+    assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3
+    monkeypatch.setattr("reloc.fleet.worker.map_scene", lambda *_, **__: 1 / 0)
+    Path(shared.heads()[0].file).parent.mkdir()
+    Path(shared.heads()[0].file).write_bytes(b"left over")
+    assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3
+    assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
 def test_lists_are_files_of_the_scene(room: Path, worker: Worker, tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ def map_many(
 
     Args:
         manifest: A .toml or .jsonl that lists scenes, maps and options.
-        workers: Maps that are made at a time; by default as many as there is room for.
+        workers: Jobs that are done at a time, maps or heads; by default as many as there is room
+            for.
         cpus: Cores of each worker.
         gpus: GPUs of each worker, which may be a fraction; 0 computes on the CPU.
         address: Of a Ray cluster; by default RAY_ADDRESS, or else this machine alone.
@@ -68,14 +69,15 @@ def map_many(
         screen = console()
         for failure in failures:
             screen.print(f"failed {failure.out}: {failure.reason}", markup=False)
+        outs = {job.out for job in listed}
         screen.print(
-            f"{manifest}: {table.tally().done} of {len(listed)} maps, "
+            f"{manifest}: {len(outs.intersection(table.done()))} of {len(listed)} maps, "
             f"{time.monotonic() - began:.0f} s",
             markup=False,
         )
-    if failures:
+    if failed := outs.intersection(failure.out for failure in failures):
         raise OptionError(
-            f"{manifest}: {len(failures)} of {len(listed)} maps failed; see above, and give the "
+            f"{manifest}: {len(failed)} of {len(listed)} maps failed; see above, and give the "
             "same command again when they are mended"
         )
 
@@ -89,7 +91,7 @@ def _shown(*, quiet: bool, json_log: Path | None) -> Iterator[Callable[[FleetVie
 
             def both(view: FleetView) -> None:
                 tally = view.tally
-                record("maps", tally.done, tally.total, failed=tally.failed, running=tally.running)
+                record("jobs", tally.done, tally.total, failed=tally.failed, running=tally.running)
                 show(view)
 
             yield both
@@ -121,7 +123,7 @@ def lines_of(view: FleetView) -> list[str]:
     """The view as text: how the jobs stand, then a line for each that runs."""
     tally = view.tally
     lines = [
-        f"maps: {tally.done}/{tally.total}, {tally.running} running, {tally.waiting} waiting, "
+        f"jobs: {tally.done}/{tally.total}, {tally.running} running, {tally.waiting} waiting, "
         f"{tally.failed} failed"
     ]
     for running in view.running[:MAX_SHOWN]:

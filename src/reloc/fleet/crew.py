@@ -46,7 +46,7 @@ class CrewOptions:
 
 @dataclass(frozen=True)
 class Running:
-    """A job that runs: its map, and what its worker is at."""
+    """A job that runs: its file, and what its worker is at."""
 
     out: str
     activity: Activity
@@ -100,7 +100,7 @@ class Crew:
         self._busy[worker.make.remote(job)] = (job, worker)
 
     def ended(self) -> list[tuple[str, Outcome]]:
-        """Maps of jobs that ended, and how; waits a moment for one."""
+        """Files of jobs that ended, and how; waits a moment for one."""
         promises, _ = self._ray.wait(list(self._busy), timeout=SECONDS_FOR_OUTCOMES)
         return [self._end(promise) for promise in promises]
 
@@ -114,11 +114,11 @@ class Crew:
             outcome = Outcome("crashed", reason)
             self._ray.kill(worker)
             self._idle.append(self._hire())
-        return job.out, outcome
+        return job.file, outcome
 
     def running(self) -> tuple[Running, ...]:
         """What the workers are at, as far as they answer soon."""
-        asked = {w.activity.remote(): job.out for job, w in self._busy.values()}
+        asked = {w.activity.remote(): job.file for job, w in self._busy.values()}
         if not asked:
             return ()
         answers, _ = self._ray.wait(

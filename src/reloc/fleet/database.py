@@ -8,7 +8,7 @@ from typing import Any
 
 from reloc.errors import OptionError, OutputError
 
-Value = str | int | float
+Value = str | int | float | None
 SCHEMES = ("postgresql://", "postgres://")
 # The lock is of the schema, so that several tables fit into one database. A server may need a
 # moment to notice that who held it is gone.

@@ -44,19 +44,26 @@ def map_fleet(
         watch: told about once a second how things stand.
 
     Returns:
-        The jobs that failed, in the order of the jobs.
+        What failed, in the order of the jobs: maps, and before them those of their heads that are
+        jobs of their own.
 
     Raises:
         OptionError: Ray is missing, cannot be reached or has no room for a worker; or fsspec is
             missing for what has a URL.
         OutputError: the table cannot be written any more.
     """
-    table.enter((job.out, job.fingerprint(fingerprint)) for job in jobs)
+    tasks = {task.file: task for job in jobs for task in (*job.heads(), job)}
+    table.enter(
+        (file, task.fingerprint(fingerprint), None if task.head is None else task.out)
+        for file, task in tasks.items()
+    )
     done = table.done()
-    table.reopen(set(done) - present(done))
+    there = present(done)
+    # Heads are gone once they are joined.
+    table.reopen(file for file in done if file not in there and tasks[file].out not in there)
     if waiting := table.tally().waiting:
         with Crew(crew or CrewOptions(), backbone=backbone, most=waiting) as workers:
-            _work(workers, {job.out: job for job in jobs}, table, watch)
+            _work(workers, tasks, table, watch)
     watch(FleetView(table.tally(), ()))
     return table.failures()
 

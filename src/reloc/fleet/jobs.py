@@ -9,12 +9,13 @@ from reloc.fleet.database import open_database
 # So often a job is begun in one run; a worker that dies over and over dies of the job.
 MAX_ATTEMPTS = 3
 _SCHEMA = (
-    """CREATE TABLE IF NOT EXISTS reloc_jobs (
-        out TEXT PRIMARY KEY, number INTEGER NOT NULL, fingerprint TEXT NOT NULL,
+    """CREATE TABLE IF NOT EXISTS reloc_tasks (
+        out TEXT PRIMARY KEY, number INTEGER NOT NULL, fingerprint TEXT NOT NULL, part_of TEXT,
         state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed')),
         attempts INTEGER NOT NULL, reason TEXT, seconds REAL, listed INTEGER NOT NULL
     )""",
-    "CREATE INDEX IF NOT EXISTS reloc_jobs_by_state ON reloc_jobs (state, number)",
+    "CREATE INDEX IF NOT EXISTS reloc_tasks_by_state ON reloc_tasks (state, number)",
+    "CREATE INDEX IF NOT EXISTS reloc_tasks_by_whole ON reloc_tasks (part_of)",
 )
 
 
@@ -35,14 +36,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Failure:
-    """A map that could not be made, and why."""
+    """A job that could not be done, by its file, and why."""
 
     out: str
     reason: str
 
 
 class JobTable:
-    """The states of the jobs of one manifest. Jobs go by the location of their map.
+    """The states of the jobs of one manifest. Jobs go by the location of their file.
 
     Every change is on disk when the call returns. One process at a time holds a table, and lets go
     of it when it ends, however that happens: whoever opens the table next knows that nothing it
@@ -71,7 +72,7 @@ class JobTable:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def enter(self, jobs: Iterable[tuple[str, str]]) -> None:
+    def enter(self, jobs: Iterable[tuple[str, str, str | None]]) -> None:
         """Begins a run: the table holds these jobs and no others.
 
         What was done stays done unless its fingerprint is another. All else is waiting, in this
@@ -79,51 +80,57 @@ class JobTable:
         mended.
 
         Args:
-            jobs: map and fingerprint of each.
+            jobs: file and fingerprint of each, and the file of the job that it is a part of: that
+                one is not taken before all its parts have ended.
         """
         with self._base.transaction():
-            self._base.run("UPDATE reloc_jobs SET listed = 0")
+            self._base.run("UPDATE reloc_tasks SET listed = 0")
             self._base.run_many(
-                "INSERT INTO reloc_jobs (out, number, fingerprint, state, attempts, listed) "
-                "VALUES (?, ?, ?, 'waiting', 0, 1) ON CONFLICT (out) DO UPDATE SET listed = 1, "
-                "state = CASE WHEN reloc_jobs.state = 'done' "
-                "AND reloc_jobs.fingerprint = excluded.fingerprint THEN 'done' ELSE 'waiting' END, "
+                "INSERT INTO reloc_tasks (out, number, fingerprint, part_of, state, attempts, "
+                "listed) VALUES (?, ?, ?, CAST(? AS TEXT), 'waiting', 0, 1) "
+                "ON CONFLICT (out) DO UPDATE SET listed = 1, state = CASE "
+                "WHEN reloc_tasks.state = 'done' AND reloc_tasks.fingerprint = "
+                "excluded.fingerprint THEN 'done' ELSE 'waiting' END, "
                 "number = excluded.number, attempts = 0, reason = NULL, "
-                "fingerprint = excluded.fingerprint",
-                ((out, number, print_) for number, (out, print_) in enumerate(jobs)),
+                "fingerprint = excluded.fingerprint, part_of = excluded.part_of",
+                ((out, number, *job) for number, (out, *job) in enumerate(jobs)),
             )
-            self._base.run("DELETE FROM reloc_jobs WHERE listed = 0")
+            self._base.run("DELETE FROM reloc_tasks WHERE listed = 0")
 
     def done(self) -> list[str]:
         """The maps that are done."""
-        return [out for (out,) in self._base.run("SELECT out FROM reloc_jobs WHERE state = 'done'")]
+        return [
+            out for (out,) in self._base.run("SELECT out FROM reloc_tasks WHERE state = 'done'")
+        ]
 
     def reopen(self, outs: Iterable[str]) -> None:
         """Maps that were done are gone: they are waiting again."""
         with self._base.transaction():
             self._base.run_many(
-                "UPDATE reloc_jobs SET state = 'waiting' WHERE out = ?", ((out,) for out in outs)
+                "UPDATE reloc_tasks SET state = 'waiting' WHERE out = ?", ((out,) for out in outs)
             )
 
     def take(self) -> str | None:
-        """The next job that is waiting, which is running from now on; None if none waits."""
+        """The next job that can begin, which is running from now on; None if there is none."""
         rows = self._base.run(
-            "UPDATE reloc_jobs SET state = 'running', attempts = attempts + 1 WHERE out = (SELECT "
-            "out FROM reloc_jobs WHERE state = 'waiting' ORDER BY number LIMIT 1) RETURNING out"
+            "UPDATE reloc_tasks SET state = 'running', attempts = attempts + 1 WHERE out = (SELECT "
+            "out FROM reloc_tasks AS job WHERE state = 'waiting' AND NOT EXISTS (SELECT 1 FROM "
+            "reloc_tasks AS part WHERE part.part_of = job.out AND part.state IN ('waiting', "
+            "'running')) ORDER BY number LIMIT 1) RETURNING out"
         )
         return rows[0][0] if rows else None
 
     def finished(self, out: str, *, seconds: float) -> None:
         """A job is done: its map is in its place."""
         self._base.run(
-            "UPDATE reloc_jobs SET state = 'done', reason = NULL, seconds = ? WHERE out = ?",
+            "UPDATE reloc_tasks SET state = 'done', reason = NULL, seconds = ? WHERE out = ?",
             (seconds, out),
         )
 
     def refused(self, out: str, reason: str) -> None:
         """A job cannot be done, whoever tries."""
         self._base.run(
-            "UPDATE reloc_jobs SET state = 'failed', reason = ? WHERE out = ?",
+            "UPDATE reloc_tasks SET state = 'failed', reason = ? WHERE out = ?",
             (_plain(reason), out),
         )
 
@@ -131,7 +138,7 @@ class JobTable:
         """A job ended without a map for no fault of its scene: it is waiting again, unless it was
         begun ``MAX_ATTEMPTS`` times."""
         self._base.run(
-            "UPDATE reloc_jobs SET state = CASE WHEN attempts < ? THEN 'waiting' ELSE 'failed' "
+            "UPDATE reloc_tasks SET state = CASE WHEN attempts < ? THEN 'waiting' ELSE 'failed' "
             "END, reason = ? WHERE out = ?",
             (MAX_ATTEMPTS, _plain(f"{reason} (tried {MAX_ATTEMPTS} times)"), out),
         )
@@ -139,13 +146,13 @@ class JobTable:
     def tally(self) -> Tally:
         """How the jobs stand."""
         return Tally(
-            **dict(self._base.run("SELECT state, count(*) FROM reloc_jobs GROUP BY state"))
+            **dict(self._base.run("SELECT state, count(*) FROM reloc_tasks GROUP BY state"))
         )
 
     def failures(self) -> list[Failure]:
         """The failed jobs in the order of the manifest."""
         rows = self._base.run(
-            "SELECT out, reason FROM reloc_jobs WHERE state = 'failed' ORDER BY number"
+            "SELECT out, reason FROM reloc_tasks WHERE state = 'failed' ORDER BY number"
         )
         return [Failure(out, reason) for out, reason in rows]
 

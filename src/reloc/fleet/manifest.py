@@ -5,7 +5,7 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,16 @@ _FRACTIONS = ("time_limit", "buffer_gb")
 
 @dataclass(frozen=True)
 class MapJob:
-    """One map to make.
+    """One map to make, or one of its heads.
 
     Attributes:
         scene: folder of the scene, an absolute path or a URL.
-        out: the map file to write, likewise.
+        out: the map file to make, likewise.
         options: how to map it.
         query: file that lists images to hold back, in the scene's folder.
         poses: pose file to use in place of the scene's own, in its folder.
+        parallel_heads: each head is a job of its own; this one joins them.
+        head: the number of the head to make, as a map that is a part of ``out``; None for ``out``.
     """
 
     scene: str
@@ -34,12 +36,30 @@ class MapJob:
     options: MappingOptions
     query: str | None = None
     poses: str | None = None
+    parallel_heads: bool = False
+    head: int | None = None
+
+    @property
+    def file(self) -> str:
+        """The file to write; jobs go by it. Heads wait beside their map until they are joined."""
+        return self.out if self.head is None else f"{self.out}.heads/{self.head}.safetensors"
+
+    def heads(self) -> tuple["MapJob", ...]:
+        """The jobs that have to end before this one can begin."""
+        if not self.parallel_heads:
+            return ()
+        numbers = range(self.options.heads or 0)
+        return tuple(replace(self, parallel_heads=False, head=number) for number in numbers)
 
     def fingerprint(self, backbone: str) -> str:
         """What a map is made from: the scene's location and lists, the options and the
-        backbone's fingerprint. The map carries it, so that a later run knows its own."""
+        backbone's fingerprint. The map carries it, so that a later run knows its own. How heads are
+        shared out makes no difference to the map."""
         made_from = [self.scene, self.query, self.poses, asdict(self.options), backbone]
-        return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+        text = json.dumps(made_from, sort_keys=True) + (
+            "" if self.head is None else f"#{self.head}"
+        )
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_manifest(path: Path) -> tuple[MapJob, ...]:
@@ -47,8 +67,8 @@ def read_manifest(path: Path) -> tuple[MapJob, ...]:
 
     TOML has a table ``[[maps]]`` for each map, with ``scene``, ``map`` and options, and perhaps a
     table ``[defaults]`` of options for all; JSONL has an object of the same keys on each line.
-    Options are ``preset`` and the fields of ``MappingOptions``, and ``query`` and ``poses``, files
-    in the scene's folder. Scenes and maps are relative to the manifest.
+    Options are ``preset`` and the fields of ``MappingOptions``, ``query`` and ``poses``, files in
+    the scene's folder, and ``parallel_heads``. Scenes and maps are relative to the manifest.
 
     Raises:
         OptionError: the file is missing or damaged, an entry names no scene or no map, has an
@@ -100,6 +120,7 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
         raise OptionError(f"{where}: give scene, map and options by name")
     options = dict(entry)
     given = {key: options.pop(key, None) for key in ("scene", "map", "query", "poses")}
+    parallel = options.pop("parallel_heads", options.pop("parallel-heads", False))
     for key, value in given.items():
         wanted = key in ("scene", "map")
         if not (isinstance(value, str) and value and "\0" not in value) and (
@@ -112,9 +133,10 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
         return MapJob(
             _absolute(given["scene"], folder),
             _absolute(given["map"], folder),
-            _mapping_options(options),
+            _mapping_options(options, parallel=parallel),
             query=given["query"],
             poses=given["poses"],
+            parallel_heads=parallel,
         )
     except OptionError as error:
         raise OptionError(f"{where}: {error}") from None
@@ -125,7 +147,9 @@ def _absolute(location: str, folder: Path) -> str:
     return location if "://" in location else os.path.abspath(folder / location)  # noqa: PTH100
 
 
-def _mapping_options(given: dict[str, Any]) -> MappingOptions:
+def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
+    if not isinstance(parallel, bool):
+        raise OptionError(f"parallel_heads {parallel!r}: give true or false")
     preset = given.pop("preset", "standard")
     changes: dict[str, int | float | None] = {}
     for name, value in given.items():
@@ -133,7 +157,8 @@ def _mapping_options(given: dict[str, Any]) -> MappingOptions:
         field = name.replace("-", "_")
         if field not in _OPTIONS:
             raise OptionError(
-                f"no option is called {name}; there are query, poses, preset, {_listed()}"
+                f"no option is called {name}; there are query, poses, parallel_heads, preset, "
+                f"{_listed()}"
             )
         number = int | float if field in _FRACTIONS else int
         if field == "heads" and value == "auto":
@@ -142,7 +167,10 @@ def _mapping_options(given: dict[str, Any]) -> MappingOptions:
             changes[field] = value
         else:
             raise OptionError(f"{name} {value!r}: give a number")
-    return preset_options(preset if isinstance(preset, str) else repr(preset), **changes)  # type: ignore[arg-type]
+    options = preset_options(preset if isinstance(preset, str) else repr(preset), **changes)  # type: ignore[arg-type]
+    if parallel and (options.heads is None or options.time_limit is not None):
+        raise OptionError("parallel_heads wants heads as a number, and steps but no time_limit")
+    return options
 
 
 def _listed() -> str:

@@ -3,6 +3,8 @@
 import os
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -18,7 +20,9 @@ from reloc.library.store import open_store
 from reloc.localize import Localizer
 from reloc.mapping import map_scene
 from reloc.maps import SceneMap
+from reloc.maps.edit import joined
 from reloc.scenes import open_scene
+from reloc.scenes.scene import Scene
 from reloc.view.sketch import sketched
 
 # Where a map says which job it is of.
@@ -73,8 +77,10 @@ class Worker:
         """Makes a map and puts it in its place, unless it is there already. Never raises."""
         began = time.monotonic()
         try:
-            if not self._made(job):
+            # A head that its map has already need not be made again.
+            if not self._made(replace(job, head=None)) and not self._made(job):
                 self._make(job)
+            _forget(job.heads())
         except RelocError as error:
             return Outcome("refused", str(error))
         except Exception as error:  # memory, disks, drivers: another try may do
@@ -84,7 +90,7 @@ class Worker:
 
     def _made(self, job: MapJob) -> bool:
         """Whether the job's map is in its place: readable, and of this very job."""
-        folder, name = parted(job.out)
+        folder, name = parted(job.file)
         store = open_store(folder)
         if not store.exists(name):
             return False
@@ -96,28 +102,55 @@ class Worker:
 
     def _make(self, job: MapJob) -> None:
         self._tell("reading", 0, 0)
-        folder, name = parted(job.out)
+        folder, name = parted(job.file)
         if "://" not in folder:
-            check_writable(Path(job.out))
+            check_writable(Path(job.file))
         with local_scene(job.scene) as root, tempfile.TemporaryDirectory(prefix="reloc-") as rest:
             scene = open_scene(root, query=_beside(root, job.query), poses=_beside(root, job.poses))
-            made = map_scene(
-                scene,
-                self._backbone,
-                options=job.options,
-                device=self._device,
-                progress=self._tell,
-            ).scene_map
-            localizer = Localizer(made, self._backbone, device=self._device)
-            drawn = sketched(localizer, scene.mapping, progress=self._tell)
+            made = self._joined(job) if job.parallel_heads else self._mapped(job, scene)
+            if job.head is None:
+                localizer = Localizer(made, self._backbone, device=self._device)
+                made = sketched(localizer, scene.mapping, progress=self._tell)
             mark = {MARK: job.fingerprint(self._backbone.fingerprint)}
             path = Path(rest) / name
-            replace(drawn, info={**drawn.info, **mark}).save(path)
+            replace(made, info={**made.info, **mark}).save(path)
             self._tell("writing", 0, 0)
             open_store(folder).put(path, name)
 
+    def _mapped(self, job: MapJob, scene: Scene) -> SceneMap:
+        return map_scene(
+            scene,
+            self._backbone,
+            options=job.options,
+            head=job.head,
+            device=self._device,
+            progress=self._tell,
+        ).scene_map
+
+    def _joined(self, job: MapJob) -> SceneMap:
+        """The map of the heads that were made for it. Raises MapError if one is missing."""
+        missing = [str(head.head) for head in job.heads() if not self._made(head)]
+        if missing:
+            raise MapError(
+                f"{job.scene}: heads that could not be made are missing: {', '.join(missing)}"
+            )
+        folder, _ = parted(job.heads()[0].file)
+        store = open_store(folder)
+        names = (parted(head.file)[1] for head in job.heads())
+        return joined([SceneMap.load(store.local(name)) for name in names])
+
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:
         self._activity = Activity(os.getpid(), stage, done, total)
+
+
+def _forget(heads: Sequence[MapJob]) -> None:
+    """Removes heads that have been joined, and their folder."""
+    for head in heads:
+        folder, name = parted(head.file)
+        open_store(folder).remove(name)
+    if heads and "://" not in folder:
+        with suppress(OSError):
+            Path(folder).rmdir()
 
 
 def _beside(root: Path, name: str | None) -> Path | None:
