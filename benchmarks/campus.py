@@ -19,6 +19,7 @@ from typing import Any
 
 import tyro
 from accuracy import figures_of, measured_by_reloc
+from few_shot import within
 from shared_views import sharing_views
 
 from reloc.backbone import Backbone, load_backbone
@@ -43,11 +44,11 @@ COLUMNS = {
     "median_cm": "median cm",
     "median_deg": "median deg",
     "5cm_5deg": "5 cm, 5°",
-    "10cm_5deg": "10 cm, 5°",
-    "25cm_2deg": "25 cm, 2°",
+    "25cm_5deg": "25 cm, 5°",
+    "100cm_10deg": "1 m, 10°",
     "trusted": "trusted",
 }
-MEASURES = {"5cm_5deg": "within 5 cm, 5°", "25cm_2deg": "within 25 cm, 2°"}
+MEASURES = {"25cm_5deg": "within 25 cm, 5°", "100cm_10deg": "within 1 m, 10°"}
 SHARED, FULL, WIDE, AUTO = "bytes of one head", "512 wide each", "one wider head", "by default"
 
 
@@ -143,7 +144,8 @@ def measured(scene: Scene, variant: Row, backbone: Backbone, options: Options) -
         "views": made.info["views"],
         "steps_each": made.info["steps"] / regions,
         "trusted": 100 * evaluation.localized / evaluation.queries,
-        **{name: evaluation.recall[name] for name in ("10cm_5deg", "25cm_2deg")},
+        "25cm_5deg": within(evaluation, 25, 5),
+        "100cm_10deg": within(evaluation, 100, 10),
     }
 
 
