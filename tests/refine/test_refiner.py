@@ -12,7 +12,7 @@ from reloc.pose.ransac import Matches
 from reloc.pose.ransac.motion import rotation_from_vector
 from reloc.refine import RefineMapOptions, refine_map
 from reloc.refine.heads import seen_by_head
-from reloc.refine.trainer import PoseTrainer
+from reloc.refine.trainer import POSE_CLAMP, PoseTrainer
 from reloc.refine.views import Views
 
 SHORT = RefineMapOptions(steps=4, views=4, cells=48, batch=2, hypotheses=4)
@@ -75,6 +75,21 @@ def test_the_expected_pose_loss_falls():
     after = losses()
     assert before[0] > 5 and before[1] > 2
     assert after[0] < 0.6 * before[0] and after[1] < before[1]
+
+
+def test_views_far_off_hardly_count():
+    views, lengths = known_views(), []
+    for metres in (0.05, 2.0):
+        head = Slanted()
+        with torch.no_grad():
+            head.linear.bias.copy_(torch.tensor([metres, 0.0, 0.0]))
+        trainer = trainer_of(head, views, replace(SHORT, reprojection=0.0))
+        seen = Matches(head(views.features), views.rays, views.focals, views.usable)
+        losses = trainer.losses(seen, views.cam_from_world)[0]
+        losses.mean().backward()
+        lengths.append(head.linear.bias.grad.norm())
+        assert losses.max() <= POSE_CLAMP
+    assert lengths[1] < 0.01 * lengths[0]
 
 
 def test_a_hopeless_head_stays_finite():

@@ -19,6 +19,9 @@ Draw = Callable[[int, torch.Generator], tuple[Matches, Tensor]]
 # Largest gradient of a view's loss by its scene coordinates, times the metre: beyond the median of
 # trained maps, so that views whose cells hardly determine the pose do not drown out the others.
 MAX_GRADIENT = 50.0
+# Of the expected pose loss of a view, which is about degrees plus centimetres: where no hypothesis
+# comes near, the gradient is noise.
+POSE_CLAMP = 20.0
 # Share of the training in which the learning rate rises: Adam's first steps are as long as its
 # later ones while it hardly knows the gradient.
 WARMUP = 0.1
@@ -31,7 +34,8 @@ REPROJECTION_CLAMP = 20.0
 class PoseTrainer:
     """Trains networks step by step on the expected pose loss (DSAC*, section 3.5).
 
-    Beside it counts w tanh(e / w) of the reprojection errors e, as in mapping.
+    Beside it count reprojection errors. Both are bounded, as errors are in mapping: x becomes
+    w tanh(x / w).
 
     The loop never waits for the device: the loss is read only when ``loss()`` is asked for.
 
@@ -91,7 +95,7 @@ class PoseTrainer:
         self.steps += 1
 
     def losses(self, matches: Matches, truth: Tensor) -> tuple[Tensor, Tensor]:
-        """Expected pose losses and bounded reprojection errors (B,) of some views.
+        """Expected pose losses and reprojection errors (B,) of some views, both bounded.
 
         Args:
             matches: what the networks see in them.
@@ -110,6 +114,7 @@ class PoseTrainer:
             metre=self.metre,
             generator=self._generator,
         )
+        pose_losses = POSE_CLAMP * torch.tanh(pose_losses / POSE_CLAMP)
         return pose_losses, bounded.sum(dim=1) / matches.usable.sum(dim=1).clamp(min=1)
 
     def _bounded(self, gradients: Tensor) -> Tensor:
@@ -119,7 +124,7 @@ class PoseTrainer:
         return gradients * (most / lengths.clamp(min=1e-12)).clamp(max=1.0)
 
     def loss(self) -> float:
-        """Running mean of the loss; waits for the device."""
+        """Running mean of the bounded pose loss; waits for the device."""
         return float(self._mean)
 
     def state_dict(self) -> dict[str, Any]:
