@@ -19,7 +19,6 @@ from typing import Any
 
 import tyro
 from accuracy import figures_of, measured_by_reloc
-from few_shot import within
 from shared_views import sharing_views
 
 from reloc.backbone import Backbone, load_backbone
@@ -44,11 +43,15 @@ COLUMNS = {
     "median_cm": "median cm",
     "median_deg": "median deg",
     "5cm_5deg": "5 cm, 5°",
-    "25cm_5deg": "25 cm, 5°",
-    "100cm_10deg": "1 m, 10°",
+    "10cm_5deg": "10 cm, 5°",
+    "3%_5deg": "3 %, 5°",
     "trusted": "trusted",
 }
-MEASURES = {"25cm_5deg": "within 25 cm, 5°", "100cm_10deg": "within 1 m, 10°"}
+MEASURES = {
+    "10cm_5deg": "within 10 cm, 5°",
+    "3%_5deg": "within 3 % of extent, 5°",
+    "trusted": "trusted",
+}
 SHARED, FULL, WIDE, AUTO = "bytes of one head", "512 wide each", "one wider head", "by default"
 
 
@@ -144,8 +147,7 @@ def measured(scene: Scene, variant: Row, backbone: Backbone, options: Options) -
         "views": made.info["views"],
         "steps_each": made.info["steps"] / regions,
         "trusted": 100 * evaluation.localized / evaluation.queries,
-        "25cm_5deg": within(evaluation, 25, 5),
-        "100cm_10deg": within(evaluation, 100, 10),
+        "10cm_5deg": evaluation.recall["10cm_5deg"],
     }
 
 
@@ -164,14 +166,14 @@ def table(rows: Sequence[Row]) -> str:
 def curve(rows: Sequence[Row], kind: str, measure: str) -> list[tuple[int, float]]:
     """Number of heads and recall of a kind of mapping; one head of 512 is of both kinds."""
     own = [row for row in rows if row["kind"] == kind]
-    if kind == FULL:
+    if kind == FULL and own:
         own += [row for row in rows if row["kind"] == SHARED and row["heads"] == 1]
     return sorted((row["regions"], row[measure]) for row in own)
 
 
 def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
     """Recall against the number of heads, a panel for each measure."""
-    figure = new_figure(7.2, 3.4)
+    figure = new_figure(8.2, 3.2)
     figure.patch.set_facecolor("white")
     figure.patch.set_alpha(1)
     panels = figure.subplots(1, len(MEASURES), sharey=True)
@@ -197,7 +199,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
         axes.set_xlabel("heads")
         axes.set_title(told)
         plain_axes(axes)
-    panels[0].set_ylabel("recall (%)")
+    panels[0].set_ylabel("queries (%)")
     figure.suptitle(title, fontsize=10)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
