@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from reloc.backbone import AdaptedBackbone, ContextAdapter, FeatureExtractor
+from reloc.backbone.extractor import LEAST_MEAN, brightened
 
 CPU = torch.device("cpu")
 
@@ -19,6 +20,27 @@ def test_features_come_cell_by_cell_and_row_by_row(small_backbone):
     expected = torch.stack([grid[:, i, j] for i in range(7) for j in range(8)])
     # It may run in bfloat16, where the processor is fast at it.
     torch.testing.assert_close(features.float(), expected, rtol=0.1, atol=0.1)
+
+
+def noise(*, low, high, shape=(50, 61)):
+    return np.random.default_rng(0).integers(low, high, shape, dtype=np.uint8)
+
+
+def test_features_of_a_dark_picture_are_those_of_a_brighter_one(small_backbone):
+    extractor = FeatureExtractor(small_backbone().fuse(), device=CPU)
+    dark = noise(low=2, high=12)
+    bright = extractor((dark * (LEAST_MEAN / dark.mean())).round().astype(np.uint8))
+    torch.testing.assert_close(extractor(dark), bright, rtol=0.05, atol=0.05)
+
+
+def test_a_picture_is_brightened_as_far_as_its_lights_allow():
+    dark = noise(low=0, high=20)
+    assert brightened(dark).mean() == pytest.approx(LEAST_MEAN, rel=0.02)
+    night = np.where(noise(low=0, high=100) < 5, 240, 4).astype(np.uint8)
+    assert night.mean() < LEAST_MEAN / 2
+    assert brightened(night).max() <= 250
+    for other in (noise(low=0, high=200), np.zeros((8, 8), np.uint8)):
+        assert brightened(other) is other
 
 
 def test_the_callers_network_stays_as_it_is(small_backbone):

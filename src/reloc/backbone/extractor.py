@@ -2,6 +2,7 @@
 
 import copy
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,9 +12,15 @@ from reloc.backbone.adapter import AdaptedBackbone
 from reloc.backbone.network import Backbone
 from reloc.devices import inference_dtype
 
+# Features fade where a picture is darker on average than those that the backbone learned from. Such
+# a picture is brightened up to there, as far as its lights allow.
+LEAST_MEAN = 70.0
+LIGHTS = 99.0  # percentile
+MOST_LIGHT = 250.0
+
 
 class FeatureExtractor:
-    """Runs a backbone for inference.
+    """Runs a backbone for inference, on brightened pictures where they are dark.
 
     Args:
         backbone: is copied, so that the caller's stays as it is.
@@ -41,7 +48,7 @@ class FeatureExtractor:
 
         The latter say better where exactly something is: they serve stereo.
         """
-        pixels = torch.from_numpy(image).to(self.device, non_blocking=True)
+        pixels = torch.from_numpy(brightened(image)).to(self.device, non_blocking=True)
         batch = (pixels.to(self.dtype) / 255)[None, None]
         batch = batch.contiguous(memory_format=torch.channels_last)
         if isinstance(self._backbone, AdaptedBackbone):
@@ -50,3 +57,13 @@ class FeatureExtractor:
         else:
             features = local = self._backbone(batch)
         return features[0].flatten(1).T, local[0].flatten(1).T
+
+
+def brightened(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A dark grey picture (H, W) with its light multiplied; any other as it is."""
+    mean = cv2.mean(image)[0]
+    if not 0 < mean < LEAST_MEAN:
+        return image
+    lights = max(1.0, float(np.percentile(image, LIGHTS)))
+    gain = min(LEAST_MEAN / mean, MOST_LIGHT / lights)
+    return cv2.convertScaleAbs(image, alpha=gain) if gain > 1 else image
