@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from reloc.backbone import AdaptedBackbone, ContextAdapter, FeatureExtractor
-from reloc.backbone.extractor import LEAST_MEAN, brightened
+from reloc.backbone.extractor import LEAST_MEAN, MEAN_OF_CLIPPED, exposed
 
 CPU = torch.device("cpu")
 
@@ -33,14 +33,15 @@ def test_features_of_a_dark_picture_are_those_of_a_brighter_one(small_backbone):
     torch.testing.assert_close(extractor(dark), bright, rtol=0.05, atol=0.05)
 
 
-def test_a_picture_is_brightened_as_far_as_its_lights_allow():
+def test_light_is_multiplied_where_there_is_too_little_or_too_much():
     dark = noise(low=0, high=20)
-    assert brightened(dark).mean() == pytest.approx(LEAST_MEAN, rel=0.02)
+    assert exposed(dark).mean() == pytest.approx(LEAST_MEAN, rel=0.02)
     night = np.where(noise(low=0, high=100) < 5, 240, 4).astype(np.uint8)
     assert night.mean() < LEAST_MEAN / 2
-    assert brightened(night).max() <= 250
+    assert exposed(night).max() <= 250
+    assert exposed(noise(low=150, high=256)).mean() == pytest.approx(MEAN_OF_CLIPPED, rel=0.02)
     for other in (noise(low=0, high=200), np.zeros((8, 8), np.uint8)):
-        assert brightened(other) is other
+        assert exposed(other) is other
 
 
 def test_the_callers_network_stays_as_it_is(small_backbone):
@@ -84,6 +85,6 @@ def test_any_callable_with_the_attributes_will_do(shape):
             assert images.shape == (1, 1, *shape)
             return torch.nn.functional.avg_pool2d(images, 8, ceil_mode=True)
 
-    features = FeatureExtractor(Mean(), device=CPU)(np.full(shape, 255, np.uint8))
+    features = FeatureExtractor(Mean(), device=CPU)(np.full(shape, 102, np.uint8))
     cells = -(-shape[0] // 8) * -(-shape[1] // 8)
-    torch.testing.assert_close(features.float(), torch.ones(cells, 1))
+    torch.testing.assert_close(features.float(), torch.full((cells, 1), 0.4), rtol=0.01, atol=0)

@@ -17,10 +17,13 @@ from reloc.devices import inference_dtype
 LEAST_MEAN = 70.0
 LIGHTS = 99.0  # percentile
 MOST_LIGHT = 250.0
+# What is so bright is mostly clipped; its whites mislead less as greys.
+MOST_MEAN = 175.0
+MEAN_OF_CLIPPED = 80.0
 
 
 class FeatureExtractor:
-    """Runs a backbone for inference, on brightened pictures where they are dark.
+    """Runs a backbone for inference, on dark and overexposed pictures as if they were neither.
 
     Args:
         backbone: is copied, so that the caller's stays as it is.
@@ -48,7 +51,7 @@ class FeatureExtractor:
 
         The latter say better where exactly something is: they serve stereo.
         """
-        pixels = torch.from_numpy(brightened(image)).to(self.device, non_blocking=True)
+        pixels = torch.from_numpy(exposed(image)).to(self.device, non_blocking=True)
         batch = (pixels.to(self.dtype) / 255)[None, None]
         batch = batch.contiguous(memory_format=torch.channels_last)
         if isinstance(self._backbone, AdaptedBackbone):
@@ -59,9 +62,12 @@ class FeatureExtractor:
         return features[0].flatten(1).T, local[0].flatten(1).T
 
 
-def brightened(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A dark grey picture (H, W) with its light multiplied; any other as it is."""
+def exposed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A grey picture (H, W) that is very dark or bright with its light multiplied; any other as it
+    is."""
     mean = cv2.mean(image)[0]
+    if mean > MOST_MEAN:
+        return cv2.convertScaleAbs(image, alpha=MEAN_OF_CLIPPED / mean)
     if not 0 < mean < LEAST_MEAN:
         return image
     lights = max(1.0, float(np.percentile(image, LIGHTS)))
