@@ -25,6 +25,11 @@ def relit(image: Grey, rng: np.random.Generator, *, strength: float = 1.0) -> Gr
     return out
 
 
+def overexposed(image: Grey, rng: np.random.Generator) -> Grey:
+    """Half a stop to two and a half stops more light, clipped."""
+    return cv2.convertScaleAbs(image, alpha=2 ** rng.uniform(0.5, 2.5))
+
+
 def blurred(image: Grey, rng: np.random.Generator) -> Grey:
     """Out of focus, or moved during the exposure along a random straight line."""
     if rng.random() < 0.5:
@@ -59,7 +64,8 @@ def compressed(image: Grey, rng: np.random.Generator) -> Grey:
 
 def retaken(image: Grey, rng: np.random.Generator) -> Grey:
     """The same picture taken again by another camera on another day: a mix of all of the above."""
-    out = relit(image, rng, strength=0.7)
+    out = overexposed(image, rng) if rng.random() < 0.15 else image
+    out = relit(out, rng, strength=0.7)
     if rng.random() < 0.4:
         out = blurred(out, rng)
     if rng.random() < 0.6:
