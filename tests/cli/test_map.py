@@ -323,7 +323,7 @@ def test_a_full_disk_leaves_no_pieces(made_place, tmp_path):
 def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
     out, partial = tmp_path / "map.safetensors", tmp_path / "map.safetensors.partial"
     command = ("map", made_place, out, "--preset", "draft", "--device", "cpu")
-    steps = 1200
+    steps = 3000
     job = process(LONG, steps, *command)
     deadline = time.monotonic() + 120
     while not partial.exists():
