@@ -155,3 +155,12 @@ def test_a_scene_without_usable_images_is_one_clear_error(frame_of, tmp_path):
     frames[2].image.unlink()
     with pytest.raises(SceneError, match="hardly any mapping image"):
         filler_of(frames).fill(buffer_of(frames, 1000))
+
+
+def test_filling_ends_where_no_wanted_frame_can_be_read(frame_of, tmp_path):
+    frames = [frame_of(LANDSCAPE, n) for n in range(4)]
+    (tmp_path / "1.png").write_bytes(b"no image")
+    filler = filler_of(frames)
+    filler.wanted = frozenset([1])
+    with pytest.raises(SceneError, match=r"hardly any mapping image.*1\.png"):
+        filler.fill(buffer_of(frames, 1000), seconds=60)

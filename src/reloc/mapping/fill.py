@@ -237,14 +237,16 @@ class BufferFiller:
         return due
 
     def _schedule(self) -> Iterator[tuple[int, int, Kind]]:
-        """Endless (pass, frame, kind of view), every pass in a new order, while there are frames.
+        """Endless (pass, frame, kind of view), every pass in a new order, while there are frames
+        and any of those wanted is among them.
 
         A homography bends only planes as another eye would: where depth is known, views are drawn
         with it instead.
         """
         rng = np.random.default_rng([self.options.seed, 7])
         for number in count():
-            if sum(index not in self._dropped for index in self._visited) < 2:
+            left = [index for index in self._visited if index not in self._dropped]
+            if len(left) < 2 or not any(index in self.wanted for index in left):
                 return
             for index in rng.permutation(self._visited).tolist():
                 if (number + index) % self.options.plain_every == 0:
