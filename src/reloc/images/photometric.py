@@ -26,8 +26,8 @@ def relit(image: Grey, rng: np.random.Generator, *, strength: float = 1.0) -> Gr
 
 
 def overexposed(image: Grey, rng: np.random.Generator) -> Grey:
-    """Half a stop to three and a half stops more light, clipped."""
-    return cv2.convertScaleAbs(image, alpha=2 ** rng.uniform(0.5, 3.5))
+    """Half a stop to three stops more light, clipped."""
+    return cv2.convertScaleAbs(image, alpha=2 ** rng.uniform(0.5, 3.0))
 
 
 def blurred(image: Grey, rng: np.random.Generator) -> Grey:
@@ -49,10 +49,10 @@ def blurred(image: Grey, rng: np.random.Generator) -> Grey:
 
 
 def noised(image: Grey, rng: np.random.Generator) -> Grey:
-    """Sensor noise of a random strength, mostly faint: a good camera's to a dark room's."""
-    strength = np.float32(np.exp(rng.uniform(0.0, np.log(50.0))))
+    """Sensor noise of a random strength, in one of six pictures that of a dark room."""
+    strength = rng.uniform(12.0, 40.0) if rng.random() < 1 / 6 else rng.uniform(1.0, 12.0)
     # Not cv2.randn: that draws from a generator of its own, and views would not repeat.
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * strength
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(strength)
     return cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U)
 
 
@@ -65,7 +65,7 @@ def compressed(image: Grey, rng: np.random.Generator) -> Grey:
 
 def retaken(image: Grey, rng: np.random.Generator) -> Grey:
     """The same picture taken again by another camera on another day: a mix of all of the above."""
-    out = overexposed(image, rng) if rng.random() < 0.15 else image
+    out = overexposed(image, rng) if rng.random() < 0.12 else image
     out = relit(out, rng, strength=0.7)
     if rng.random() < 0.4:
         out = blurred(out, rng)
