@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from reloc.capture.advice import Advice, Place, named, share_text
 from reloc.capture.overlap import overlaps, parts_of
 from reloc.geometry.plan import plan_axes, up_direction
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, posed, poses_of
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.intp]
@@ -49,7 +49,7 @@ def coverage(frames: Sequence[Frame], queries: Sequence[Frame], *, depth: float)
         queries: posed frames that are to be localized, if any are known.
         depth: typical distance of what the photos show, in scene units.
     """
-    cameras, poses = [f.camera for f in frames], _poses(frames)
+    cameras, poses = [f.camera for f in frames], poses_of(frames)
     shared = overlaps(cameras, poses, cameras, poses, depth=depth)
     np.fill_diagonal(shared, 0)
     same = shared >= SEES_THE_SAME
@@ -65,15 +65,11 @@ def coverage(frames: Sequence[Frame], queries: Sequence[Frame], *, depth: float)
         *_directions(poses),
         *_same(names, poses, steps, depth),
     ]
-    posed = [q for q in queries if q.world_from_cam is not None]
-    if posed:
-        asked = overlaps([q.camera for q in posed], _poses(posed), cameras, poses, depth=depth)
-        advice += _unseen(posed, asked.max(axis=1), depth)
+    known = posed(queries)
+    if known:
+        asked = overlaps([q.camera for q in known], poses_of(known), cameras, poses, depth=depth)
+        advice += _unseen(known, asked.max(axis=1), depth)
     return Coverage(views, parallax, tuple(advice))
-
-
-def _poses(frames: Sequence[Frame]) -> Array:
-    return np.array([f.world_from_cam for f in frames if f.world_from_cam is not None])
 
 
 def _parallax(
@@ -229,7 +225,7 @@ def _unseen(queries: Sequence[Frame], best: Array, depth: float) -> list[Advice]
             f"{named(frames)}",
             remedy="take mapping photos there, or do not expect these to be localized",
             frames=frames,
-            places=_places(_poses(queries)[missing], depth),
+            places=_places(poses_of(queries)[missing], depth),
         )
     ]
 

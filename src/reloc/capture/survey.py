@@ -18,7 +18,7 @@ from reloc.capture.photos import SHORT_SIDE, PhotoFacts, photo_advice, photo_fac
 from reloc.errors import ImageError, SceneError
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Frame, Scene, posed, poses_of
 
 Array = NDArray[np.float64]
 
@@ -77,12 +77,12 @@ def survey_scene(scene: Scene, *, seconds: float = 30.0, progress: Progress = si
         SceneError: no mapping frame has a pose.
     """
     began = time.monotonic()
-    frames = [f for f in scene.mapping if f.world_from_cam is not None]
+    frames = posed(scene.mapping)
     if not frames:
         raise SceneError(
             f"{scene.root}: no mapping frame has a pose; there is nothing to look over"
         )
-    poses = np.array([f.world_from_cam for f in frames])
+    poses = poses_of(frames)
     pairs = choose_pairs(poses, anchors=ANCHORS)
     # In an order that leaves the looks spread over the capture if time runs out.
     order = np.random.default_rng(0).permutation(len(pairs))

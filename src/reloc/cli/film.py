@@ -14,7 +14,7 @@ from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.scenes import open_scene
-from reloc.scenes.scene import Scene
+from reloc.scenes.scene import Scene, posed
 from reloc.view.film import Recording, check_film_path, film_frames, read_growth, write_film
 from reloc.view.point_cloud import map_point_cloud
 
@@ -87,10 +87,10 @@ def make_film(
         SceneError: no mapping frame has a pose.
         OutputError: the film cannot be written.
     """
-    if not any(frame.world_from_cam is not None for frame in scene.mapping):
+    if not posed(scene.mapping):
         raise SceneError(f"{scene.root}: no mapping frame has a pose, so there is nothing to film")
     cloud = map_point_cloud(localizer, scene.mapping, max_points=FILM_POINTS, progress=progress)
-    queries = tuple(frame for frame in scene.queries if frame.world_from_cam is not None)
+    queries = posed(scene.queries)
     evaluation = None
     if queries:
         evaluation = evaluate(

@@ -1,13 +1,11 @@
 """Mapping a scene with a network of its own: posed images in, a map with its backbone out."""
 
-import platform
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from reloc.backbone import Backbone
@@ -19,15 +17,15 @@ from reloc.errors import SceneError
 from reloc.localize.self_check import with_reliability
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.fill import centred_cam_from_world
-from reloc.mapping.mapper import MappingResult
+from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import metre_of, scene_scale
 from reloc.mapping.trainer import new_head
-from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
+from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
 from reloc.refine.images import TrainingImages
 from reloc.refine.scene_network import SceneNetwork, trainable_copy
 from reloc.refine.schedule import run_schedule
-from reloc.scenes import check_mappable
+from reloc.scenes import check_mappable, posed, poses_of
 from reloc.scenes.scene import Frame, Scene
 
 MIN_DEPTH_FRAMES = 3
@@ -67,7 +65,7 @@ def map_scene_dsacstar(
     check_mappable(scene)
     depths = None if options.supervision == "rgb" else KnownDepths(scene)
     frames = _supervised(scene, options, depths)
-    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    poses = poses_of(frames)
     origin, scale = poses[:, :3, 3].mean(axis=0), scene_scale(poses)
     identity = {
         "options": asdict(options),
@@ -116,49 +114,41 @@ def map_scene_dsacstar(
         raise SceneError(f"{scene.root}: training diverged; map with a smaller learning rate")
     own = network.finished()
     median_error, inlier_share = trainer.figures()
-    cameras = [MappingCamera(f.name, p, f.camera) for f, p in zip(frames, poses, strict=True)]
-    picks = np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_CAMERAS)).astype(int)
-    info: dict[str, Any] = {
-        "scene": scene.name,
-        "method": "dsacstar",
-        "options": asdict(options),
-        "frames": len(frames),
-        "skipped": len(images.skipped),
-        "steps": trainer.steps,
-        "loss": round(trainer.loss(), 4),
-        "seconds": {"training": round(seconds, 2)},
-        "median_error_px": round(median_error, 3),
-        "inlier_share": round(inlier_share, 4),
-        "device": str(chosen),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    scene_map = SceneMap(
-        regions=(Region(head, origin),),
+    result = finished(
+        scene,
+        frames,
+        [Region(head, origin)],
         backbone=own.fingerprint,
         short_side=options.short_side,
-        extent=scene.extent(),
-        unit=scene.unit,
-        cameras=tuple(cameras[i] for i in picks),
-        info=info,
+        device=chosen,
+        skipped=images.skipped,
+        seconds={"training": seconds},
+        info={
+            "method": "dsacstar",
+            "options": asdict(options),
+            "steps": trainer.steps,
+            "loss": round(trainer.loss(), 4),
+            "median_error_px": round(median_error, 3),
+            "inlier_share": round(inlier_share, 4),
+        },
         own_backbone=own,
     )
     checked = with_reliability(
-        scene_map,
+        result.scene_map,
         own,
         frames,
         depth=options.supervision == "rgbd",
         device=chosen,
         progress=progress,
     )
-    return MappingResult(checked, images.skipped, {"training": seconds})
+    return replace(result, scene_map=checked)
 
 
 def _supervised(
     scene: Scene, options: DsacStarOptions, depths: KnownDepths | None
 ) -> tuple[Frame, ...]:
     """The frames that can be learned from."""
-    frames = tuple(f for f in scene.mapping if f.world_from_cam is not None)
+    frames = posed(scene.mapping)
     if depths is None:
         return frames
     # Points of a model are too few to search poses by.

@@ -20,7 +20,7 @@ from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
 from reloc.mapping.views import Kind, PreparedView, known_inverse_depths, prepare_view
 from reloc.progress import Progress, silent
-from reloc.scenes.scene import Frame, Skipped
+from reloc.scenes.scene import Frame, Skipped, poses_of
 from reloc.stereo import InverseDepth, stereo_neighbours
 
 MIN_CELLS = 16
@@ -32,7 +32,7 @@ LEAST_KNOWN = 0.3
 
 def centred_cam_from_world(frames: Sequence[Frame], origin: NDArray[np.float64]) -> Tensor:
     """(F, 3, 4) float32 poses in a world moved to ``origin``: large coordinates stay exact."""
-    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    poses = poses_of(frames)
     poses[:, :3, 3] -= origin
     return torch.from_numpy(inverted(poses)[:, :3]).float()
 

@@ -1,10 +1,9 @@
 """Mapping a scene: posed images in, a map out."""
 
-import platform
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,49 +15,19 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import OptionError, SceneError
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
-from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
+from reloc.mapping.gathering import Bounds, gather
 from reloc.mapping.options import MappingOptions, head_width, views_of_head
+from reloc.mapping.parts import Part, clusters_of, looks, parts_of
+from reloc.mapping.result import MappingResult, finished, kept_cameras
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
 from reloc.mapping.training import Learner, Moment, train_heads
-from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
+from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
-from reloc.scenes import check_mappable
-from reloc.scenes.scene import Frame, Scene, Skipped
-
-# Shares of a time limit that go to the survey, and to it and all other views together.
-SURVEY_SHARE = 0.2
-FILL_SHARE = 0.36
-# What a survey holds in memory is in proportion to its frames.
-MAX_SURVEYED = 1500
-# At least so many views of a frame, on average, or fewer frames are surveyed.
-VIEWS_PER_FRAME = 3
-
-
-@dataclass(frozen=True)
-class MappingResult:
-    """A finished map and how it came about.
-
-    Attributes:
-        scene_map: the map.
-        skipped: mapping frames whose image could not be used.
-        seconds: wall time by stage: ``features``, ``training``.
-    """
-
-    scene_map: SceneMap
-    skipped: tuple[Skipped, ...] = ()
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Part:
-    """What one head learns from: rows of the mapping frames, their middle, their features."""
-
-    frames: NDArray[np.intp]
-    origin: NDArray[np.float64]
-    buffer: FeatureBuffer
+from reloc.scenes import check_mappable, posed, poses_of
+from reloc.scenes.scene import Frame, Scene
 
 
 def map_scene(
@@ -100,8 +69,8 @@ def map_scene(
     check_mappable(scene)
     chosen = pick_device(device)
     extractor = FeatureExtractor(backbone, device=chosen)
-    frames = tuple(f for f in scene.mapping if f.world_from_cam is not None)
-    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    frames = posed(scene.mapping)
+    poses = poses_of(frames)
     identity = {
         "options": asdict(options),
         "head": head,
@@ -110,84 +79,36 @@ def map_scene(
     }
     stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
     limit = options.time_limit
-
-    planned = max(options.views, len(frames))
-    most_surveyed = min(len(frames), MAX_SURVEYED)
-    if not limit:
-        most_surveyed = min(most_surveyed, -(-planned // VIEWS_PER_FRAME))
-    filler = BufferFiller(
-        frames,
-        extractor,
-        FillOptions(
-            short_side=options.short_side,
-            cells_per_view=options.cells_per_view,
-            seed=options.seed,
-        ),
-        depth=scene_scale(poses),
-    )
+    bounds = Bounds.of(options, frames=len(frames))
+    filler = _filler(frames, poses, extractor, options)
     if head is not None:
-        filler.settle(max_frames=most_surveyed)
+        filler.settle(max_frames=bounds.surveyed)
         filler.wanted = frozenset(_cluster(scene, poses, options, filler, head).tolist())
-    # No frame is looked at more often than those are that were surveyed.
-    most_views = min(planned, len(filler.wanted) * -(-planned // most_surveyed))
 
     with tempfile.TemporaryDirectory(prefix="reloc-") as scratch:
         buffer = empty_buffer(
             centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
             extractor,
-            # Against the clock, as much as time and memory allow; else as much as was asked for.
-            rows=None if limit else most_views * options.cells_per_view,
+            rows=bounds.rows(options, wanted=len(filler.wanted)),
             memory_gb=options.buffer_gb,
             scratch=Path(scratch),
         )
-        timed = limit is not None and not stored
-        surveyed = filler.survey(
-            buffer,
-            max_frames=stored["surveyed"] if stored else most_surveyed,
-            max_swept=stored["swept"] if stored else None,
-            seconds=SURVEY_SHARE * limit if limit and timed else None,
-            progress=progress,
+        gathered = gather(
+            filler, buffer, bounds, limit=limit, began=began, stored=stored, progress=progress
         )
-        views = surveyed.frames + filler.fill(
-            buffer,
-            max_views=stored["views"] - surveyed.frames
-            if stored
-            else None
-            if limit
-            else max(1, planned - surveyed.frames),
-            seconds=FILL_SHARE * limit - (time.monotonic() - began) if limit and timed else None,
-            progress=progress,
-        )
-        made = {"surveyed": surveyed.frames, "swept": surveyed.swept, "views": views}
         fill_seconds = time.monotonic() - began
-        budget = None if limit is None else max(1.0, limit - fill_seconds - 0.02 * limit)
-        clusters = _clusters(poses, options, filler)
-        own = clusters if head is None else clusters[head : head + 1]
-        parts = list(_parts(frames, own, buffer, alone=len(clusters) == 1))
-        width = options.width or head_width(
-            len(clusters), channels=backbone.channels, blocks=options.blocks
-        )
-
-        def trainer_of(part: FeatureBuffer) -> HeadTrainer:
-            head = new_head(
-                channels=backbone.channels,
-                width=width,
-                blocks=options.blocks,
-                scale=filler.depth,
-                seed=options.seed,
-            ).to(chosen)
-            settings = TrainerOptions(batch=options.batch, seed=options.seed)
-            return HeadTrainer(head, part, settings, amp=extractor.dtype)
-
-        trainers = [trainer_of(part.buffer) for part in parts]
+        found = clusters_of(poses, options, filler)
+        own = found if head is None else found[head : head + 1]
+        learned = list(parts_of(frames, own, buffer, alone=len(found) == 1))
+        trainers = _trainers(learned, len(found), filler.depth, options, extractor)
         learners = tuple(
             Learner(trainer.head, part.origin, part.frames)
-            for trainer, part in zip(trainers, parts, strict=True)
+            for trainer, part in zip(trainers, learned, strict=True)
         )
 
         def save(state: Mapping[str, Any]) -> None:
             if checkpoint is not None:
-                save_checkpoint(checkpoint, identity, {**state, **made})
+                save_checkpoint(checkpoint, identity, {**state, **asdict(gathered)})
 
         def watched(trainer: HeadTrainer, fraction: float) -> None:
             if watch is not None:
@@ -197,7 +118,8 @@ def map_scene(
         training_seconds = train_heads(
             trainers,
             steps=options.steps,
-            budget=budget,
+            # Writing the map takes some of the limit as well.
+            budget=None if limit is None else max(1.0, 0.98 * limit - fill_seconds),
             stored=stored,
             save=save,
             progress=progress,
@@ -209,59 +131,54 @@ def map_scene(
         raise SceneError(
             f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
         )
-    cameras = [
-        MappingCamera(f.name, f.world_from_cam, f.camera)
-        for f in frames
-        if f.world_from_cam is not None
-    ]
-    picks = evenly(np.arange(len(cameras)), MAX_CAMERAS)
-    seconds = {"features": fill_seconds, "training": training_seconds}
     states = [trainer.state() for trainer in trainers]
-    regions = tuple(
+    kept = kept_cameras(len(frames))
+    several = len(found) > 1
+    regions = [
         Region(
             head=trainer.head.cpu().requires_grad_(False).eval(),
             origin=part.origin,
-            frames=tuple(np.flatnonzero(np.isin(picks, part.frames)).tolist())
-            if len(clusters) > 1
-            else None,
-            views=_views(filler.descriptors, part.frames, most=views_of_head(len(clusters))),
+            frames=tuple(np.flatnonzero(np.isin(kept, part.frames)).tolist()) if several else None,
+            views=looks(filler.descriptors, part.frames, most=views_of_head(len(found))),
         )
-        for trainer, part in zip(trainers, parts, strict=True)
-    )
-    info: dict[str, Any] = {
-        "scene": scene.name,
-        "options": asdict(options),
-        "frames": len(frames),
-        "skipped": len(filler.skipped),
-        **made,
-        "features": buffer.count,
-        "steps": sum(trainer.steps for trainer in trainers),
-        "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
-        "median_error_px": round(float(np.mean([state.median_error for state in states])), 3),
-        "inlier_share": round(float(np.mean([state.inlier_share for state in states])), 4),
-        "device": str(chosen),
-        "torch": torch.__version__,
-        "machine": platform.machine(),
-    }
-    scene_map = SceneMap(
-        regions=regions,
+        for trainer, part in zip(trainers, learned, strict=True)
+    ]
+    return finished(
+        scene,
+        frames,
+        regions,
         backbone=backbone.fingerprint,
         short_side=options.short_side,
-        extent=scene.extent(),
-        unit=scene.unit,
-        cameras=tuple(cameras[i] for i in picks),
-        info=info,
+        device=chosen,
+        skipped=filler.skipped,
+        seconds={"features": fill_seconds, "training": training_seconds},
+        info={
+            "options": asdict(options),
+            **asdict(gathered),
+            "features": buffer.count,
+            "steps": sum(trainer.steps for trainer in trainers),
+            "median_error_px": round(float(np.mean([s.median_error for s in states])), 3),
+            "inlier_share": round(float(np.mean([s.inlier_share for s in states])), 4),
+        },
     )
-    return MappingResult(scene_map, tuple(filler.skipped), seconds)
 
 
-def _clusters(
-    poses: NDArray[np.float64], options: MappingOptions, filler: BufferFiller
-) -> tuple[NDArray[np.intp], ...]:
-    """Rows of the frames of each head."""
-    depth, looked_at = filler.depth, sorted(filler.descriptors)
-    wanted = options.heads or cluster_count(poses[looked_at], depth=depth)
-    return camera_clusters(poses, wanted, depth=depth)
+def _filler(
+    frames: tuple[Frame, ...],
+    poses: NDArray[np.float64],
+    extractor: FeatureExtractor,
+    options: MappingOptions,
+) -> BufferFiller:
+    return BufferFiller(
+        frames,
+        extractor,
+        FillOptions(
+            short_side=options.short_side,
+            cells_per_view=options.cells_per_view,
+            seed=options.seed,
+        ),
+        depth=scene_scale(poses),
+    )
 
 
 def _cluster(
@@ -274,49 +191,33 @@ def _cluster(
     """Rows of the frames of one head. Raises OptionError if there is no such."""
     if options.heads is None or not 0 <= head < options.heads:
         raise OptionError(f"head {head} alone needs a number of heads that it is one of")
-    clusters = _clusters(poses, options, filler)
-    if len(clusters) < options.heads:
+    found = clusters_of(poses, options, filler)
+    if len(found) < options.heads:
         raise OptionError(
-            f"{scene.root}: cannot be parted among {options.heads} heads; ask for {len(clusters)}"
+            f"{scene.root}: cannot be parted among {options.heads} heads; ask for {len(found)}"
         )
-    return clusters[head]
+    return found[head]
 
 
-def _parts(
-    frames: Sequence[Frame],
-    clusters: Sequence[NDArray[np.intp]],
-    buffer: FeatureBuffer,
-    *,
-    alone: bool,
-) -> Iterator[_Part]:
-    """What each head learns from; clusters without a single readable image are left out.
+def _trainers(
+    learned: list[Part],
+    heads: int,
+    depth: float,
+    options: MappingOptions,
+    extractor: FeatureExtractor,
+) -> list[HeadTrainer]:
+    """A new head for each part, of as many as the place has, with what trains it."""
+    width = options.width or head_width(heads, channels=extractor.channels, blocks=options.blocks)
 
-    Where a cluster is ``alone`` it has all frames.
-    """
-    for cluster in clusters:
-        centres = np.stack(
-            [f.world_from_cam[:3, 3] for f in frames if f.world_from_cam is not None]
-        )
-        origin = centres[cluster].mean(axis=0)
-        if alone:
-            yield _Part(cluster, origin, buffer)
-            continue
-        # Poses around the middle of the cluster: large places keep all their digits.
-        poses = centred_cam_from_world(frames, origin)
-        part = buffer.restricted(torch.from_numpy(cluster), poses)
-        if part.rows is not None and len(part.rows):
-            yield _Part(cluster, origin, part)
+    def trainer_of(part: FeatureBuffer) -> HeadTrainer:
+        head = new_head(
+            channels=extractor.channels,
+            width=width,
+            blocks=options.blocks,
+            scale=depth,
+            seed=options.seed,
+        ).to(extractor.device)
+        settings = TrainerOptions(batch=options.batch, seed=options.seed)
+        return HeadTrainer(head, part, settings, amp=extractor.dtype)
 
-
-def _views(
-    descriptors: Mapping[int, NDArray[np.int8]], frames: NDArray[np.intp], *, most: int
-) -> NDArray[np.int8]:
-    """What a sample of the frames looks like, (V, D), as far as it is known."""
-    known = np.array([f for f in frames if int(f) in descriptors], np.intp)
-    rows = [descriptors[int(frame)] for frame in evenly(known, most)]
-    return np.stack(rows) if rows else np.zeros((0, 0), np.int8)
-
-
-def evenly(items: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """``most`` of the items (N,) at most, spread over all."""
-    return items[np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)]
+    return [trainer_of(part.buffer) for part in learned]

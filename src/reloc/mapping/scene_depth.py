@@ -13,7 +13,7 @@ from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.progress import Progress, silent
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, poses_of
 from reloc.stereo import InverseDepth
 
 Array = NDArray[np.float64]
@@ -47,7 +47,7 @@ def depths_of_frames(
             progress("depth", done, len(frames))
             yield frame, _measured(measured, frame)
         return
-    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    poses = poses_of(frames)
     extractor = FeatureExtractor(backbone, device=pick_device("cpu"))
     survey = StereoSurvey(frames, depth=scene_scale(poses), stride=extractor.stride)
     for number, frame in enumerate(frames):

@@ -12,7 +12,7 @@ from reloc.backbone import ConvBackbone
 from reloc.errors import SceneError
 from reloc.heads import Head
 from reloc.maps.scene_map import Region, SceneMap
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Frame, Scene, posed
 
 # Keeps the state of an unfinished refinement.
 Save = Callable[[Mapping[str, Any]], None]
@@ -60,7 +60,7 @@ def parts_of(scene_map: SceneMap, scene: Scene) -> list[Part]:
     Raises:
         SceneError: no frame has a pose, or a head has none of its frames.
     """
-    frames = [frame for frame in scene.mapping if frame.world_from_cam is not None]
+    frames = posed(scene.mapping)
     if not frames:
         raise SceneError(f"{scene.root}: no mapping frame has a pose; look with `reloc info`")
     return [

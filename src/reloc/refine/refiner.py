@@ -19,7 +19,7 @@ from reloc.refine.heads import refined_heads
 from reloc.refine.network import refined_network
 from reloc.refine.options import RefineMapOptions
 from reloc.refine.parts import parts_of
-from reloc.scenes.scene import Scene
+from reloc.scenes.scene import Scene, posed
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,7 @@ def refine_map(
             own_backbone=refined.backbone,
         )
     if scene_map.reliability < 1:
-        posed = [frame for frame in scene.mapping if frame.world_from_cam is not None]
-        made = with_reliability(made, own, posed, device=device, progress=progress)
+        made = with_reliability(made, own, posed(scene.mapping), device=device, progress=progress)
     return RefineResult(made, refined.steps, refined.loss, seconds)
 
 

@@ -3,7 +3,7 @@
 from reloc.scenes.checks import check_mappable
 from reloc.scenes.colmap_model import Points, read_points
 from reloc.scenes.opening import LAYOUTS, open_scene
-from reloc.scenes.scene import Depth, Frame, Scene, Skipped
+from reloc.scenes.scene import Depth, Frame, Scene, Skipped, posed, poses_of
 
 __all__ = [
     "LAYOUTS",
@@ -14,5 +14,7 @@ __all__ = [
     "Skipped",
     "check_mappable",
     "open_scene",
+    "posed",
+    "poses_of",
     "read_points",
 ]

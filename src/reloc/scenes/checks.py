@@ -9,7 +9,7 @@ from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import Camera, orthonormalized, pose_problem
 from reloc.images.files import image_size
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
-from reloc.scenes.scene import Depth, Frame, Scene, Skipped
+from reloc.scenes.scene import Depth, Frame, Scene, Skipped, posed
 
 MIN_MAPPING_FRAMES = 5
 _SAME_ASPECT = 0.01
@@ -74,10 +74,10 @@ def check_mappable(scene: Scene) -> None:
         SceneError: there are too few mapping frames, or all were taken from one spot, so that
             nothing tells how far away things are.
     """
-    posed = sum(frame.world_from_cam is not None for frame in scene.mapping)
-    if posed < MIN_MAPPING_FRAMES:
+    usable = len(posed(scene.mapping))
+    if usable < MIN_MAPPING_FRAMES:
         raise SceneError(
-            f"{scene.root}: {posed} usable mapping frames, but a map needs at least "
+            f"{scene.root}: {usable} usable mapping frames, but a map needs at least "
             f"{MIN_MAPPING_FRAMES}{_commonest(scene.skipped)}"
         )
     limit = _SAME_SPOT_SHARE * float(np.abs(scene.mapping_centres()).max())

@@ -1,5 +1,6 @@
 """A scene: posed frames of one place, and what was left out of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -50,6 +51,17 @@ class Frame:
     time: float | None = None
 
 
+def posed(frames: Iterable[Frame]) -> tuple[Frame, ...]:
+    """Those of the frames whose pose is known."""
+    return tuple(frame for frame in frames if frame.world_from_cam is not None)
+
+
+def poses_of(frames: Iterable[Frame]) -> Array:
+    """``world_from_cam`` (N, 4, 4) of those of the frames whose pose is known."""
+    poses = [frame.world_from_cam for frame in frames if frame.world_from_cam is not None]
+    return np.array(poses, np.float64).reshape(-1, 4, 4)
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A frame that could not be used, and why."""
@@ -84,8 +96,7 @@ class Scene:
 
     def mapping_centres(self) -> Array:
         """Centres (N, 3) of the mapping cameras in the world."""
-        poses = [f.world_from_cam for f in self.mapping if f.world_from_cam is not None]
-        return np.array([p[:3, 3] for p in poses]).reshape(-1, 3)
+        return poses_of(self.mapping)[:, :3, 3]
 
     def extent(self) -> float:
         """Largest side of the bounding box of the mapping camera centres, in scene units."""

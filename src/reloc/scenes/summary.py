@@ -7,7 +7,7 @@ import numpy as np
 
 from reloc.geometry import Camera
 from reloc.geometry.poses import Array
-from reloc.scenes.scene import Scene, Skipped
+from reloc.scenes.scene import Scene, Skipped, poses_of
 
 _EXAMPLES = 3
 _ROWS_AT_ONCE = 256
@@ -88,8 +88,7 @@ def summarise(scene: Scene) -> SceneSummary:
     """Counts and measures a scene; reads no image."""
     frames = scene.mapping + scene.queries
     centres = scene.mapping_centres()
-    query_poses = [f.world_from_cam for f in scene.queries if f.world_from_cam is not None]
-    query_centres = np.array([pose[:3, 3] for pose in query_poses]).reshape(-1, 3)
+    query_centres = poses_of(scene.queries)[:, :3, 3]
     return SceneSummary(
         name=scene.name,
         root=str(scene.root),
@@ -97,7 +96,7 @@ def summarise(scene: Scene) -> SceneSummary:
         unit=scene.unit,
         mapping=len(scene.mapping),
         queries=len(scene.queries),
-        queries_without_pose=len(scene.queries) - len(query_poses),
+        queries_without_pose=len(scene.queries) - len(query_centres),
         with_depth=sum(frame.depth is not None for frame in frames),
         cameras=_camera_groups([frame.camera for frame in frames]),
         extent=scene.extent(),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reloc.evaluate.figures import threshold_text
 from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (
     BLUE,
@@ -54,7 +54,7 @@ def failure_map(
     failed = np.array([not _within(f.translation_error, f.rotation_error_deg, distance, degrees)
                        for f in known])  # fmt: skip
     truths = np.array([f.true_world_from_cam for f in known])
-    mapped = np.array([f.world_from_cam for f in mapping if f.world_from_cam is not None])
+    mapped = poses_of(mapping)
     plan = Plan.through(mapped if len(mapped) else truths, up=up)
     figure = new_figure(WIDTH, 3.9)
     grid = figure.add_gridspec(1, 2, width_ratios=(1.9, 1))

@@ -18,7 +18,7 @@ from reloc.evaluate.figures import (
     seconds_text,
 )
 from reloc.evaluate.metrics import Evaluation
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (
     BLUE,
@@ -50,10 +50,10 @@ def top_view(
         mapping: the mapping frames.
         up: (3,) direction against gravity in the world, if known.
     """
-    poses = [f.world_from_cam for f in mapping if f.world_from_cam is not None]
+    poses = poses_of(mapping)
     known = [f for f in evaluation.frames if f.true_world_from_cam is not None]
     truths = [f.true_world_from_cam for f in known if f.true_world_from_cam is not None]
-    plan = Plan.through(poses or truths, up=up)
+    plan = Plan.through(poses if len(poses) else truths, up=up)
     cameras, true = plan.positions(poses), plan.positions(truths)
     low, high = plan_box(np.concatenate([cameras, true]))
     sides = high - low

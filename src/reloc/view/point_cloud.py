@@ -11,7 +11,7 @@ from reloc.images.files import read_image
 from reloc.localize.localizer import Localizer
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, posed
 from reloc.view.depth_views import DepthView, confirmed, depth_view, smoothed
 from reloc.view.surface import surface_points
 
@@ -67,11 +67,11 @@ def map_point_cloud(
         max_points: where there are more, the cloud is thinned evenly in space.
         progress: told after every view.
     """
-    posed = [frame for frame in frames if frame.world_from_cam is not None]
-    picks = np.unique(np.linspace(0, len(posed) - 1, min(views, len(posed))).astype(int))
+    known = posed(frames)
+    picks = np.unique(np.linspace(0, len(known) - 1, min(views, len(known))).astype(int))
     seen: list[tuple[Frame, DepthView]] = []
     for done, index in enumerate(picks, start=1):
-        frame = posed[index]
+        frame = known[index]
         assert frame.world_from_cam is not None
         try:
             cells = localizer.correspondences(read_image(frame.image), frame.camera)

@@ -99,7 +99,7 @@ def test_a_photo_is_added_without_looking_at_the_others_again(scene, backbone):
         frame.image.unlink()
     mapper.add(scene.mapping[5])
     assert len(mapper.observations) == before + 60
-    made = mapper.scene_map()
+    made = mapper.result().scene_map
     assert [c.name for c in made.cameras][-1] == scene.mapping[5].name
     assert torch.isfinite(made.head.points).all()
 

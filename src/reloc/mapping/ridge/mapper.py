@@ -1,11 +1,9 @@
 """Mapping a scene in closed form: posed images in, a map out within seconds."""
 
 import math
-import platform
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +14,7 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import ImageError, SceneError
 from reloc.heads.ridge import RidgeHead
-from reloc.mapping.mapper import MappingResult
+from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.ridge.depth import ray_depths
 from reloc.mapping.ridge.fit import (
     FitOptions,
@@ -29,10 +27,10 @@ from reloc.mapping.ridge.options import RidgeOptions
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.survey import StereoSurvey
 from reloc.mapping.views import PreparedView, known_inverse_depths
-from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
+from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
-from reloc.scenes.scene import Frame, Scene, Skipped
+from reloc.scenes.scene import Frame, Scene, Skipped, posed, poses_of
 from reloc.stereo import InverseDepth
 
 MIN_DEPTH_FRAMES = 3
@@ -67,7 +65,7 @@ class RidgeMapper:
         self.options = options or RidgeOptions()
         self.scene = scene
         self.frames = _usable_frames(scene, self.options)
-        poses = _poses(self.frames)
+        poses = poses_of(self.frames)
         self.origin = poses[:, :3, 3].mean(axis=0)
         self.scale = scene_scale(poses)
         self.extractor = FeatureExtractor(backbone, device=pick_device(device))
@@ -114,37 +112,26 @@ class RidgeMapper:
             return
         raise ImageError(self.skipped[-1].reason)
 
-    def scene_map(self) -> SceneMap:
+    def result(self) -> MappingResult:
         """The map as it stands."""
-        cameras = [
-            MappingCamera(f.name, pose, f.camera)
-            for f, pose in zip(self.frames, _poses(self.frames), strict=True)
-        ]
-        picks = np.linspace(0, len(cameras) - 1, min(len(cameras), MAX_CAMERAS)).astype(int)
         design = self.observations.design(len(self.head.points))
         errors = self.observations.errors(design.predict(self.head.points.detach().double()))
-        info: dict[str, Any] = {
-            "scene": self.scene.name,
-            "method": "ridge",
-            "options": asdict(replace(self.options, ridge=self.fit_options.ridge)),
-            "frames": len(self.frames),
-            "skipped": len(self.skipped),
-            "features": len(self.observations),
-            "seconds": {stage: round(value, 2) for stage, value in self.seconds.items()},
-            "median_error_px": round(float(errors.clamp(max=1000).median()), 3),
-            "inlier_share": round(float((errors < 10).double().mean()), 4),
-            "device": str(self.extractor.device),
-            "torch": torch.__version__,
-            "machine": platform.machine(),
-        }
-        return SceneMap(
-            regions=(Region(self.head.eval(), self.origin),),
+        return finished(
+            self.scene,
+            self.frames,
+            [Region(self.head.eval(), self.origin)],
             backbone=self.extractor.fingerprint,
             short_side=self.options.short_side,
-            extent=self.scene.extent(),
-            unit=self.scene.unit,
-            cameras=tuple(cameras[i] for i in picks),
-            info=info,
+            device=torch.device(self.extractor.device),
+            skipped=self.skipped,
+            seconds=self.seconds,
+            info={
+                "method": "ridge",
+                "options": asdict(replace(self.options, ridge=self.fit_options.ridge)),
+                "features": len(self.observations),
+                "median_error_px": round(float(errors.clamp(max=1000).median()), 3),
+                "inlier_share": round(float((errors < 10).double().mean()), 4),
+            },
         )
 
     def _harvested(
@@ -246,12 +233,12 @@ def map_scene_ridge(
 ) -> MappingResult:
     """Maps a scene in closed form; see ``RidgeMapper`` for arguments and errors."""
     mapper = RidgeMapper(scene, backbone, options=options, device=device, progress=progress)
-    return MappingResult(mapper.scene_map(), tuple(mapper.skipped), mapper.seconds)
+    return mapper.result()
 
 
 def _usable_frames(scene: Scene, options: RidgeOptions) -> tuple[Frame, ...]:
     check_mappable(scene)
-    frames = tuple(f for f in scene.mapping if f.world_from_cam is not None)
+    frames = posed(scene.mapping)
     if options.targets == "depth":
         frames = tuple(f for f in frames if f.depth is not None)
         if len(frames) < MIN_DEPTH_FRAMES:
@@ -260,10 +247,6 @@ def _usable_frames(scene: Scene, options: RidgeOptions) -> tuple[Frame, ...]:
                 f"to depth needs at least {MIN_DEPTH_FRAMES}; fit to rays instead"
             )
     return frames
-
-
-def _poses(frames: Sequence[Frame]) -> np.ndarray:
-    return np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
 
 
 def _head_with_anchors(

@@ -1,14 +1,13 @@
 """What the writers share: the frames of a scene that can be written, and copying their images."""
 
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from reloc.errors import ImageError, SceneError
 from reloc.geometry.poses import Array
 from reloc.progress import Progress
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Frame, Scene, posed
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,6 @@ def content_of(scene: Scene, *, posed_queries: bool) -> Content:
     Raises:
         SceneError: there is no frame with a pose, a name occurs twice or leads out of the folder.
     """
-
-    def posed(frames: Iterable[Frame]) -> tuple[Frame, ...]:
-        return tuple(frame for frame in frames if frame.world_from_cam is not None)
 
     content = Content(
         root=scene.root,

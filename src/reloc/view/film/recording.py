@@ -15,7 +15,7 @@ from reloc.errors import ImageError, SceneError
 from reloc.images.augment import cell_pixels, plain_view
 from reloc.images.files import read_image
 from reloc.mapping.training import Learner, Moment
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, posed, poses_of
 
 VIEWS = 40
 CELLS = 24_000
@@ -78,9 +78,7 @@ class Recording:
 
     def check_frames(self, frames: Sequence[Frame]) -> None:
         """Raises SceneError if what saw the cells were not these frames at these poses."""
-        centres = np.array(
-            [f.world_from_cam[:3, 3] for f in frames if f.world_from_cam is not None]
-        ).reshape(-1, 3)
+        centres = poses_of(frames)[:, :3, 3]
         eyes = np.unique(self.eyes, axis=0)
         apart = np.linalg.norm(eyes[:, None] - centres, axis=2).min(axis=1, initial=np.inf)
         if apart.max() > 1e-6 * self.scale:
@@ -117,14 +115,14 @@ class Recorder:
         earlier: Recording | None = None,
     ) -> None:
         extractor = FeatureExtractor(backbone, device=pick_device(device))
-        posed = [frame for frame in frames if frame.world_from_cam is not None]
-        picks = np.linspace(0, len(posed) - 1, min(VIEWS, len(posed))).astype(int)
+        known = posed(frames)
+        picks = np.linspace(0, len(known) - 1, min(VIEWS, len(known))).astype(int)
         rng = np.random.default_rng(0)
         features, colours, owners = [], [], []
         for index in np.unique(picks):
             try:
-                image = read_image(posed[index].image)
-                view = plain_view(read_image(posed[index].image, grey=True), short_side=short_side)
+                image = read_image(known[index].image)
+                view = plain_view(read_image(known[index].image, grey=True), short_side=short_side)
             except ImageError:
                 continue
             pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=extractor.stride))
@@ -136,7 +134,7 @@ class Recorder:
             owners.append(np.full(len(cells), index))
         if not features:
             raise SceneError("no mapping image can be read, so there is nothing to film")
-        centres = np.array([f.world_from_cam[:3, 3] for f in posed if f.world_from_cam is not None])
+        centres = poses_of(known)[:, :3, 3]
         self._features = torch.cat(features)
         self._colours = np.concatenate(colours)
         self._owners = np.concatenate(owners)

@@ -13,7 +13,7 @@ from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
-from reloc.scenes.scene import Frame
+from reloc.scenes.scene import Frame, posed, poses_of
 from reloc.view.density import point_spacing, size_octaves
 from reloc.view.film.captions import Caption
 from reloc.view.film.draw import draw_points, draw_pyramid, joined
@@ -72,7 +72,7 @@ def film_frames(
         size: width and height of a picture, even numbers.
         progress: told after every picture.
     """
-    poses = np.array([f.world_from_cam for f in mapping if f.world_from_cam is not None])
+    poses = poses_of(mapping)
     scene = _Scene(title, mapping, cloud, recording, poses, size)
     arrivals = _arrivals(evaluation, queries) if evaluation is not None else []
     parts = [
@@ -114,9 +114,9 @@ class _Scene:
         spacing = point_spacing(self.points)
         self.radii = POINT * spacing * np.exp2(size_octaves(self.points, spacing))
         self.stage = Stage.of(placement, self.points, self.normals, poses, self.camera)
-        posed = [f for f in mapping if f.world_from_cam is not None]
-        few = np.unique(np.linspace(0, len(posed) - 1, min(len(posed), 60)).astype(int))
-        self.cameras = [(posed[i].camera, posed[i].world_from_cam) for i in few]
+        known = posed(mapping)
+        few = np.unique(np.linspace(0, len(known) - 1, min(len(known), 60)).astype(int))
+        self.cameras = [(known[i].camera, known[i].world_from_cam) for i in few]
         self.pose = np.eye(4)
 
     def look(self, part: float) -> None:

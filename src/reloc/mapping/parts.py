@@ -1,0 +1,64 @@
+"""What each head of a map learns from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reloc.mapping.clusters import camera_clusters, cluster_count
+from reloc.mapping.feature_buffer import FeatureBuffer
+from reloc.mapping.fill import BufferFiller, centred_cam_from_world
+from reloc.mapping.options import MappingOptions
+from reloc.mapping.result import evenly
+from reloc.scenes.scene import Frame, poses_of
+
+Rows = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a place: rows of its frames, the middle of their cameras, what they show."""
+
+    frames: Rows
+    origin: NDArray[np.float64]
+    buffer: FeatureBuffer
+
+
+def clusters_of(
+    poses: NDArray[np.float64], options: MappingOptions, filler: BufferFiller
+) -> tuple[Rows, ...]:
+    """Rows of the frames of each head, once the filler has seen how far cameras see."""
+    depth, looked_at = filler.depth, sorted(filler.descriptors)
+    wanted = options.heads or cluster_count(poses[looked_at], depth=depth)
+    return camera_clusters(poses, wanted, depth=depth)
+
+
+def parts_of(
+    frames: Sequence[Frame], clusters: Sequence[Rows], buffer: FeatureBuffer, *, alone: bool
+) -> Iterator[Part]:
+    """What each head learns from; clusters without a single readable image are left out.
+
+    Where a cluster is ``alone`` it has all frames.
+    """
+    centres = poses_of(frames)[:, :3, 3]
+    for cluster in clusters:
+        origin = centres[cluster].mean(axis=0)
+        if alone:
+            yield Part(cluster, origin, buffer)
+            continue
+        # Poses around the middle of the cluster: large places keep all their digits.
+        poses = centred_cam_from_world(frames, origin)
+        part = buffer.restricted(torch.from_numpy(cluster), poses)
+        if part.rows is not None and len(part.rows):
+            yield Part(cluster, origin, part)
+
+
+def looks(
+    descriptors: Mapping[int, NDArray[np.int8]], frames: Rows, *, most: int
+) -> NDArray[np.int8]:
+    """What a sample of the frames looks like, (V, D), as far as it is known."""
+    known = np.array([f for f in frames if int(f) in descriptors], np.intp)
+    rows = [descriptors[int(frame)] for frame in evenly(known, most)]
+    return np.stack(rows) if rows else np.zeros((0, 0), np.int8)

@@ -1,0 +1,90 @@
+"""What a mapping gives, whichever way it went."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from reloc.backbone import ConvBackbone
+from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
+from reloc.scenes.scene import Frame, Scene, Skipped, poses_of
+
+
+@dataclass(frozen=True)
+class MappingResult:
+    """A finished map and how it came about.
+
+    Attributes:
+        scene_map: the map.
+        skipped: mapping frames whose image could not be used.
+        seconds: wall time by stage: ``features``, ``training``.
+    """
+
+    scene_map: SceneMap
+    skipped: tuple[Skipped, ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def finished(
+    scene: Scene,
+    frames: Sequence[Frame],
+    regions: Sequence[Region],
+    *,
+    backbone: str,
+    short_side: int,
+    device: torch.device,
+    skipped: Sequence[Skipped],
+    seconds: dict[str, float],
+    info: Mapping[str, Any],
+    own_backbone: ConvBackbone | None = None,
+) -> MappingResult:
+    """Puts a map together.
+
+    Args:
+        scene: what was mapped.
+        frames: those of its mapping frames that were used, all posed.
+        regions: heads and what belongs to them.
+        backbone: fingerprint of what the heads understand.
+        short_side: of the images, pixels.
+        device: where it was made.
+        skipped: frames whose image could not be used.
+        seconds: wall time by stage.
+        info: what else the map shall tell of its making.
+        own_backbone: the map's own network, if it has one.
+    """
+    picks = kept_cameras(len(frames))
+    poses = poses_of(frames)
+    scene_map = SceneMap(
+        regions=tuple(regions),
+        backbone=backbone,
+        short_side=short_side,
+        extent=scene.extent(),
+        unit=scene.unit,
+        cameras=tuple(MappingCamera(frames[i].name, poses[i], frames[i].camera) for i in picks),
+        info={
+            "scene": scene.name,
+            "frames": len(frames),
+            "skipped": len(skipped),
+            "seconds": {stage: round(value, 2) for stage, value in seconds.items()},
+            "device": str(device),
+            "torch": torch.__version__,
+            "machine": platform.machine(),
+            **info,
+        },
+        own_backbone=own_backbone,
+    )
+    return MappingResult(scene_map, tuple(skipped), seconds)
+
+
+def kept_cameras(count: int) -> NDArray[np.intp]:
+    """Which of so many frames a map remembers."""
+    return evenly(np.arange(count), MAX_CAMERAS)
+
+
+def evenly(items: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """``most`` of the items (N,) at most, spread over all."""
+    return items[np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)]

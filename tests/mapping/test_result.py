@@ -1,0 +1,50 @@
+"""Maps as they are put together."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from reloc.geometry import Camera, pose_from
+from reloc.heads import MlpHead
+from reloc.mapping.result import evenly, finished
+from reloc.maps.scene_map import MAX_CAMERAS, Region
+from reloc.scenes import Frame, Scene, Skipped
+
+CAMERA = Camera.pinhole(width=40, height=30, fx=35)
+
+
+def test_a_map_remembers_a_sample_of_its_frames_and_tells_how_it_was_made():
+    frames = [
+        Frame(f"{i}.png", Path(f"{i}.png"), CAMERA, pose_from(np.eye(3), np.array([i, 0.0, 0.0])))
+        for i in range(MAX_CAMERAS + 200)
+    ]
+    scene = Scene("walk", Path("walk"), "ace", tuple(frames), unit="metre")
+    head = MlpHead(channels=4, width=8, blocks=1, scale=1.0)
+    lost = [Skipped("x.png", "is no picture")]
+    result = finished(
+        scene,
+        frames,
+        [Region(head, np.zeros(3))],
+        backbone="abc",
+        short_side=480,
+        device=torch.device("cpu"),
+        skipped=lost,
+        seconds={"training": 1.23456},
+        info={"method": "mine"},
+    )
+    made = result.scene_map
+    names = [camera.name for camera in made.cameras]
+    assert len(set(names)) == MAX_CAMERAS
+    assert (names[0], names[-1]) == ("0.png", frames[-1].name)
+    assert made.cameras[-1].world_from_cam[0, 3] == len(frames) - 1
+    assert made.info["frames"] == len(frames)
+    assert (made.info["skipped"], made.info["seconds"]) == (1, {"training": 1.23})
+    assert (made.info["method"], made.unit, made.extent) == ("mine", "metre", len(frames) - 1)
+    assert result.skipped == tuple(lost)
+
+
+def test_items_are_spread_over_all():
+    np.testing.assert_array_equal(evenly(np.arange(9), 3), [0, 4, 8])
+    np.testing.assert_array_equal(evenly(np.arange(2), 3), [0, 1])
+    assert len(evenly(np.arange(0), 3)) == 0
