@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.images.photometric import blurred, compressed, noised, overexposed, relit, retaken
+from reloc.images.photometric import blurred, compressed, noised, relit, retaken
 
-CHANGES = [relit, overexposed, blurred, noised, compressed, retaken]
+CHANGES = [relit, blurred, noised, compressed, retaken]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_shape_and_type_stay_and_the_input_is_untouched(image, change):
     np.testing.assert_array_equal(image, before)
 
 
-@pytest.mark.parametrize("change", [relit, overexposed, blurred, compressed])
+@pytest.mark.parametrize("change", [relit, blurred, compressed])
 def test_the_generator_decides(image, change):
     one, two = (change(image, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one, two)
@@ -43,8 +43,8 @@ def test_noise_leaves_the_mean_and_grows_the_spread(image):
     flat = np.full((100, 100), 120, np.uint8)
     for seed in range(5):
         out = noised(flat, np.random.default_rng(seed)).astype(float)
-        assert abs(out.mean() - 120) < 2
-        assert 0.5 < out.std() < 51
+        assert abs(out.mean() - 120) < 1
+        assert 0.5 < out.std() < 13
 
 
 def test_a_blur_does_not_move_the_picture():
@@ -57,10 +57,3 @@ def test_a_blur_does_not_move_the_picture():
         centre = (out.sum(axis=0) @ ticks, out.sum(axis=1) @ ticks) / out.sum()
         assert np.abs(centre - 40.5).max() < 0.3, seed
         assert out.sum() == pytest.approx(image.sum(), rel=0.05)
-
-
-def test_too_much_light_brightens_and_clips(image):
-    for seed in range(6):
-        out = overexposed(image, np.random.default_rng(seed))
-        assert (out >= image).all()
-        assert (out == 255).mean() > (image == 255).mean()

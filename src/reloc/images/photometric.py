@@ -25,11 +25,6 @@ def relit(image: Grey, rng: np.random.Generator, *, strength: float = 1.0) -> Gr
     return out
 
 
-def overexposed(image: Grey, rng: np.random.Generator) -> Grey:
-    """Half a stop to three stops more light, clipped."""
-    return cv2.convertScaleAbs(image, alpha=2 ** rng.uniform(0.5, 3.0))
-
-
 def blurred(image: Grey, rng: np.random.Generator) -> Grey:
     """Out of focus, or moved during the exposure along a random straight line."""
     if rng.random() < 0.5:
@@ -49,10 +44,9 @@ def blurred(image: Grey, rng: np.random.Generator) -> Grey:
 
 
 def noised(image: Grey, rng: np.random.Generator) -> Grey:
-    """Sensor noise of a random strength, in one of six pictures that of a dark room."""
-    strength = rng.uniform(12.0, 40.0) if rng.random() < 1 / 6 else rng.uniform(1.0, 12.0)
+    """Sensor noise of a random strength."""
     # Not cv2.randn: that draws from a generator of its own, and views would not repeat.
-    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(strength)
+    noise = rng.standard_normal(image.shape, dtype=np.float32) * np.float32(rng.uniform(1.0, 12.0))
     return cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U)
 
 
@@ -65,8 +59,7 @@ def compressed(image: Grey, rng: np.random.Generator) -> Grey:
 
 def retaken(image: Grey, rng: np.random.Generator) -> Grey:
     """The same picture taken again by another camera on another day: a mix of all of the above."""
-    out = overexposed(image, rng) if rng.random() < 0.12 else image
-    out = relit(out, rng, strength=0.7)
+    out = relit(image, rng, strength=0.7)
     if rng.random() < 0.4:
         out = blurred(out, rng)
     if rng.random() < 0.6:
