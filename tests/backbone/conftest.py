@@ -2,8 +2,11 @@
 
 from collections.abc import Callable
 
+import cv2
+import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from reloc.backbone import ConvBackbone
 
@@ -24,3 +27,10 @@ def small_backbone() -> Callable[..., ConvBackbone]:
         return network.eval()
 
     return make
+
+
+@pytest.fixture
+def picture() -> NDArray[np.uint8]:
+    """A grey picture (50, 61), well exposed and without noise."""
+    blotches = np.random.default_rng(0).integers(40, 220, (5, 6), dtype=np.uint8)
+    return np.asarray(cv2.resize(blotches, (61, 50), interpolation=cv2.INTER_CUBIC), np.uint8)

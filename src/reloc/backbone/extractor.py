@@ -2,28 +2,19 @@
 
 import copy
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reloc.backbone.adapter import AdaptedBackbone
+from reloc.backbone.mending import mended
 from reloc.backbone.network import Backbone
 from reloc.devices import inference_dtype
 
-# Features fade where a picture is darker on average than those that the backbone learned from. Such
-# a picture is brightened up to there, as far as its lights allow.
-LEAST_MEAN = 70.0
-LIGHTS = 99.0  # percentile
-MOST_LIGHT = 250.0
-# What is so bright is mostly clipped; its whites mislead less as greys.
-MOST_MEAN = 175.0
-MEAN_OF_CLIPPED = 80.0
-
 
 class FeatureExtractor:
-    """Runs a backbone for inference, on dark and overexposed pictures as if they were neither.
+    """Runs a backbone for inference, on pictures with their worst faults mended.
 
     Args:
         backbone: is copied, so that the caller's stays as it is.
@@ -51,7 +42,7 @@ class FeatureExtractor:
 
         The latter say better where exactly something is: they serve stereo.
         """
-        pixels = torch.from_numpy(exposed(image)).to(self.device, non_blocking=True)
+        pixels = torch.from_numpy(mended(image)).to(self.device, non_blocking=True)
         batch = (pixels.to(self.dtype) / 255)[None, None]
         batch = batch.contiguous(memory_format=torch.channels_last)
         if isinstance(self._backbone, AdaptedBackbone):
@@ -60,16 +51,3 @@ class FeatureExtractor:
         else:
             features = local = self._backbone(batch)
         return features[0].flatten(1).T, local[0].flatten(1).T
-
-
-def exposed(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A grey picture (H, W) that is very dark or bright with its light multiplied; any other as it
-    is."""
-    mean = cv2.mean(image)[0]
-    if mean > MOST_MEAN:
-        return cv2.convertScaleAbs(image, alpha=MEAN_OF_CLIPPED / mean)
-    if not 0 < mean < LEAST_MEAN:
-        return image
-    lights = max(1.0, float(np.percentile(image, LIGHTS)))
-    gain = min(LEAST_MEAN / mean, MOST_LIGHT / lights)
-    return cv2.convertScaleAbs(image, alpha=gain) if gain > 1 else image
