@@ -40,7 +40,7 @@ def test_noise_is_estimated_through_a_picture(picture, deviation):
     assert noise_of(noisy(picture, deviation)) == pytest.approx(deviation, rel=0.1, abs=0.5)
 
 
-def test_much_noise_is_blurred_and_little_is_left_alone(picture):
+def test_much_noise_is_taken_away_and_little_is_left_alone(picture):
     grainy = noisy(picture, MOST_NOISE + 5)
     left = np.abs(denoised(grainy).astype(float) - picture).mean()
     assert left < 0.5 * np.abs(grainy.astype(float) - picture).mean()

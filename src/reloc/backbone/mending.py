@@ -15,9 +15,11 @@ MOST_LIGHT = 250.0
 MOST_MEAN = 175.0
 MEAN_OF_CLIPPED = 80.0
 # Pictures that the backbone learned from have noise up to 12; textures seem to be noise up to 11.
-# What has more is blurred a little.
+# What has more is averaged over patches that look alike, within this share of the noise; 75 ms of a
+# core for 640x480.
 MOST_NOISE = 15.0
-BLUR = 1.0
+ALIKE = 0.8
+PATCH, AROUND = 5, 13  # pixels
 # The difference of two second differences: blind to what bends little, it sees noise six times.
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
@@ -29,8 +31,14 @@ def mended(image: Grey) -> Grey:
 
 
 def denoised(image: Grey) -> Grey:
-    """A very noisy grey picture (H, W) blurred; any other as it is."""
-    return cv2.GaussianBlur(image, (0, 0), BLUR) if noise_of(image) > MOST_NOISE else image
+    """A very noisy grey picture (H, W) with less of it; any other as it is.
+
+    Buades, Coll and Morel, A non-local algorithm for image denoising, CVPR 2005.
+    """
+    noise = noise_of(image)
+    if noise <= MOST_NOISE:
+        return image
+    return np.asarray(cv2.fastNlMeansDenoising(image, None, ALIKE * noise, PATCH, AROUND), np.uint8)
 
 
 def noise_of(image: Grey) -> float:
