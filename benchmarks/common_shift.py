@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reloc.backbone import load_backbone
 from reloc.cli.eval_ import localize_frames
-from reloc.errors import RelocError
+from reloc.errors import MapError, RelocError
 from reloc.localize import Localizer
 from reloc.localize.estimate import Estimate
 from reloc.maps import SceneMap
@@ -91,6 +91,8 @@ def run(options: Options) -> None:
         for kind, frames, most in kinds:
             chosen = evenly(posed(frames), most)
             found = displacements(chosen, localize_frames(localizer, chosen, progress=silent))
+            if not (np.linalg.norm(found, axis=1) < GROSS * scene.extent()).any():
+                raise MapError(f"{path}: finds none of the {kind}; map the scene for longer")
             whole, rest, shift = parted(found, gross=GROSS * scene.extent())
             axes = ", ".join(f"{x:.2f}" for x in shift / unit)
             print(f"| {path.stem} | {kind} | {whole / unit:.2f} | {rest / unit:.2f} | {axes} |")

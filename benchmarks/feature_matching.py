@@ -26,7 +26,7 @@ from reloc.images.files import read_image
 from reloc.localize.estimate import Estimate
 from reloc.pose.solver import SolverOptions, solve_pose
 from reloc.progress import Progress, silent
-from reloc.scenes import Frame, Scene
+from reloc.scenes import Frame, Scene, poses_of
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -310,7 +310,7 @@ def _unit(features: Features) -> torch.Tensor:
 
 def _poses(frames: Sequence[Frame], origin: Array) -> Array:
     """``world_from_cam`` (N, 4, 4) relative to an origin, where coordinates keep their digits."""
-    poses = np.stack([f.world_from_cam for f in frames if f.world_from_cam is not None])
+    poses = poses_of(frames)
     poses[:, :3, 3] -= origin
     return poses
 

@@ -36,7 +36,7 @@ from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress
-from reloc.scenes import Frame, Scene
+from reloc.scenes import Frame, Scene, posed
 
 Row = dict[str, Any]
 Localize = Callable[[Frame], Estimate]
@@ -161,8 +161,7 @@ def run(options: Options) -> None:
     rows: list[Row] = json.loads(stored.read_text())["rows"] if stored.is_file() else []
     for name, map_path in options.maps.items():
         whole = opened(name, options.scenes)
-        posed = tuple(f for f in whole.queries if f.world_from_cam is not None)
-        scene = replace(whole, queries=evenly(posed, options.queries))
+        scene = replace(whole, queries=evenly(posed(whole.queries), options.queries))
         # A method is made ready when the first of its rows is missing.
         methods = {"reloc": (str(map_path), cache(partial(by_map, map_path, options)))}
         if options.reference:

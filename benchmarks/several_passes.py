@@ -25,7 +25,7 @@ from reloc.localize.place import Candidate
 from reloc.localize.query import PreparedQuery, Query, prepared_query
 from reloc.maps import SceneMap
 from reloc.pose.solver import refine_pose
-from reloc.scenes import open_scene
+from reloc.scenes import open_scene, posed
 from reloc.scenes.scene import Frame
 
 Array = NDArray[np.float64]
@@ -136,8 +136,7 @@ def run(options: Options) -> None:
     """Localizes and prints a markdown table."""
     scene = open_scene(options.scene, poses=options.poses)
     localizer = Localizer(SceneMap.load(options.map), load_backbone())
-    posed = tuple(frame for frame in scene.queries if frame.world_from_cam is not None)
-    rows = [errors(localizer, frame) for frame in evenly(posed, options.queries)]
+    rows = [errors(localizer, frame) for frame in evenly(posed(scene.queries), options.queries)]
     extent = scene.extent()
     print("| | median of extent | median deg | 1 %, 2° | 3 %, 5° |")
     print("|---|---:|---:|---:|---:|")

@@ -6,8 +6,8 @@ import pytest
 
 from reloc.dsacstar.known_depths import KnownDepths
 from reloc.errors import SceneError
-from reloc.images.depth import read_depth_map
 from reloc.scenes import open_scene
+from reloc.scenes.depth import read_depth_map
 from reloc.synthetic.scene import write_synthetic_scene
 
 RAYS = np.stack(np.meshgrid(np.arange(-4, 5), np.arange(-3, 4)), -1).reshape(-1, 2) * 0.1

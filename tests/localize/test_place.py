@@ -6,9 +6,9 @@ import torch
 
 from reloc.backbone.descriptor import image_descriptor
 from reloc.geometry import Camera, look_at, pose_error, pose_from, transformed
-from reloc.images.depth import DepthMap
 from reloc.localize import Localizer, RankingOptions
 from reloc.maps import MappingCamera, Region, SceneMap
+from reloc.scenes.depth import DepthMap
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=280)
 ORIGIN = np.array([1.0e6, -2.0e6, 300.0])

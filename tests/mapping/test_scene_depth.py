@@ -7,8 +7,8 @@ import pytest
 
 from reloc.backbone import load_backbone
 from reloc.images.augment import cell_pixels
-from reloc.images.depth import read_depth_map
 from reloc.mapping.scene_depth import depths_of_frames
+from reloc.scenes.depth import read_depth_map
 from reloc.synthetic.scene import write_synthetic_scene
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from reloc.errors import CameraError, ImageError, OptionError
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
-from reloc.images.depth import guessed_unit
 from reloc.images.files import image_size
 from reloc.images.sources import NamedImage
 from reloc.maps import SceneMap
+from reloc.scenes.depth import guessed_unit
 from reloc.scenes.partners import Partners, first_word
 from reloc.scenes.scene import Depth
 from reloc.scenes.text import image_files

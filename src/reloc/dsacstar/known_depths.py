@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import inverted, transformed
-from reloc.images.depth import read_depth_map
 from reloc.scenes import colmap
+from reloc.scenes.depth import read_depth_map
 from reloc.scenes.scene import Array, Frame, Scene
 
 

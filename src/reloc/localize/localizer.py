@@ -13,12 +13,12 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
-from reloc.images.depth import DepthMap
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Correspondences, Place, RankingOptions
 from reloc.localize.query import PreparedQuery, Query, prepared_query
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.solver import SolverOptions
+from reloc.scenes.depth import DepthMap
 
 
 class Localizer:

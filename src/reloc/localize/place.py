@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from reloc.backbone.descriptor import image_descriptor, similarity
 from reloc.heads.stack import HeadStack
-from reloc.images.depth import DepthMap
 from reloc.localize.estimate import Estimate
 from reloc.localize.query import PreparedQuery
 from reloc.maps.scene_map import SceneMap
@@ -24,6 +23,7 @@ from reloc.pose.solver import (
     solve_pose,
 )
 from reloc.pose.trust import confidence
+from reloc.scenes.depth import DepthMap
 
 Array = NDArray[np.float64]
 

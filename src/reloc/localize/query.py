@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
-from reloc.images.depth import DepthMap, read_depth_map
 from reloc.images.files import read_image
+from reloc.scenes.depth import DepthMap, read_depth_map
 from reloc.scenes.scene import Depth
 
 Array = NDArray[np.float64]

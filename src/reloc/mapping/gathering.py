@@ -33,6 +33,11 @@ class Gathered:
     swept: int
     views: int
 
+    @classmethod
+    def stored(cls, state: Mapping[str, Any]) -> "Gathered":
+        """That of a checkpoint, which has its fields among others."""
+        return cls(state["surveyed"], state["swept"], state["views"])
+
 
 @dataclass(frozen=True)
 class Bounds:
@@ -71,7 +76,7 @@ def gather(
     *,
     limit: float | None,
     began: float,
-    stored: Mapping[str, Any] | None,
+    earlier: Gathered | None,
     progress: Progress,
 ) -> Gathered:
     """Fills a buffer, first with a survey and then with further views.
@@ -82,30 +87,25 @@ def gather(
         bounds: what to look at, at most.
         limit: seconds for the whole mapping, of which this takes its share.
         began: when that time started, by ``time.monotonic``.
-        stored: fields of an earlier ``Gathered``, to look at the very same.
+        earlier: look at the very same, however long it takes.
         progress: told of every view.
 
     Raises:
         SceneError: hardly any image could be read.
     """
-    if stored:
-        earlier = Gathered(stored["surveyed"], stored["swept"], stored["views"])
-        limit = None
+    timed = limit is not None and earlier is None
     surveyed = filler.survey(
         buffer,
-        max_frames=earlier.surveyed if stored else bounds.surveyed,
-        max_swept=earlier.swept if stored else None,
-        seconds=SURVEY_SHARE * limit if limit else None,
+        max_frames=earlier.surveyed if earlier else bounds.surveyed,
+        max_swept=earlier.swept if earlier else None,
+        seconds=SURVEY_SHARE * limit if limit and timed else None,
         progress=progress,
     )
-    if stored:
-        more: int | None = earlier.views - surveyed.frames
-    else:
-        more = None if limit else max(1, bounds.planned - surveyed.frames)
+    more = earlier.views if earlier else max(surveyed.frames + 1, bounds.planned)
     views = filler.fill(
         buffer,
-        max_views=more,
-        seconds=FILL_SHARE * limit - (time.monotonic() - began) if limit else None,
+        max_views=None if timed else more - surveyed.frames,
+        seconds=FILL_SHARE * limit - (time.monotonic() - began) if limit and timed else None,
         progress=progress,
     )
     return Gathered(surveyed.frames, surveyed.swept, surveyed.frames + views)

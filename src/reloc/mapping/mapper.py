@@ -17,7 +17,7 @@ from reloc.errors import OptionError, SceneError
 from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
-from reloc.mapping.gathering import Bounds, gather
+from reloc.mapping.gathering import Bounds, Gathered, gather
 from reloc.mapping.options import MappingOptions, head_width, views_of_head
 from reloc.mapping.parts import Part, clusters_of, looks, parts_of
 from reloc.mapping.result import MappingResult, finished, kept_cameras
@@ -94,7 +94,13 @@ def map_scene(
             scratch=Path(scratch),
         )
         gathered = gather(
-            filler, buffer, bounds, limit=limit, began=began, stored=stored, progress=progress
+            filler,
+            buffer,
+            bounds,
+            limit=limit,
+            began=began,
+            earlier=Gathered.stored(stored) if stored else None,
+            progress=progress,
         )
         fill_seconds = time.monotonic() - began
         found = clusters_of(poses, options, filler)

@@ -122,7 +122,7 @@ class RidgeMapper:
             [Region(self.head.eval(), self.origin)],
             backbone=self.extractor.fingerprint,
             short_side=self.options.short_side,
-            device=torch.device(self.extractor.device),
+            device=self.extractor.device,
             skipped=self.skipped,
             seconds=self.seconds,
             info={

@@ -51,7 +51,6 @@ def content_of(scene: Scene, *, posed_queries: bool) -> Content:
     Raises:
         SceneError: there is no frame with a pose, a name occurs twice or leads out of the folder.
     """
-
     content = Content(
         root=scene.root,
         metric=scene.unit == "metre",

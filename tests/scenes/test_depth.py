@@ -6,7 +6,7 @@ import pytest
 
 from reloc.errors import ImageError
 from reloc.geometry import Camera
-from reloc.images.depth import DepthMap, guessed_unit, read_depth_map
+from reloc.scenes.depth import DepthMap, guessed_unit, read_depth_map
 from reloc.scenes.scene import Depth
 
 CAMERA = Camera.pinhole(width=80, height=60, fx=70)
