@@ -5,7 +5,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
-from reloc.backbone import ContextAdapter, ConvBackbone, FeatureExtractor, load_backbone
+from reloc.backbone import (
+    ContextAdapter,
+    ConvBackbone,
+    FeatureExtractor,
+    load_backbone,
+    load_context_backbone,
+)
 from reloc.backbone.adapter import averaged
 from reloc.backbone.adapter_weights import adapted, load_adapter, save_adapter
 from reloc.errors import MapError
@@ -123,8 +129,8 @@ def test_the_mean_of_two_is_halfway_and_leaves_them_alone():
 
 
 def test_the_shipped_one_serves_the_maps_made_with_it():
-    plain = load_backbone()
-    assert load_backbone(serving=plain.fingerprint).fingerprint == plain.fingerprint
-    context = load_backbone(serving="of a map made with context")
+    plain, context = load_backbone(), load_context_backbone()
     assert context.fingerprint != plain.fingerprint
     assert context.stride == plain.stride
+    for backbone in (plain, context):
+        assert load_backbone(serving=backbone.fingerprint).fingerprint == backbone.fingerprint

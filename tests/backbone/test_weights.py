@@ -2,6 +2,7 @@
 
 import json
 import struct
+from pathlib import Path
 
 import pytest
 import torch
@@ -47,6 +48,40 @@ def test_what_is_saved_is_what_is_loaded(small_backbone, tmp_path):
     assert save_backbone(loaded, tmp_path / "again.safetensors") == name
     again = load_file(tmp_path / "again.safetensors")
     assert all(torch.equal(again[name], tensor) for name, tensor in load_file(path).items())
+
+
+def test_eight_bits_are_half_the_bytes_and_nearly_the_same(small_backbone, tmp_path):
+    network = small_backbone(channels=32, width=64).fuse()
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    name = save_backbone(network, whole)
+    rounded = save_backbone(network, half, bits=8)
+    loaded = load_backbone(half)
+    assert loaded.fingerprint == rounded != name
+    assert half.stat().st_size < 0.56 * whole.stat().st_size
+    images = torch.rand(1, 1, 40, 48)
+    with torch.no_grad():
+        torch.testing.assert_close(loaded(images), network(images), rtol=0, atol=0.1)
+    # Rounded weights stay as they are when they are written in fp16 or rounded once more.
+    assert save_backbone(loaded, tmp_path / "again.safetensors") == rounded
+
+
+@pytest.mark.parametrize("scales", [None, torch.ones(7).half(), torch.full((8,), torch.nan).half()])
+def test_eight_bits_with_scales_that_do_not_fit_are_refused(small_backbone, tmp_path, scales):
+    path = tmp_path / "weights.safetensors"
+    save_backbone(small_backbone().fuse(), path, bits=8)
+    assert "damaged" in refused(rewritten(path, **{"out.weight.scales": scales}))
+
+
+def test_the_one_of_rendered_rooms_goes_by_its_name(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    rooms = load_backbone(Path("rooms"))
+    assert rooms.fingerprint != load_backbone().fingerprint
+    # A map that was made with it finds it by itself.
+    assert load_backbone(serving=rooms.fingerprint).fingerprint == rooms.fingerprint
+    assert load_backbone(serving="that of another").fingerprint == load_backbone().fingerprint
+    # A file of that name is meant where there is one.
+    Path("rooms").write_bytes(b"something else")
+    assert "rooms" in refused(Path("rooms"))
 
 
 def test_the_fingerprint_tells_weights_apart(small_backbone):

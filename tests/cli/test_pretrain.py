@@ -58,6 +58,10 @@ def test_a_backbone_of_photos_is_written(reloc, small_network, photos, tmp_path)
     again = reloc("pretrain", tmp_path / "again", *arguments[2:], "--quiet")
     assert again.err == ""
     assert again.out.rstrip().endswith(f"fingerprint {backbone.fingerprint}")
+    run = reloc("pretrain", tmp_path / "rounded", *arguments[2:], "--bits", 8, "--quiet")
+    assert run.status == 0, run.err
+    assert load_backbone(tmp_path / "rounded/backbone.safetensors").fingerprint in run.out
+    assert backbone.fingerprint not in run.out
 
 
 def test_training_goes_on_after_an_interruption(

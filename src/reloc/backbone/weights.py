@@ -1,9 +1,10 @@
-"""Backbone weights on disk: safetensors, fp16, with a hash as identity."""
+"""Backbone weights on disk: safetensors, fp16 or 8 bits, with a hash as identity."""
 
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -13,11 +14,14 @@ from torch import Tensor
 from reloc.backbone import adapter_weights
 from reloc.backbone.adapter import AdaptedBackbone
 from reloc.backbone.network import ConvBackbone
+from reloc.backbone.rounding import rounded_state, unrounded_state
 from reloc.errors import MapError
 from reloc.files import atomic_file
 
 SHIPPED = "reloc-s8"
 SHIPPED_CONTEXT = "reloc-s8-context"
+# Those that come with the package beside the default, by the names that a user gives them.
+NAMED = {"rooms": "reloc-s8-rooms"}
 FORMAT = "reloc-backbone-1"
 MAX_BYTES = 256 * 1024 * 1024
 
@@ -36,13 +40,22 @@ def fingerprint(network: ConvBackbone) -> str:
     return digest.hexdigest()[:16]
 
 
-def save_backbone(network: ConvBackbone, path: Path) -> str:
-    """Writes fused weights in fp16 and returns their fingerprint.
+def save_backbone(network: ConvBackbone, path: Path, *, bits: Literal[8, 16] = 16) -> str:
+    """Writes fused weights and returns the fingerprint of what will be read.
+
+    Args:
+        network: stays as it is.
+        path: of the file.
+        bits: for each weight: fp16, or 8 bits, which is another backbone, a little.
 
     Raises:
         OutputError: the file cannot be written.
     """
     state = stored_state(network)
+    if bits == 8:
+        state = rounded_state(state)
+        sizes = {"channels": network.channels, "width": network.width}
+        network = network_of(unrounded_state(state), **sizes)
     metadata = {
         "format": FORMAT,
         "channels": str(network.channels),
@@ -99,22 +112,36 @@ def load_backbone(
     """Loads a backbone ready for inference (fp32, CPU), by default the shipped one.
 
     Args:
-        path: weights of a backbone, or of an adapter for the shipped one.
-        serving: without a path, the fingerprint that a map asks for: the shipped backbone, or the
-            shipped one with context, whichever has it.
+        path: weights of a backbone, or of an adapter for the shipped one; or ``rooms``, the
+            shipped one that has seen nothing but rendered rooms.
+        serving: without a path, the fingerprint that a map asks for: whichever of the shipped
+            backbones has it, the default if none does.
 
     Raises:
         MapError: no such file, damaged, or not a backbone.
     """
     if path is None:
-        plain = _load_plain(shipped_path())
-        context = shipped_path(SHIPPED_CONTEXT)
-        if serving in (None, plain.fingerprint) or not context.is_file():
-            return plain
-        return adapter_weights.load_adapter(context, plain)
-    if _is_adapter(Path(path)):
-        return adapter_weights.load_adapter(Path(path), _load_plain(shipped_path()))
-    return _load_plain(Path(path))
+        return _load_serving(serving)
+    path = Path(path)
+    if str(path) in NAMED and not path.exists():
+        return _load_plain(shipped_path(NAMED[str(path)]))
+    if _is_adapter(path):
+        return adapter_weights.load_adapter(path, _load_plain(shipped_path()))
+    return _load_plain(path)
+
+
+def _load_serving(wanted: str | None) -> ConvBackbone | AdaptedBackbone:
+    """The shipped backbone with a fingerprint; the default if none has it."""
+    plain = _load_plain(shipped_path())
+    if wanted in (None, plain.fingerprint):
+        return plain
+    others: list[ConvBackbone | AdaptedBackbone] = [
+        _load_plain(shipped_path(name)) for name in NAMED.values()
+    ]
+    context = shipped_path(SHIPPED_CONTEXT)
+    if context.is_file():
+        others.append(adapter_weights.load_adapter(context, plain))
+    return next((other for other in others if other.fingerprint == wanted), plain)
 
 
 def load_context_backbone() -> AdaptedBackbone:
@@ -144,7 +171,7 @@ def _load_plain(path: Path) -> ConvBackbone:
             channels, width = int(metadata["channels"]), int(metadata["width"])
             if not (0 < channels <= 4096 and 0 < width <= 4096):
                 raise MapError(f"{path}: the backbone claims an impossible size")
-            state = {name: file.get_tensor(name) for name in file.keys()}
+            state = unrounded_state({name: file.get_tensor(name) for name in file.keys()})
         return network_of(state, channels=channels, width=width)
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         raise MapError(f"{path}: the backbone file is damaged; fetch or train it again") from error

@@ -72,7 +72,8 @@ def map_(
         blocks: Residual blocks of the head, three layers each; by default 2.
         query: File that lists images to hold back from mapping, one per line.
         poses: Pose file to use in place of the scene's own poses.
-        backbone: Backbone weights; by default those that come with reloc.
+        backbone: Backbone weights; by default those that come with reloc, and `rooms` for those of
+            rendered rooms alone.
         device: cpu, cuda or mps; by default the best there is.
         seed: Of everything random; the same seed gives the same map on a CPU.
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.

@@ -45,7 +45,8 @@ def map_many(
         address: Of a Ray cluster; by default RAY_ADDRESS, or else this machine alone.
         jobs: Table of what is done and what failed: a file, by default beside the manifest, or a
             PostgreSQL database at postgresql://...
-        backbone: Backbone weights; by default those that come with reloc.
+        backbone: Backbone weights; by default those that come with reloc, and `rooms` for those of
+            rendered rooms alone.
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """

@@ -43,6 +43,7 @@ def pretrain(
     size: int = 224,
     seed: int = 0,
     device: str | None = None,
+    bits: Literal[8, 16] = 16,
     resume: bool = False,
     quiet: bool = False,
 ) -> None:
@@ -66,6 +67,7 @@ def pretrain(
         size: Side of a view in pixels.
         seed: Of weights and data.
         device: cpu, cuda or mps; by default the best there is.
+        bits: For each weight in the file; 8 halve it and lose no more than half precision does.
         resume: Go on from the checkpoint in the folder.
         quiet: Show no progress.
     """
@@ -116,7 +118,7 @@ def pretrain(
         if first:
             write_training_curves(out / "log.jsonl", out / "curves.png", stages=("pretraining",))
             path = out / "backbone.safetensors"
-            fingerprint = save_backbone(network, path)
+            fingerprint = save_backbone(network, path, bits=bits)
             size_mb = path.stat().st_size / 1e6
             console().print(f"{path}: {size_mb:.1f} MB, fingerprint {fingerprint}")
 
