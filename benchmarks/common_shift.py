@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import tyro
-from few_shot import evenly
 from numpy.typing import NDArray
 
 from reloc.backbone import load_backbone
@@ -23,6 +22,7 @@ from reloc.localize import Localizer
 from reloc.localize.estimate import Estimate
 from reloc.maps import SceneMap
 from reloc.progress import silent
+from reloc.sampling import evenly
 from reloc.scenes import Frame, open_scene, posed
 
 Array = NDArray[np.float64]

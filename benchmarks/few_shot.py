@@ -35,8 +35,8 @@ from reloc.files import json_text, write_text
 from reloc.mapping import MappingOptions
 from reloc.mapping.ridge import map_scene_ridge
 from reloc.progress import Progress
+from reloc.sampling import evenly
 from reloc.scenes import Scene
-from reloc.scenes.scene import Frame
 
 Row = dict[str, Any]
 # The figures of a row, as the table heads them.
@@ -75,12 +75,6 @@ class Options:
     queries: int = 100
     processor_time: bool = False
     out: Path = Path("benchmark-results")
-
-
-def evenly(frames: tuple[Frame, ...], most: int) -> tuple[Frame, ...]:
-    """At most so many frames, evenly spaced."""
-    picks = np.linspace(0, len(frames) - 1, min(len(frames), most)).astype(int)
-    return tuple(frames[i] for i in picks)
 
 
 def measured_by_ridge(scene: Scene, *, path: Path, progress: Progress) -> Evaluation:

@@ -27,8 +27,8 @@ from reloc.heads import build_head
 from reloc.localize import Localizer, Query, RankingOptions
 from reloc.localize.query import PreparedQuery
 from reloc.mapping.options import views_of_head
-from reloc.mapping.result import evenly
 from reloc.maps import Region, SceneMap
+from reloc.sampling import even_picks
 from reloc.scenes import open_scene
 
 REPEATS = 3
@@ -76,7 +76,7 @@ def crowded(scene_map: SceneMap, count: int) -> SceneMap:
     # One random head stands for all: batches copy it, so time and memory are those of as many.
     regions = [Region(other, first.origin, first.frames, views[n]) for n in range(count)]
     for number, region in enumerate(own):
-        rows = evenly(np.arange(len(region.views)), most)
+        rows = even_picks(len(region.views), most)
         regions[(2 * number + 1) * count // (2 * len(own))] = replace(
             region, views=region.views[rows]
         )

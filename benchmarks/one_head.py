@@ -42,6 +42,7 @@ from reloc.mapping.clusters import camera_clusters
 from reloc.mapping.survey import StereoSurvey
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress
+from reloc.sampling import evenly
 from reloc.scenes import Scene, posed, poses_of
 
 Array = NDArray[np.float64]
@@ -124,8 +125,8 @@ class LookingBackbone(nn.Module):
         extractor = FeatureExtractor(backbone, device=pick_device())
         frames = posed(scene.mapping)
         found = []
-        for row in np.linspace(0, len(frames) - 1, min(LOOKED_AT, len(frames))).astype(int):
-            image = read_image(frames[row].image, grey=True)
+        for frame in evenly(frames, LOOKED_AT):
+            image = read_image(frame.image, grey=True)
             view = plain_view(image, short_side=short_side).image
             found.append(image_descriptor(extractor(view)))
         descriptors = np.stack(found).astype(np.float64)

@@ -14,29 +14,41 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import torch
 import tyro
 from accuracy import count_processor_time, figures_of, measured_by_reloc, opened
 from dense_sift import DenseSift
-from few_shot import evenly
+from torch import nn
 
-from reloc.backbone import Backbone, ConvBackbone, load_backbone, save_backbone
+from reloc.backbone import Backbone, ConvBackbone, load_backbone, save_backbone, weights
+from reloc.backbone.network import ConvBlock
+from reloc.backbone.pretrain import trainer
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.coordinates import Coordinates
 from reloc.backbone.pretrain.objective import Objective
 from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.rendered import RenderedPairs
-from reloc.backbone.pretrain.trainer import pretrain
 from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError
 from reloc.files import json_text, write_text
 from reloc.mapping import MappingOptions
+from reloc.sampling import evenly
 
 Row = dict[str, Any]
 COLUMNS = ("5cm_5deg", "1%_2deg", "3%_5deg", "median_deg", "seconds_per_query")
+
+
+class DeeperBackbone(ConvBackbone):
+    """One more layer at the end of the context path, and one where both paths have met."""
+
+    def __init__(self, *, channels: int = 256, width: int = 256) -> None:
+        super().__init__(channels=channels, width=width)
+        self.context.append(ConvBlock(width, width))
+        self.merge = nn.Sequential(self.merge, ConvBlock(width, width))
 
 
 @dataclass(frozen=True)
@@ -48,6 +60,7 @@ class Variant:
     coordinates: bool = False
     width: int = 256
     channels: int = 256
+    network: type[ConvBackbone] = ConvBackbone
     shipped: bool = False
     short_side: int = 480
 
@@ -60,6 +73,7 @@ VARIANTS = {
     "both": Variant(("photos", "rooms")),
     "both, width 128": Variant(("photos", "rooms"), width=128),
     "both, 128 channels": Variant(("photos", "rooms"), channels=128),
+    "both, deeper": Variant(("photos", "rooms"), network=DeeperBackbone),
     "shipped": Variant(shipped=True),
     "shipped, 360 px": Variant(shipped=True, short_side=360),
     "shipped, 640 px": Variant(shipped=True, short_side=640),
@@ -105,6 +119,15 @@ class Options:
 
 def trained(name: str, options: Options) -> tuple[Backbone, float | None]:
     """A variant's backbone, from its file if it is there, and the seconds of its training."""
+    network = VARIANTS[name].network
+    with (
+        mock.patch.object(trainer, "ConvBackbone", network),
+        mock.patch.object(weights, "ConvBackbone", network),
+    ):
+        return _trained(name, options)
+
+
+def _trained(name: str, options: Options) -> tuple[Backbone, float | None]:
     variant = VARIANTS[name]
     if variant.shipped:
         return load_backbone(), None
@@ -138,7 +161,7 @@ def trained(name: str, options: Options) -> tuple[Backbone, float | None]:
                 width=variant.width, channels=variant.channels,
             )  # fmt: skip
             began = time.monotonic()
-            network = pretrain(
+            network = trainer.pretrain(
                 goal, recipe, checkpoint=path.with_suffix(".pt"),
                 device=pick_device(options.device), resume=True, progress=progress,
             )  # fmt: skip

@@ -23,7 +23,6 @@ import numpy as np
 import tyro
 from accuracy import REFERENCE, opened
 from corruptions import CORRUPTIONS, Shot
-from few_shot import evenly
 from robustness_plot import UNTOUCHED, plot_robustness
 
 from reloc.backbone import load_backbone
@@ -36,6 +35,7 @@ from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress
+from reloc.sampling import evenly
 from reloc.scenes import Frame, Scene, posed
 
 Row = dict[str, Any]

@@ -13,7 +13,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import tyro
-from few_shot import evenly
 from numpy.typing import NDArray
 
 from reloc.backbone import load_backbone
@@ -25,6 +24,7 @@ from reloc.localize.place import Candidate
 from reloc.localize.query import PreparedQuery, Query, prepared_query
 from reloc.maps import SceneMap
 from reloc.pose.solver import refine_pose
+from reloc.sampling import evenly
 from reloc.scenes import open_scene, posed
 from reloc.scenes.scene import Frame
 

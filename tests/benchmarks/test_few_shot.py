@@ -48,12 +48,6 @@ def evaluation_of(scene, shift):
     )
 
 
-def test_frames_are_evenly_spaced_and_keep_the_ends(few_shot, tmp_path):
-    frames = scene_of(tmp_path).mapping
-    assert [f.name for f in few_shot.evenly(frames, 3)] == ["0.png", "14.png", "29.png"]
-    assert few_shot.evenly(frames, 100) == frames
-
-
 def test_a_row_counts_lost_queries_as_misses(few_shot, tmp_path):
     scene = scene_of(tmp_path)
     row = few_shot.row_of(scene, evaluation_of(scene, 0.2))

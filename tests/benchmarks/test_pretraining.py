@@ -30,3 +30,20 @@ def test_table_has_a_row_for_each_variant_and_scene(script: Callable[[str], Modu
     assert lines[2] == "| both | fox | 9 | 1.5 | – | 50 | – | – | – |"
     assert lines[3].startswith("| both | fox | 9 | – | ")
     assert len({line.count("|") for line in lines}) == 1
+
+
+def test_a_deeper_backbone_fuses_and_promises_the_same(script: Callable[[str], ModuleType]) -> None:
+    network = script("pretraining").DeeperBackbone(channels=8, width=16)
+    assert isinstance(network, Backbone)
+    images = torch.rand(2, 1, 40, 48)
+    for _ in range(3):
+        network(images)
+    network.eval()
+    with torch.no_grad():
+        before = network(images)
+        torch.testing.assert_close(network.fuse()(images), before, rtol=1e-4, atol=1e-4)
+    assert before.shape == (2, 8, 5, 6)
+    plain = sum(
+        p.numel() for p in script("pretraining").ConvBackbone(channels=8, width=16).parameters()
+    )
+    assert sum(p.numel() for p in network.parameters()) > plain

@@ -7,7 +7,7 @@ import torch
 
 from reloc.geometry import Camera, pose_from
 from reloc.heads import MlpHead
-from reloc.mapping.result import evenly, finished
+from reloc.mapping.result import finished
 from reloc.maps.scene_map import MAX_CAMERAS, Region
 from reloc.scenes import Frame, Scene, Skipped
 
@@ -42,9 +42,3 @@ def test_a_map_remembers_a_sample_of_its_frames_and_tells_how_it_was_made():
     assert (made.info["skipped"], made.info["seconds"]) == (1, {"training": 1.23})
     assert (made.info["method"], made.unit, made.extent) == ("mine", "metre", len(frames) - 1)
     assert result.skipped == tuple(lost)
-
-
-def test_items_are_spread_over_all():
-    np.testing.assert_array_equal(evenly(np.arange(9), 3), [0, 4, 8])
-    np.testing.assert_array_equal(evenly(np.arange(2), 3), [0, 1])
-    assert len(evenly(np.arange(0), 3)) == 0

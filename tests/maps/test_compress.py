@@ -108,3 +108,13 @@ def test_regions_get_their_own_features(scene_map):
     small = compressed(two, bits=4, features=features)
     first, second = small.regions
     assert not torch.equal(first.head.inlet.weight, second.head.inlet.weight)
+
+
+@pytest.mark.parametrize(("regions", "kept"), [(1, 64), (2, 32), (8, 16)])
+def test_as_many_views_are_left_as_a_place_is_found_by(scene_map, regions, kept):
+    views = np.arange(64, dtype=np.int8)[:, None]
+    region = replace(scene_map.regions[0], views=views)
+    smaller = compressed(replace(scene_map, regions=(region,) * regions), bits=8)
+    for region in smaller.regions:
+        assert len(region.views) == kept
+        assert (region.views[0], region.views[-1]) == (0, 63)

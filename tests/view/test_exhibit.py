@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from reloc.errors import OptionError
-from reloc.view.exhibit import MAX_MAPPING, evenly, exhibit
+from reloc.view.exhibit import MAX_MAPPING, exhibit
 
 
 def test_an_evaluation_brings_estimates_to_the_frames_of_the_scene(gallery) -> None:
@@ -51,8 +50,3 @@ def test_mapping_frames_are_bounded(gallery) -> None:
     many = gallery.scene.mapping * 500
     shown = exhibit(cloud=gallery.cloud, scene=replace(gallery.scene, mapping=many, queries=()))
     assert len(shown.frames) == MAX_MAPPING
-
-
-@pytest.mark.parametrize(("count", "picked"), [(0, []), (1, [0]), (3, [0, 4, 9]), (99, range(10))])
-def test_evenly(count: int, picked: list[int]) -> None:
-    assert evenly(list(np.arange(10)), count) == list(picked)

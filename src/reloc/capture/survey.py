@@ -18,6 +18,7 @@ from reloc.capture.photos import SHORT_SIDE, PhotoFacts, photo_advice, photo_fac
 from reloc.errors import ImageError, SceneError
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
+from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, Scene, posed, poses_of
 
 Array = NDArray[np.float64]
@@ -98,8 +99,8 @@ def survey_scene(scene: Scene, *, seconds: float = 30.0, progress: Progress = si
         focals=[f.camera.focal for f in frames],
     )
     depth = _depth(matched, poses) if judged.trusted else None
-    some = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MAX_COVERAGE_FRAMES)))
-    picked = tuple(frames[i] for i in some.astype(int))
+    some = even_picks(len(frames), MAX_COVERAGE_FRAMES)
+    picked = tuple(frames[i] for i in some)
     covered = None
     advice = [*looks.damage(), *photo_advice(looks.facts()), *judged.advice]
     if depth is not None:

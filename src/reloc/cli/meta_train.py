@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import torch
 import tyro
 
@@ -26,8 +25,9 @@ from reloc.evaluate import evaluate
 from reloc.localize.localizer import Localizer
 from reloc.mapping.ridge import map_scene_ridge
 from reloc.progress import silent
+from reloc.sampling import evenly
 from reloc.scenes import open_scene
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Scene
 from reloc.view.training_curves import write_training_curves
 
 # Views of so many rooms settle where the adapter begins.
@@ -117,8 +117,8 @@ def _validation(
         )
     few = replace(
         scene,
-        mapping=_evenly(scene.mapping, _MAPPING_FRAMES),
-        queries=_evenly(scene.queries, _QUERIES),
+        mapping=evenly(scene.mapping, _MAPPING_FRAMES),
+        queries=evenly(scene.queries, _QUERIES),
     )
 
     def validate(adapter: ContextAdapter) -> Mapping[str, float]:
@@ -145,8 +145,3 @@ def _validation(
         }
 
     return validate
-
-
-def _evenly(frames: tuple[Frame, ...], most: int) -> tuple[Frame, ...]:
-    picks = np.linspace(0, len(frames) - 1, min(len(frames), most)).astype(int)
-    return tuple(frames[i] for i in picks)

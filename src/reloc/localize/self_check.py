@@ -8,7 +8,6 @@ by which ``pose.trust`` judges, says nothing.
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import torch
 
 from reloc.backbone import Backbone
@@ -17,6 +16,7 @@ from reloc.localize.localizer import Localizer
 from reloc.localize.query import Query
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
+from reloc.sampling import evenly
 from reloc.scenes.scene import Frame
 
 FRAMES = 24
@@ -45,8 +45,7 @@ def with_reliability(
         device: where to compute.
         progress: told of every frame.
     """
-    picks = np.linspace(0, len(frames) - 1, min(len(frames), FRAMES)).astype(int)
-    chosen = [frames[i] for i in picks]
+    chosen = evenly(frames, FRAMES)
     localizer = Localizer(scene_map, backbone, device=device)
     queries = (Query(f.name, f.image, f.camera, f.depth if depth else None) for f in chosen)
     found = 0

@@ -12,6 +12,7 @@ from reloc.images.augment import plain_view
 from reloc.images.files import read_image
 from reloc.maps import Region, SceneMap
 from reloc.progress import Progress, silent
+from reloc.sampling import evenly
 from reloc.scenes.scene import Frame
 
 VIEWS = 40
@@ -41,8 +42,7 @@ def region_features(
     found = []
     for number, region in enumerate(scene_map.regions):
         own = [by_name[name] for name in _names(scene_map, region) if name in by_name]
-        picks = np.linspace(0, len(own) - 1, min(len(own), VIEWS)).astype(int)
-        views = list(_features([own[i] for i in picks], extractor, scene_map.short_side, rng))
+        views = list(_features(evenly(own, VIEWS), extractor, scene_map.short_side, rng))
         if not views:
             raise SceneError("none of the scene's images is among those that the map was made from")
         found.append(torch.cat(views))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reloc.errors import OptionError
-from reloc.maps.scene_map import MAX_REGIONS, MAX_SHORT_SIDE, MAX_VIEWS
+from reloc.maps.scene_map import LEAST_VIEWS, MAX_REGIONS, MAX_SHORT_SIDE, MAX_VIEWS
 
 Preset = Literal["draft", "standard", "full"]
 
@@ -14,9 +14,8 @@ FULL_WIDTH = 512
 # A narrower head no longer holds even a small part of a place: with very many heads the map grows.
 LEAST_WIDTH = 112
 MAX_WIDTH = 8192
-# Of what the frames look like a map keeps so many samples, or so many for each head.
+# Of what the frames look like a map keeps so many samples, or LEAST_VIEWS for each head.
 VIEWS_OF_MAP = 256
-LEAST_VIEWS_OF_HEAD = 16
 
 
 @dataclass(frozen=True)
@@ -108,4 +107,4 @@ def head_width(heads: int, *, channels: int, blocks: int) -> int:
 
 def views_of_head(heads: int) -> int:
     """How many views a map of so many heads keeps of the region of each, at most."""
-    return min(MAX_VIEWS, max(LEAST_VIEWS_OF_HEAD, VIEWS_OF_MAP // heads))
+    return min(MAX_VIEWS, max(LEAST_VIEWS, VIEWS_OF_MAP // heads))

@@ -11,7 +11,7 @@ from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.fill import BufferFiller, centred_cam_from_world
 from reloc.mapping.options import MappingOptions
-from reloc.mapping.result import evenly
+from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, poses_of
 
 Rows = NDArray[np.intp]
@@ -59,6 +59,6 @@ def looks(
     descriptors: Mapping[int, NDArray[np.int8]], frames: Rows, *, most: int
 ) -> NDArray[np.int8]:
     """What a sample of the frames looks like, (V, D), as far as it is known."""
-    known = np.array([f for f in frames if int(f) in descriptors], np.intp)
-    rows = [descriptors[int(frame)] for frame in evenly(known, most)]
+    known = [int(f) for f in frames if int(f) in descriptors]
+    rows = [descriptors[frame] for frame in evenly(known, most)]
     return np.stack(rows) if rows else np.zeros((0, 0), np.int8)

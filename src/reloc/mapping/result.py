@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reloc.backbone import ConvBackbone
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
+from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, Scene, Skipped, poses_of
 
 
@@ -82,9 +83,4 @@ def finished(
 
 def kept_cameras(count: int) -> NDArray[np.intp]:
     """Which of so many frames a map remembers."""
-    return evenly(np.arange(count), MAX_CAMERAS)
-
-
-def evenly(items: NDArray[np.intp], most: int) -> NDArray[np.intp]:
-    """``most`` of the items (N,) at most, spread over all."""
-    return items[np.linspace(0, len(items) - 1, min(len(items), most)).astype(int)]
+    return even_picks(count, MAX_CAMERAS)

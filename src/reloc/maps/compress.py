@@ -20,7 +20,8 @@ from reloc.maps.packing import (
     rounded,
     unpacked_matrix,
 )
-from reloc.maps.scene_map import Region, SceneMap
+from reloc.maps.scene_map import LEAST_VIEWS, MAX_VIEWS, Region, SceneMap
+from reloc.sampling import even_picks
 
 # Of the mean of the diagonal: keeps directions that the features hardly use well conditioned.
 _DAMPING = 0.01
@@ -29,7 +30,10 @@ _DAMPING = 0.01
 def compressed(
     scene_map: SceneMap, *, bits: int, features: Sequence[Tensor] | None = None
 ) -> SceneMap:
-    """A map whose hidden layers are stored with a few bits per weight.
+    """A map whose hidden layers are stored with a few bits per weight, and with less views.
+
+    As many views are left as a library needs to find the place by, ``MAX_VIEWS``, and as its
+    regions do to be told apart, ``LEAST_VIEWS`` of each.
 
     Args:
         scene_map: stays as it is.
@@ -43,8 +47,12 @@ def compressed(
     """
     if bits not in BITS:
         raise OptionError(f"bits must be one of {', '.join(map(str, BITS))}")
+    most = max(LEAST_VIEWS, MAX_VIEWS // len(scene_map.regions))
     regions = tuple(
-        _compressed(region, bits, None if features is None else features[number])
+        replace(
+            _compressed(region, bits, None if features is None else features[number]),
+            views=region.views[even_picks(len(region.views), most)],
+        )
         for number, region in enumerate(scene_map.regions)
     )
     info = {**scene_map.info, "bits": bits}

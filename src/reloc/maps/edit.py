@@ -8,6 +8,7 @@ import numpy as np
 
 from reloc.errors import MapError, OptionError
 from reloc.maps.scene_map import MAX_CAMERAS, MAX_REGIONS, MappingCamera, Region, SceneMap
+from reloc.sampling import evenly
 
 
 def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
@@ -102,7 +103,7 @@ def _with(
 ) -> SceneMap:
     """The map with other regions and a sample of those cameras that belong to one."""
     used = sorted({row for region in regions for row in region.frames or ()})
-    kept = [used[i] for i in np.linspace(0, len(used) - 1, min(len(used), MAX_CAMERAS)).astype(int)]
+    kept = evenly(used, MAX_CAMERAS)
     new_row = {old: new for new, old in enumerate(kept)}
     chosen = tuple(cameras[row] for row in kept)
     centres = np.array([c.world_from_cam[:3, 3] for c in chosen]).reshape(-1, 3)

@@ -20,8 +20,9 @@ Array = NDArray[np.float64]
 # Mapping cameras serve pictures and plans; a sample of this many shows any place.
 MAX_CAMERAS = 1000
 MAX_REGIONS = 1024
-# So many views show what a region looks like from anywhere in it.
+# So many views show what a region looks like from anywhere in it; by so few it is still found.
 MAX_VIEWS = 64
+LEAST_VIEWS = 16
 # So few points serve pictures and cost little beside the weights.
 MAX_SKETCH = 10_000
 # A map cannot make its reader blow up images without end.

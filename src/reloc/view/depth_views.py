@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from reloc.geometry import Camera, inverted, transformed
 from reloc.localize.localizer import Correspondences
 from reloc.pose.solver import reprojection_errors
+from reloc.sampling import even_picks
 
 Array = NDArray[np.float64]
 
@@ -148,7 +149,7 @@ def _partners(views: Sequence[DepthView], points: Sequence[Array]) -> list[list[
     result = []
     for index, own in enumerate(points):
         known = own[np.isfinite(own[:, 0])]
-        sample = known[np.linspace(0, len(known) - 1, min(len(known), OVERLAP_SAMPLE)).astype(int)]
+        sample = known[even_picks(len(known), OVERLAP_SAMPLE)]
         shared = np.zeros(len(views))
         for other, view in enumerate(views):
             if other != index and len(sample):

@@ -12,6 +12,7 @@ from reloc.errors import OptionError
 from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.maps import SceneMap
+from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, Scene
 from reloc.view.point_cloud import PointCloud
 
@@ -97,19 +98,19 @@ def exhibit(
     """
     if scene is not None:
         title, unit = scene.name, scene.unit
-        mapping = [
+        every = [
             ShownFrame(frame.name, False, frame.camera, frame.world_from_cam, frame.image)
             for frame in scene.mapping
         ]
     elif scene_map is not None:
         title, unit = str(scene_map.info.get("scene") or "map"), scene_map.unit
-        mapping = [
+        every = [
             ShownFrame(camera.name, False, camera.camera, camera.world_from_cam)
             for camera in scene_map.cameras
         ]
     else:
         raise OptionError("nothing to show; give a map or a scene")
-    mapping = evenly([frame for frame in mapping if frame.world_from_cam is not None], MAX_MAPPING)
+    mapping = evenly([frame for frame in every if frame.world_from_cam is not None], MAX_MAPPING)
     if evaluation is not None:
         queries = _judged(evaluation, scene, mapping)
     else:
@@ -119,12 +120,6 @@ def exhibit(
             if frame.world_from_cam is not None
         ]
     return Exhibit(title, unit, cloud, (*mapping, *queries), evaluation)
-
-
-def evenly(items: Sequence[Item], count: int) -> list[Item]:
-    """At most so many of the items, evenly spaced."""
-    picks = np.unique(np.linspace(0, len(items) - 1, min(count, len(items))).astype(int))
-    return [items[index] for index in picks]
 
 
 def _judged(

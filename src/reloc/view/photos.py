@@ -10,7 +10,8 @@ from reloc.errors import ImageError
 from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
-from reloc.view.exhibit import ShownFrame, evenly
+from reloc.sampling import evenly
+from reloc.view.exhibit import ShownFrame
 from reloc.view.page import jpeg
 
 SIDE = 320  # pixels of the longer side
@@ -24,7 +25,7 @@ def photos_of(
 
     Args:
         frames: what is shown; those without an image, or whose image is damaged, are left out.
-        count: how many at most: of queries first, worst first, then of mapping frames, evenly
+        count: how many at most: of queries first, worst first, then of mapping frames
             spaced.
         progress: told after every photo.
     """

@@ -11,6 +11,7 @@ from reloc.images.files import read_image
 from reloc.localize.localizer import Localizer
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
+from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, posed
 from reloc.view.depth_views import DepthView, confirmed, depth_view, smoothed
 from reloc.view.surface import surface_points
@@ -68,7 +69,7 @@ def map_point_cloud(
         progress: told after every view.
     """
     known = posed(frames)
-    picks = np.unique(np.linspace(0, len(known) - 1, min(views, len(known))).astype(int))
+    picks = even_picks(len(known), views)
     seen: list[tuple[Frame, DepthView]] = []
     for done, index in enumerate(picks, start=1):
         frame = known[index]

@@ -7,7 +7,8 @@ import numpy as np
 
 from reloc.geometry import transformed
 from reloc.maps import SceneMap
-from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame, evenly
+from reloc.sampling import evenly
+from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame
 from reloc.view.placement import placed
 from reloc.view.point_cloud import PointCloud, sketch_cloud
 

@@ -15,6 +15,7 @@ from reloc.errors import ImageError, SceneError
 from reloc.images.augment import cell_pixels, plain_view
 from reloc.images.files import read_image
 from reloc.mapping.training import Learner, Moment
+from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, posed, poses_of
 
 VIEWS = 40
@@ -116,10 +117,10 @@ class Recorder:
     ) -> None:
         extractor = FeatureExtractor(backbone, device=pick_device(device))
         known = posed(frames)
-        picks = np.linspace(0, len(known) - 1, min(VIEWS, len(known))).astype(int)
+        picks = even_picks(len(known), VIEWS)
         rng = np.random.default_rng(0)
         features, colours, owners = [], [], []
-        for index in np.unique(picks):
+        for index in picks:
             try:
                 image = read_image(known[index].image)
                 view = plain_view(read_image(known[index].image, grey=True), short_side=short_side)

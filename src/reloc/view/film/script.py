@@ -13,6 +13,7 @@ from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
+from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, posed, poses_of
 from reloc.view.density import point_spacing, size_octaves
 from reloc.view.film.captions import Caption
@@ -115,8 +116,7 @@ class _Scene:
         self.radii = POINT * spacing * np.exp2(size_octaves(self.points, spacing))
         self.stage = Stage.of(placement, self.points, self.normals, poses, self.camera)
         known = posed(mapping)
-        few = np.unique(np.linspace(0, len(known) - 1, min(len(known), 60)).astype(int))
-        self.cameras = [(known[i].camera, known[i].world_from_cam) for i in few]
+        self.cameras = [(f.camera, f.world_from_cam) for f in evenly(known, 60)]
         self.pose = np.eye(4)
 
     def look(self, part: float) -> None:
@@ -263,11 +263,10 @@ def _arrivals(evaluation: Evaluation, queries: Sequence[Frame]) -> list[_Arrival
     known = [
         r for r in evaluation.frames if r.true_world_from_cam is not None and r.image in frames
     ]
-    picks = np.linspace(0, len(known) - 1, min(len(known), MOST_QUERIES)).astype(int)
     scale, ticks = length_scale(evaluation)[0], error_ticks(evaluation)
     norm = LogNorm(ticks[0], ticks[-1], clip=True)
     arrivals = []
-    for result in (known[i] for i in np.unique(picks)):
+    for result in evenly(known, MOST_QUERIES):
         error = result.translation_error if result.localized else None
         worst = ticks[-1] if error is None else max(error * scale, 1e-9)
         red, green, blue = (int(255 * c) for c in ERROR_COLOURS(float(norm(worst)))[:3])
