@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from reloc.backbone import Backbone
+from reloc.checkpoint import load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.dsacstar.known_depths import KnownDepths
 from reloc.dsacstar.options import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.errors import SceneError
 from reloc.localize.self_check import with_reliability
-from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.fill import centred_cam_from_world
 from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import metre_of, scene_scale

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.backbone import Backbone, FeatureExtractor
+from reloc.checkpoint import load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import OptionError, SceneError
-from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.gathering import Bounds, Gathered, gather

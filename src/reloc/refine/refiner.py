@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from reloc.backbone import Backbone
+from reloc.checkpoint import load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import SceneError
 from reloc.localize.self_check import with_reliability
-from reloc.mapping.checkpoint import load_checkpoint, save_checkpoint
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
 from reloc.refine.heads import refined_heads

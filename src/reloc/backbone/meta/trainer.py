@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 import torch.distributed as dist
@@ -13,8 +13,8 @@ from reloc.backbone.adapter import ContextAdapter
 from reloc.backbone.meta.episode_loss import Episode, FitOptions, alone, backward_episode
 from reloc.backbone.meta.rooms import EpisodeOptions
 from reloc.backbone.pretrain.parallel import place_among_processes
-from reloc.errors import MapError, OptionError
-from reloc.files import atomic_file
+from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.errors import OptionError
 from reloc.progress import Progress, silent
 
 
@@ -88,9 +88,14 @@ def meta_train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.1
     )
+    parts: dict[str, Any] = {"adapter": adapter, "optimiser": optimiser, "schedule": schedule}
+    recipe = asdict(options)
+    del recipe["checkpoint_every"]
     start = 0
-    if resume and checkpoint.exists():
-        start = _restore(checkpoint, options, adapter, optimiser, schedule)
+    if resume and (stored := load_checkpoint(checkpoint, recipe)):
+        start = int(stored["step"])
+        for name, part in parts.items():
+            part.load_state_dict(stored[name])
     running: float | None = None
     for step in range(start, options.steps):
         episode = source.episode(options.seed * 1_000_003 + step, options.episode)
@@ -113,38 +118,7 @@ def meta_train(
         if rank == 0 and (step % 10 == 0 or last):
             progress("meta-training", step + 1, options.steps, loss=loss, mean_loss=running)
         if rank == 0 and ((step + 1) % options.checkpoint_every == 0 or last):
-            state = {
-                "options": asdict(options),
-                "step": step + 1,
-                "adapter": adapter.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-            }
-            with atomic_file(checkpoint) as file:
-                torch.save(state, file)
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save_checkpoint(checkpoint, recipe, {"step": step + 1, **states})
             if validate is not None:
                 progress("validation", step + 1, options.steps, **validate(adapter))
-
-
-def _restore(
-    checkpoint: Path,
-    options: MetaOptions,
-    adapter: ContextAdapter,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> int:
-    try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        wanted = asdict(options)
-        if any(state["options"][k] != v for k, v in wanted.items() if k != "checkpoint_every"):
-            raise MapError(
-                f"{checkpoint}: was made with other options; give the same ones or another folder"
-            )
-        adapter.load_state_dict(state["adapter"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        return int(state["step"])
-    except MapError:
-        raise
-    except Exception as error:
-        raise MapError(f"{checkpoint}: damaged checkpoint; remove it to start again") from error

@@ -19,8 +19,8 @@ from reloc.backbone.pretrain.parallel import (
     place_among_processes,
     synchronise_norms,
 )
-from reloc.errors import MapError, OptionError
-from reloc.files import atomic_file
+from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.errors import OptionError
 from reloc.progress import Progress, silent
 
 
@@ -90,9 +90,17 @@ def pretrain(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.08
     )
+    parts: dict[str, Any] = {
+        "trained": trained,
+        "average": average,
+        "optimiser": optimiser,
+        "schedule": schedule,
+    }
     start, recipe = 0, _recipe(objective, options)
-    if resume and checkpoint.exists():
-        start = _restore(checkpoint, recipe, trained, average, optimiser, schedule)
+    if resume and (stored := load_checkpoint(checkpoint, recipe)):
+        start = int(stored["step"])
+        for name, part in parts.items():
+            part.load_state_dict(stored[name])
     began = time.monotonic()
     steps = range(start, options.steps)
     for step, batch in zip(
@@ -121,16 +129,8 @@ def pretrain(
             )
         due = (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps
         if due and rank == 0:
-            state = {
-                "options": recipe,
-                "step": step + 1,
-                "trained": trained.state_dict(),
-                "average": average.state_dict(),
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-            }
-            with atomic_file(checkpoint) as file:
-                torch.save(state, file)
+            states = {name: part.state_dict() for name, part in parts.items()}
+            save_checkpoint(checkpoint, recipe, {"step": step + 1, **states})
     result = average.module
     assert isinstance(result, ConvBackbone)
     return result.cpu().fuse()
@@ -141,28 +141,3 @@ def _recipe(objective: Objective, options: PretrainOptions) -> dict[str, Any]:
     sizes = asdict(options)
     del sizes["checkpoint_every"]
     return {"objective": objective.name, **sizes}
-
-
-def _restore(
-    checkpoint: Path,
-    recipe: dict[str, Any],
-    trained: nn.Module,
-    average: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    schedule: torch.optim.lr_scheduler.LRScheduler,
-) -> int:
-    try:
-        state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        if state["options"] != recipe:
-            raise MapError(
-                f"{checkpoint}: was made with other options; give the same ones or another folder"
-            )
-        trained.load_state_dict(state["trained"])
-        average.load_state_dict(state["average"])
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        return int(state["step"])
-    except MapError:
-        raise
-    except Exception as error:
-        raise MapError(f"{checkpoint}: damaged checkpoint; remove it to start again") from error

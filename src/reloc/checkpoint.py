@@ -1,4 +1,4 @@
-"""The state of an unfinished mapping on disk."""
+"""The state of an unfinished training on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from reloc.files import atomic_file
 
 
 def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Writes a state atomically, with what tells to which mapping it belongs.
+    """Writes a state atomically, with what tells to which training it belongs.
 
     Raises:
         OutputError: the file cannot be written.
@@ -24,7 +24,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     """The state that ``save_checkpoint`` wrote for the same identity; None if there is no file.
 
     Raises:
-        MapError: the checkpoint is damaged, or that of another mapping.
+        MapError: the checkpoint is damaged, or that of another training.
     """
     if not path.exists():
         return None
@@ -32,10 +32,10 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         same = state["identity"] == identity
     except Exception as error:
-        raise MapError(f"{path}: damaged checkpoint; map again without --resume") from error
+        raise MapError(f"{path}: damaged checkpoint; remove it to start again") from error
     if not same:
         raise MapError(
-            f"{path}: belongs to other options, images or another backbone; map again without "
-            "--resume"
+            f"{path}: belongs to other options, images or another backbone; give the same ones, or "
+            "start again without --resume"
         )
     return state

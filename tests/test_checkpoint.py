@@ -1,0 +1,35 @@
+"""Checkpoints: read back for what they were written for, refused for anything else."""
+
+import pytest
+import torch
+
+from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.errors import MapError
+
+IDENTITY = {"steps": 3, "images": ["a.png"]}
+
+
+def test_what_is_written_is_read_for_the_same_training(tmp_path):
+    path = tmp_path / "state"
+    assert load_checkpoint(path, IDENTITY) is None
+    save_checkpoint(path, IDENTITY, {"step": 2, "weights": torch.arange(3)})
+    state = load_checkpoint(path, IDENTITY)
+    assert state is not None
+    assert state["step"] == 2
+    assert torch.equal(state["weights"], torch.arange(3))
+    assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+
+def test_that_of_another_training_is_refused(tmp_path):
+    path = tmp_path / "state"
+    save_checkpoint(path, IDENTITY, {"step": 2})
+    with pytest.raises(MapError, match=r"belongs to other options.*--resume") as caught:
+        load_checkpoint(path, {**IDENTITY, "steps": 4})
+    assert str(path) in str(caught.value)
+
+
+def test_one_without_an_identity_is_damaged(tmp_path):
+    path = tmp_path / "state"
+    torch.save({"step": 2}, path)
+    with pytest.raises(MapError, match="damaged checkpoint; remove it"):
+        load_checkpoint(path, IDENTITY)
