@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from reloc.backbone import load_backbone, save_backbone
-from reloc.backbone.weights import FORMAT, fingerprint
+from reloc.backbone.weights import FORMAT, backbone_path, fingerprint
 from reloc.errors import MapError
 
 
@@ -79,6 +79,9 @@ def test_the_one_of_rendered_rooms_goes_by_its_name(monkeypatch, tmp_path):
     # A map that was made with it finds it by itself.
     assert load_backbone(serving=rooms.fingerprint).fingerprint == rooms.fingerprint
     assert load_backbone(serving="that of another").fingerprint == load_backbone().fingerprint
+    # Workers in other folders are told where it is.
+    assert backbone_path(Path("rooms")).is_absolute()
+    assert backbone_path(Path("own")) == Path("own")
     # A file of that name is meant where there is one.
     Path("rooms").write_bytes(b"something else")
     assert "rooms" in refused(Path("rooms"))

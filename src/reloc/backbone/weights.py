@@ -122,12 +122,16 @@ def load_backbone(
     """
     if path is None:
         return _load_serving(serving)
-    path = Path(path)
-    if str(path) in NAMED and not path.exists():
-        return _load_plain(shipped_path(NAMED[str(path)]))
+    path = backbone_path(path)
     if _is_adapter(path):
         return adapter_weights.load_adapter(path, _load_plain(shipped_path()))
     return _load_plain(path)
+
+
+def backbone_path(path: Path) -> Path:
+    """Where the weights are that a user calls so: a file, or those of a name in ``NAMED``."""
+    named = str(path) in NAMED and not path.exists()
+    return shipped_path(NAMED[str(path)]) if named else path
 
 
 def _load_serving(wanted: str | None) -> ConvBackbone | AdaptedBackbone:

@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from reloc.backbone import load_backbone
+from reloc.backbone.weights import backbone_path
 from reloc.cli.console import console, recorded
 from reloc.errors import OptionError
 from reloc.fleet import CrewOptions, FleetView, JobTable, map_fleet, read_manifest
@@ -61,7 +62,7 @@ def map_many(
                     listed,
                     table,
                     fingerprint=fingerprint,
-                    backbone=backbone and backbone.absolute(),
+                    backbone=backbone and backbone_path(backbone).absolute(),
                     crew=crew,
                     watch=watch,
                 )
