@@ -75,6 +75,7 @@ VARIANTS = {
     "position decoder": Variant(places=True),
     "both": Variant(looks=True, places=True),
     "parted": Variant(heads=None),
+    "parted, global feature": Variant(looks=True, heads=None),
 }
 
 
@@ -227,7 +228,9 @@ def measured(scene: Scene, name: str, options: Options, progress: Progress) -> R
     looking = backbone
     if variant.looks:
         looking = LookingBackbone.of(scene, backbone, short_side=options.short_side)
-    path = options.out / "maps" / f"{scene.name}-{name.replace(' ', '-')}.safetensors"
+    path = (
+        options.out / "maps" / f"{scene.name}-{'-'.join(name.replace(',', '').split())}.safetensors"
+    )
     how = MappingOptions(
         heads=variant.heads, time_limit=options.seconds, short_side=options.short_side,
         seed=options.seed,
