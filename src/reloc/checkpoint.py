@@ -32,7 +32,9 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         same = state["identity"] == identity
     except Exception as error:
-        raise MapError(f"{path}: damaged checkpoint; remove it to start again") from error
+        raise MapError(
+            f"{path}: damaged checkpoint; remove it or start again without --resume"
+        ) from error
     if not same:
         raise MapError(
             f"{path}: belongs to other options, images or another backbone; give the same ones, or "
