@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.checkpoint import load_checkpoint, restored_step, save_checkpoint
 from reloc.errors import MapError
 
 IDENTITY = {"steps": 3, "images": ["a.png"]}
@@ -33,3 +33,15 @@ def test_one_without_an_identity_is_damaged(tmp_path):
     torch.save({"step": 2}, path)
     with pytest.raises(MapError, match="damaged checkpoint; remove it"):
         load_checkpoint(path, IDENTITY)
+
+
+def test_parts_get_their_states_and_those_that_do_not_fit_are_refused(tmp_path):
+    path, kept = tmp_path / "state", torch.nn.Linear(2, 3)
+    assert restored_step(path, IDENTITY, {"layer": kept}) == 0
+    save_checkpoint(path, IDENTITY, {"step": 2, "layer": kept.state_dict()})
+    again = torch.nn.Linear(2, 3)
+    assert restored_step(path, IDENTITY, {"layer": again}) == 2
+    assert torch.equal(again.weight, kept.weight)
+    for parts in ({"layer": torch.nn.Linear(5, 3)}, {"other": again}):
+        with pytest.raises(MapError, match="damaged checkpoint; remove it"):
+            restored_step(path, IDENTITY, parts)

@@ -9,6 +9,8 @@ import torch
 from reloc.errors import MapError
 from reloc.files import atomic_file
 
+DAMAGED = "damaged checkpoint; remove it or start again without --resume"
+
 
 def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
     """Writes a state atomically, with what tells to which training it belongs.
@@ -41,3 +43,28 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
             "start again without --resume"
         )
     return state
+
+
+def restored_step(path: Path, identity: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
+    """Gives network, optimiser and what else there is their stored states.
+
+    Args:
+        path: what ``save_checkpoint`` wrote.
+        identity: of the training.
+        parts: by the names that their states have there.
+
+    Returns:
+        The stored ``step``; 0 if there is no file.
+
+    Raises:
+        MapError: as ``load_checkpoint``, or the states do not fit.
+    """
+    state = load_checkpoint(path, identity)
+    if state is None:
+        return 0
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return int(state["step"])
+    except Exception as error:
+        raise MapError(f"{path}: {DAMAGED}") from error

@@ -13,7 +13,7 @@ from reloc.backbone.adapter import ContextAdapter
 from reloc.backbone.meta.episode_loss import Episode, FitOptions, alone, backward_episode
 from reloc.backbone.meta.rooms import EpisodeOptions
 from reloc.backbone.pretrain.parallel import place_among_processes
-from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.checkpoint import restored_step, save_checkpoint
 from reloc.errors import OptionError
 from reloc.progress import Progress, silent
 
@@ -91,11 +91,7 @@ def meta_train(
     parts: dict[str, Any] = {"adapter": adapter, "optimiser": optimiser, "schedule": schedule}
     recipe = asdict(options)
     del recipe["checkpoint_every"]
-    start = 0
-    if resume and (stored := load_checkpoint(checkpoint, recipe)):
-        start = int(stored["step"])
-        for name, part in parts.items():
-            part.load_state_dict(stored[name])
+    start = restored_step(checkpoint, recipe, parts) if resume else 0
     running: float | None = None
     for step in range(start, options.steps):
         episode = source.episode(options.seed * 1_000_003 + step, options.episode)

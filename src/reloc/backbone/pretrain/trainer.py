@@ -19,7 +19,7 @@ from reloc.backbone.pretrain.parallel import (
     place_among_processes,
     synchronise_norms,
 )
-from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.checkpoint import restored_step, save_checkpoint
 from reloc.errors import OptionError
 from reloc.progress import Progress, silent
 
@@ -96,11 +96,8 @@ def pretrain(
         "optimiser": optimiser,
         "schedule": schedule,
     }
-    start, recipe = 0, _recipe(objective, options)
-    if resume and (stored := load_checkpoint(checkpoint, recipe)):
-        start = int(stored["step"])
-        for name, part in parts.items():
-            part.load_state_dict(stored[name])
+    recipe = _recipe(objective, options)
+    start = restored_step(checkpoint, recipe, parts) if resume else 0
     began = time.monotonic()
     steps = range(start, options.steps)
     for step, batch in zip(
