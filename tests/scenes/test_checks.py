@@ -43,7 +43,7 @@ def test_too_few_frames_tell_why(place):
 @pytest.mark.parametrize("unit", ["metre", "unknown"])
 def test_one_spot_is_an_error(place, unit, centre):
     poses = _moved([place.pose(n) for n in range(6)], np.array(centre), factor=0.0)
-    with pytest.raises(SceneError, match="one spot"):
+    with pytest.raises(SceneError, match="all 6 mapping frames were taken from one spot"):
         check_mappable(_scene(poses, unit=unit))
 
 

@@ -85,7 +85,7 @@ def check_mappable(scene: Scene) -> None:
         limit = max(limit, _SAME_SPOT_METRES)
     if scene.extent() <= limit:
         raise SceneError(
-            f"{scene.root}: all {posed} mapping frames were taken from one spot, so depth cannot "
+            f"{scene.root}: all {usable} mapping frames were taken from one spot, so depth cannot "
             "be known; add frames from other places"
         )
 
