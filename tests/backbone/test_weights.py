@@ -75,6 +75,7 @@ def test_eight_bits_with_scales_that_do_not_fit_are_refused(small_backbone, tmp_
 def test_the_one_of_rendered_rooms_goes_by_its_name(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     rooms = load_backbone(Path("rooms"))
+    assert load_backbone("rooms").fingerprint == rooms.fingerprint
     assert rooms.fingerprint != load_backbone().fingerprint
     # A map that was made with it finds it by itself.
     assert load_backbone(serving=rooms.fingerprint).fingerprint == rooms.fingerprint

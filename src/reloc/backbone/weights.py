@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from importlib import resources
+from os import PathLike
 from pathlib import Path
 from typing import Literal
 
@@ -107,7 +108,7 @@ def network_of(state: Mapping[str, Tensor], *, channels: int, width: int) -> Con
 
 
 def load_backbone(
-    path: Path | None = None, *, serving: str | None = None
+    path: str | PathLike[str] | None = None, *, serving: str | None = None
 ) -> ConvBackbone | AdaptedBackbone:
     """Loads a backbone ready for inference (fp32, CPU), by default the shipped one.
 
@@ -122,14 +123,15 @@ def load_backbone(
     """
     if path is None:
         return _load_serving(serving)
-    path = backbone_path(path)
-    if _is_adapter(path):
-        return adapter_weights.load_adapter(path, _load_plain(shipped_path()))
-    return _load_plain(path)
+    file = backbone_path(path)
+    if _is_adapter(file):
+        return adapter_weights.load_adapter(file, _load_plain(shipped_path()))
+    return _load_plain(file)
 
 
-def backbone_path(path: Path) -> Path:
+def backbone_path(path: str | PathLike[str]) -> Path:
     """Where the weights are that a user calls so: a file, or those of a name in ``NAMED``."""
+    path = Path(path)
     named = str(path) in NAMED and not path.exists()
     return shipped_path(NAMED[str(path)]) if named else path
 
