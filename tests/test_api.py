@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -20,6 +21,11 @@ def test_every_name_is_there(name):
 
 def test_the_names_are_sorted_and_once():
     assert list(reloc.__all__) == sorted(set(reloc.__all__))
+
+
+def test_the_package_shows_its_names_and_its_version():
+    assert {*reloc.__all__, "__version__"} <= set(dir(reloc))
+    assert reloc.__version__ == version("reloc")
 
 
 def test_a_name_that_is_none_is_refused():

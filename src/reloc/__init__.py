@@ -57,6 +57,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("reloc")
     if name not in _HOMES:
         raise AttributeError(f"module 'reloc' has no attribute {name!r}")
     return getattr(import_module(f"reloc.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]
