@@ -25,8 +25,8 @@ MAX_VIEWS = 64
 LEAST_VIEWS = 16
 # So few points serve pictures and cost little beside the weights.
 MAX_SKETCH = 10_000
-# That of 4K video: a map cannot make its reader blow up images without end.
-MAX_SHORT_SIDE = 2160
+# Three times the usual: a map cannot make its reader blow up images without end.
+MAX_SHORT_SIDE = 1440
 
 
 @dataclass(frozen=True)
