@@ -61,8 +61,7 @@ def digest_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str
     ]
     digest = hashlib.sha256(json.dumps(about, separators=(",", ":")).encode())
     for name in names:
-        octets = tensors[name].contiguous().reshape(-1).view(torch.uint8)
-        digest.update(octets.numpy().data)
+        digest.update(tensors[name].numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -97,20 +97,22 @@ def check_modest(value: Any, name: str, *, most: int) -> None:
         ValueError: more than that, nested over 32 deep, texts that would upset a terminal, or
             integers beyond 64 bits.
     """
-    waiting, size = [(value, 0)], 0
+    waiting, size = [(value, 0)], 1
     while waiting:
         part, depth = waiting.pop()
-        size += 1
+        inner: list[Any] = []
         if isinstance(part, str):
             size += len(text(part, name, most=most))
         elif isinstance(part, dict):
-            waiting += [(inner, depth + 1) for pair in part.items() for inner in pair]
+            inner = [*part, *part.values()]
         elif isinstance(part, list):
-            waiting += [(inner, depth + 1) for inner in part]
+            inner = part
         elif isinstance(part, int):
             integer(int(part), name, least=-_MAX_INTEGER, most=_MAX_INTEGER)
+        size += len(inner)
         if size > most or depth > _MAX_DEPTH:
             raise ValueError(f"impossible {name}")
+        waiting += [(value, depth + 1) for value in inner]
 
 
 def printable(value: Any) -> Any:

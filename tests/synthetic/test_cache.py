@@ -5,7 +5,7 @@ import pytest
 
 from reloc.errors import SceneError
 from reloc.synthetic.cache import read_views, write_views
-from reloc.synthetic.pairs import correspondences, render_training_views
+from reloc.synthetic.pairs import TrainingViews, correspondences, render_training_views
 
 
 def test_views_survive_a_file(tmp_path):
@@ -34,3 +34,25 @@ def test_an_archive_of_other_arrays_is_refused(tmp_path):
     np.savez(tmp_path / "room.npz", images=np.zeros(3))
     with pytest.raises(SceneError, match="render again"):
         read_views(tmp_path / "room.npz")
+
+
+def test_damage_is_refused(tmp_path, damaged):
+    path = tmp_path / "room.npz"
+    rng = np.random.default_rng(0)
+    views = TrainingViews(
+        rng.integers(0, 256, (2, 32, 32), np.uint8),
+        rng.uniform(1, 5, (2, 32, 32)),
+        rng.uniform(1, 50, (2, 4)),
+        rng.normal(size=(2, 4, 4)),
+        np.array([[0, 1], [1, 0]]),
+        np.ones(2, np.float32),
+    )
+    write_views(path, views)
+    content, right = path.read_bytes(), read_views(path)
+    for seed in range(60):
+        path.write_bytes(damaged(content, seed))
+        try:
+            found = read_views(path)
+        except SceneError:
+            continue
+        assert all((getattr(found, name) == value).all() for name, value in vars(right).items())
