@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -183,11 +184,11 @@ def _shipped_channels() -> dict[str, int]:
     """Length of the features of the shipped backbones, by fingerprint, as their files say."""
     known = {}
     for name in (SHIPPED, *NAMED.values(), SHIPPED_CONTEXT):
-        if (path := shipped_path(name)).is_file():
-            with open_tensors(path) as file:
-                found = file.metadata
-                sizes = parsed_json(found["sizes"]) if "sizes" in found else found
-                known[found["fingerprint"]] = int(sizes["channels"])
+        # One that is missing or damaged is told of where it is to be used.
+        with suppress(ValueError, KeyError), open_tensors(shipped_path(name)) as file:
+            found = file.metadata
+            sizes = parsed_json(found["sizes"]) if "sizes" in found else found
+            known[found["fingerprint"]] = int(sizes["channels"])
     return known
 
 

@@ -22,9 +22,10 @@ SCALES = ".scales"
 BACKBONE = "backbone."
 # Weights of all heads: as many as take 8 GiB in memory, in single precision.
 MAX_WEIGHTS = 2**31
-# Products of weights that one head may spend on a square photo: a minute on two cores.
+# Products that a head may compute for a square photo: a little more than the widest that
+# ``MappingOptions`` allows, with two blocks and images of the usual size.
 MAX_WORK = 2**41
-# Numbers of one layer of a head for a square photo: 256 MiB.
+# Numbers that a layer of a head may give for a square photo: 256 MiB.
 MAX_ACTIVATIONS = 2**26
 _CELL = 8
 
