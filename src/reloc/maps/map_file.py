@@ -83,13 +83,14 @@ def read_map(path: Path) -> SceneMap:
         raise MapError(f"{path}: over {MAX_BYTES >> 30} GiB, too large to be a map")
     try:
         with open_tensors(path) as file:
-            found = file.metadata.get("format", "no reloc map")
+            found = file.metadata.get("format")
             if found not in (FORMAT, OLD_FORMAT):
-                raise MapError(f"{path}: is {found!r:.40}; this version reads {FORMAT}")
+                told = "no reloc map" if found is None else ascii(found)[:40]
+                raise MapError(f"{path}: is {told}; this version reads {FORMAT}")
             return _read(file, upgrade=found == OLD_FORMAT)
     except (KeyError, TypeError, ValueError, RuntimeError, CameraError) as error:
-        # Of the errors that are raised for it the text says what is wrong, without the file's own
-        # words; of others the kind says as much.
+        # The errors that are raised for it say in a few words what is wrong; of others, whose text
+        # may be anything, the kind is told.
         told = str(error) if type(error) in (ValueError, CameraError) else type(error).__name__
         raise MapError(
             f"{path}: the map file is damaged or no map ({told:.80}); copy or make it again"
