@@ -1,5 +1,9 @@
 """Checkpoints: read back for what they were written for, refused for anything else."""
 
+import io
+import struct
+import zipfile
+
 import pytest
 import torch
 
@@ -45,3 +49,60 @@ def test_parts_get_their_states_and_those_that_do_not_fit_are_refused(tmp_path):
     for parts in ({"layer": torch.nn.Linear(5, 3)}, {"other": again}):
         with pytest.raises(MapError, match="damaged checkpoint; remove it"):
             restored_step(path, IDENTITY, parts)
+
+
+STATE = {"step": 2, "weights": torch.arange(100.0), "sums": torch.ones(100)}
+
+
+@pytest.mark.parametrize("seal", [True, False])
+def test_damage_is_refused(tmp_path, damaged, seal):
+    """With the digest, and in files from before there was one, by the archive's checksums."""
+    path = tmp_path / "state"
+    if seal:
+        save_checkpoint(path, IDENTITY, STATE)
+    else:
+        torch.save({**STATE, "identity": IDENTITY}, path)
+    content = path.read_bytes()
+    assert load_checkpoint(path, IDENTITY) is not None
+    for seed in range(100):
+        broken = damaged(content, seed)
+        path.write_bytes(broken)
+        if broken != content:
+            try:
+                found = load_checkpoint(path, IDENTITY)
+            except MapError as error:
+                assert "damaged" in str(error) and "\n" not in str(error)
+            else:
+                assert not seal and all(
+                    torch.equal(found[k], STATE[k]) for k in ("weights", "sums")
+                )
+
+
+def test_an_archive_whose_checksums_hold_may_still_be_another(tmp_path):
+    """Its directory is not covered by them: here two tensors have changed their names."""
+    path = tmp_path / "state"
+    save_checkpoint(path, IDENTITY, STATE)
+    content = path.read_bytes()
+    swapped = content.replace(b"/data/0", b"/data/#").replace(b"/data/1", b"/data/0")
+    path.write_bytes(swapped.replace(b"/data/#", b"/data/1"))
+    assert zipfile.ZipFile(path).testzip() is None
+    assert torch.equal(torch.load(path, weights_only=True)["weights"], STATE["sums"])
+    with pytest.raises(MapError, match="damaged"):
+        load_checkpoint(path, IDENTITY)
+
+
+@pytest.mark.parametrize("more", [b"\0", b"junk", struct.pack("<H", 0)])
+def test_what_follows_the_archive_is_damage(tmp_path, more):
+    path, archive = tmp_path / "state", io.BytesIO()
+    torch.save({**STATE, "identity": IDENTITY}, archive)
+    save_checkpoint(path, IDENTITY, STATE)
+    for content in (path.read_bytes(), archive.getvalue()):
+        path.write_bytes(content + more)
+        with pytest.raises(MapError, match="damaged"):
+            load_checkpoint(path, IDENTITY)
+
+
+def test_it_stays_a_file_that_torch_reads(tmp_path):
+    path = tmp_path / "state"
+    save_checkpoint(path, IDENTITY, STATE)
+    assert torch.load(path, weights_only=True)["step"] == 2

@@ -1,5 +1,13 @@
-"""The state of an unfinished training on disk."""
+"""The state of an unfinished training on disk.
 
+PyTorch writes a ZIP archive, and reads it without a look at its checksums; those would not cover
+the archive's own directory either. The archive's comment therefore holds a digest of all before it.
+"""
+
+import hashlib
+import io
+import struct
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +17,12 @@ import torch
 from reloc.errors import MapError
 from reloc.files import atomic_file
 
+MAX_BYTES = 8 * 1024**3
+_DIGEST_LENGTH = hashlib.sha256().digest_size * 2
+# How an archive with such a comment says so, and one without any.
+_COMMENTED, _PLAIN = struct.pack("<H", _DIGEST_LENGTH), struct.pack("<H", 0)
+# How the last 22 bytes of an archive without one begin.
+_LAST = b"PK\5\6"
 DAMAGED = "damaged checkpoint; remove it or start again without --resume"
 
 
@@ -18,8 +32,10 @@ def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str,
     Raises:
         OutputError: the file cannot be written.
     """
+    content = io.BytesIO()
+    torch.save({**state, "identity": dict(identity)}, content)
     with atomic_file(path) as file:
-        torch.save({**state, "identity": dict(identity)}, file)
+        file.write(_sealed(content.getvalue()))
 
 
 def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -31,18 +47,42 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     if not path.exists():
         return None
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        content = io.BytesIO(_checked(path))
+        state: dict[str, Any] = torch.load(content, map_location="cpu", weights_only=True)
         same = state["identity"] == identity
     except Exception as error:
-        raise MapError(
-            f"{path}: damaged checkpoint; remove it or start again without --resume"
-        ) from error
+        raise MapError(f"{path}: {DAMAGED}") from error
     if not same:
         raise MapError(
             f"{path}: belongs to other options, images or another backbone; give the same ones, or "
             "start again without --resume"
         )
     return state
+
+
+def _sealed(archive: bytes) -> bytes:
+    """An archive with the digest of its content as its comment."""
+    body = archive.removesuffix(_PLAIN) + _COMMENTED
+    return body + hashlib.sha256(body).hexdigest().encode()
+
+
+def _checked(path: Path) -> bytes:
+    """The content of an archive that is as it was written; ValueError or OSError for any other.
+
+    One without a digest, from before there were any, is held against its own checksums.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError("too large for a checkpoint")
+    content = path.read_bytes()
+    body, digest = content[:-_DIGEST_LENGTH], content[-_DIGEST_LENGTH:]
+    if body.endswith(_COMMENTED):
+        if hashlib.sha256(body).hexdigest().encode() != digest:
+            raise ValueError("other content than was written")
+        return content
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if content[-22:-18] != _LAST or archive.testzip() is not None:
+            raise ValueError("other content than was written")
+    return content
 
 
 def restored_step(path: Path, identity: Mapping[str, Any], parts: Mapping[str, Any]) -> int:

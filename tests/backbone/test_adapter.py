@@ -1,7 +1,10 @@
 """The adapter: windows, where it begins, and its file."""
 
+import json
+
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn import functional
 
@@ -13,8 +16,9 @@ from reloc.backbone import (
     load_context_backbone,
 )
 from reloc.backbone.adapter import averaged
-from reloc.backbone.adapter_weights import adapted, load_adapter, save_adapter
+from reloc.backbone.adapter_weights import FORMAT, adapted, load_adapter, save_adapter
 from reloc.errors import MapError
+from reloc.tensor_files import DIGEST, write_tensors
 
 
 @pytest.fixture
@@ -112,10 +116,60 @@ def test_files_that_do_not_fit_are_refused(backbone, tmp_path):
         ),
     ):
         save_file(broken, path, metadata=metadata)
-        with pytest.raises(MapError):
+        with pytest.raises(MapError, match=r"not an adapter|damaged"):
             load_adapter(path, backbone)
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(MapError):
+        load_adapter(path, backbone)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        {"channels": True},
+        {"channels": 6.0},
+        {"hidden": "5"},
+        {"hidden": 10**30},
+        {"inputs": 7},
+        {"windows": [3, 4]},
+        {"windows": [3, -5]},
+        {"windows": [3] * 999},
+        {"windows": "35"},
+    ],
+)
+def test_sizes_that_make_no_sense_are_refused(backbone, tmp_path, sizes):
+    path = tmp_path / "adapter.safetensors"
+    network = adapted(backbone, adapter_of())
+    save_adapter(network, path)
+    known = {"inputs": 8, "channels": 6, "hidden": 5, "windows": [3, 5]}
+    metadata = {"format": FORMAT, "backbone": "toy"}
+    write_tensors(path, load_file(path), {**metadata, "sizes": json.dumps(known)})
+    assert load_adapter(path, backbone).fingerprint == network.fingerprint
+    write_tensors(path, load_file(path), {**metadata, "sizes": json.dumps({**known, **sizes})})
+    with pytest.raises(MapError, match="damaged"):
+        load_adapter(path, backbone)
+
+
+def test_damage_is_refused(backbone, tmp_path, damaged):
+    path = tmp_path / "adapter.safetensors"
+    save_adapter(adapted(backbone, adapter_of()), path)
+    content = path.read_bytes()
+    for seed in range(50):
+        broken = damaged(content, seed)
+        path.write_bytes(broken)
+        if broken != content:
+            with pytest.raises(MapError):
+                load_adapter(path, backbone)
+    # As it was before there were digests, the fingerprint tells.
+    path.write_bytes(content)
+    weights = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        metadata = {k: v for k, v in file.metadata().items() if k != DIGEST}
+    save_file(weights, path, metadata=metadata)
+    assert load_adapter(path, backbone).fingerprint == metadata["fingerprint"]
+    weights["outer.bias"][0] += 1
+    save_file(weights, path, metadata=metadata)
+    with pytest.raises(MapError, match="damaged"):
         load_adapter(path, backbone)
 
 

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from reloc.backbone import load_backbone, save_backbone
-from reloc.backbone.weights import FORMAT, backbone_path, fingerprint
+from reloc.backbone import load_backbone, load_context_backbone, save_backbone
+from reloc.backbone.weights import FORMAT, backbone_path, fingerprint, known_channels
 from reloc.errors import MapError
+from reloc.tensor_files import DIGEST, write_tensors
 
 
 @pytest.fixture
@@ -23,11 +25,12 @@ def saved(small_backbone, tmp_path):
 def rewritten(path, *, metadata=None, **tensors):
     """The file with some of its content changed; None removes a tensor."""
     state = {**load_file(path), **tensors}
-    known = {"format": FORMAT, "channels": "8", "width": "8", "fingerprint": "0"}
-    save_file(
-        {name: tensor for name, tensor in state.items() if tensor is not None},
+    known = {"format": FORMAT, "channels": "8", "width": "8"}
+    # Whoever makes such a file computes its digest, too: the other checks stand alone.
+    write_tensors(
         path,
-        metadata={**known, **(metadata or {})},
+        {name: tensor for name, tensor in state.items() if tensor is not None},
+        {**known, **(metadata or {})},
     )
     return path
 
@@ -102,7 +105,8 @@ def test_the_fingerprint_tells_weights_apart(small_backbone):
 
 def test_the_fingerprint_is_of_the_weights_not_of_what_the_file_claims(saved):
     before = load_backbone(saved).fingerprint
-    assert load_backbone(rewritten(saved, metadata={"fingerprint": "f" * 16})).fingerprint == before
+    assert load_backbone(rewritten(saved)).fingerprint == before
+    assert "damaged" in refused(rewritten(saved, metadata={"fingerprint": "f" * 16}))
 
 
 def test_only_fused_weights_are_saved(small_backbone, tmp_path):
@@ -197,3 +201,49 @@ def test_a_header_that_lies_about_its_tensors_is_refused(saved):
     text = json.dumps(header).encode()
     saved.write_bytes(struct.pack("<Q", len(text)) + text + content[8 + size :])
     assert "damaged" in refused(saved)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_damage_is_refused(small_backbone, tmp_path, damaged, bits):
+    path = tmp_path / "weights.safetensors"
+    save_backbone(small_backbone().fuse(), path, bits=bits)
+    content = path.read_bytes()
+    for seed in range(20):
+        broken = damaged(content, seed)
+        path.write_bytes(broken)
+        if broken != content:
+            refused(path)
+
+
+def test_damage_of_a_file_without_a_digest_shows_in_its_fingerprint(saved):
+    with safe_open(saved, framework="pt") as file:
+        metadata = {k: v for k, v in file.metadata().items() if k != DIGEST}
+    state = load_file(saved)
+    save_file(state, saved, metadata=metadata)
+    assert load_backbone(saved).fingerprint == metadata["fingerprint"]
+    state["out.bias"][3] += 0.01
+    save_file(state, saved, metadata=metadata)
+    assert "damaged" in refused(saved)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tensors"),
+    [
+        ({}, {"out.bias": torch.zeros(8)}),
+        ({}, {"out.weight": torch.zeros(8, 8, 1, 1, dtype=torch.int8)}),
+        ({}, {"out.bias.scales": torch.zeros(8).half()}),
+        ({"channels": "8.0"}, {}),
+        ({"channels": " 8"}, {}),
+        ({"width": "\u0668"}, {}),
+    ],
+)
+def test_what_is_not_as_it_is_written_is_refused(saved, metadata, tensors):
+    assert "damaged" in refused(rewritten(saved, metadata=metadata, **tensors))
+
+
+def test_the_length_of_features_is_known_of_shipped_backbones():
+    shipped = load_backbone()
+    assert known_channels(shipped.fingerprint) == shipped.channels
+    context = load_context_backbone()
+    assert known_channels(context.fingerprint) == context.channels == 384
+    assert known_channels("another") is None

@@ -168,3 +168,12 @@ def test_an_image_that_would_make_an_enormous_view_is_refused(shape):
         plain_view(image, short_side=480)
     with pytest.raises(ImageError, match="long and thin"):
         augmented_view(image, np.random.default_rng(0), short_side=480)
+
+
+@pytest.mark.parametrize(("shape", "short_side"), [((64, 10_000), 480), ((480, 30_000), 480)])
+def test_a_view_never_costs_gigabytes(shape, short_side):
+    """Neither is one blown up, nor is one that has the right short side already let through."""
+    with pytest.raises(ImageError, match="megapixels"):
+        plain_view(np.zeros(shape, np.uint8), short_side=short_side)
+    wide = plain_view(np.zeros((100, 1000), np.uint8), short_side=480)
+    assert wide.image.shape == (480, 4800)

@@ -54,7 +54,7 @@ class Oracle:
 class Echo(torch.nn.Module):
     """A head that takes features for coordinates."""
 
-    scale = torch.tensor(3.0)
+    channels, scale = 3, torch.tensor(3.0)
 
     def forward(self, features):
         return features

@@ -32,7 +32,7 @@ class Oracle:
 class Knows(torch.nn.Module):
     """A head whose coordinates are true for a share of the cells, around an origin of its own."""
 
-    scale = torch.tensor(3.0)
+    channels, scale = 3, torch.tensor(3.0)
 
     def __init__(self, share, shift):
         super().__init__()

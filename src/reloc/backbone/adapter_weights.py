@@ -6,16 +6,18 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 
-from reloc.backbone.adapter import AdaptedBackbone, ContextAdapter
+from reloc.backbone.adapter import MAX_WINDOW, AdaptedBackbone, ContextAdapter
 from reloc.backbone.network import ConvBackbone
 from reloc.errors import MapError
-from reloc.files import atomic_file
+from reloc.tensor_files import Layout, TensorFile, open_tensors, write_tensors
+from reloc.untrusted import integer, items, parsed_json, record
 
 FORMAT = "reloc-adapter-1"
+MAX_BYTES = 256 * 1024 * 1024
 _MOST = 4096
+_MOST_WINDOWS = 15
+_KEYS = frozenset({"format", "sizes", "backbone", "fingerprint"})
 
 
 def adapted(backbone: ConvBackbone, adapter: ContextAdapter) -> AdaptedBackbone:
@@ -58,9 +60,7 @@ def save_adapter(network: AdaptedBackbone, path: Path) -> None:
     state = {
         k: v.detach().to("cpu", torch.float16).contiguous() for k, v in adapter.state_dict().items()
     }
-    content = save(state, metadata=metadata)
-    with atomic_file(path) as file:
-        file.write(content)
+    write_tensors(path, state, metadata)
 
 
 def load_adapter(path: Path, backbone: ConvBackbone) -> AdaptedBackbone:
@@ -70,34 +70,46 @@ def load_adapter(path: Path, backbone: ConvBackbone) -> AdaptedBackbone:
         MapError: the file is damaged, no adapter, or made for another backbone.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
+        if path.stat().st_size > MAX_BYTES:
+            raise MapError(f"{path}: too large to be an adapter")
+        with open_tensors(path) as file:
+            metadata = file.metadata
             if metadata.get("format") != FORMAT:
                 raise MapError(f"{path}: not an adapter of this version ({FORMAT})")
             if metadata["backbone"] != backbone.fingerprint:
                 raise MapError(
-                    f"{path}: belongs on backbone {metadata['backbone']}, not on "
+                    f"{path}: belongs on backbone {metadata['backbone']!r:.40}, not on "
                     f"{backbone.fingerprint}; train it again with `reloc meta-train`"
                 )
-            sizes = json.loads(metadata["sizes"])
-            inputs, channels, hidden = (int(sizes[k]) for k in ("inputs", "channels", "hidden"))
-            windows = tuple(int(side) for side in sizes["windows"])
-            stacked = inputs * (1 + len(windows))
-            # The file bounds the network: its largest layers must be there before any is made.
-            for name, shape in (
-                ("linear.weight", [channels, stacked]),
-                ("inner.weight", [hidden, stacked]),
-            ):
-                if max(shape) > _MOST or file.get_slice(name).get_shape() != shape:
-                    raise ValueError(f"{name} is not {shape}")
-            if inputs != backbone.channels:
-                raise ValueError("features of another length")
-            adapter = ContextAdapter(
-                inputs=inputs, channels=channels, hidden=hidden, windows=windows
-            )
-            adapter.load_state_dict({name: file.get_tensor(name).float() for name in file.keys()})
-            if not all(torch.isfinite(p).all() for p in adapter.parameters()):
-                raise ValueError("weights that are not finite")
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
+            network = adapted(backbone, _adapter_in(file, inputs=backbone.channels))
+        # The only sign of damage in files from before there were digests.
+        if metadata.get("fingerprint", network.fingerprint) != network.fingerprint:
+            raise ValueError("other weights than were written")
+    except (KeyError, ValueError, OSError, RuntimeError) as error:
         raise MapError(f"{path}: the adapter file is damaged; fetch or train it again") from error
-    return adapted(backbone, adapter)
+    return network
+
+
+def _adapter_in(file: TensorFile, *, inputs: int) -> ContextAdapter:
+    """The adapter of a file for features of a length.
+
+    Raises:
+        KeyError, ValueError: sizes and weights that do not fit, or are not finite.
+    """
+    sizes = record(parsed_json(file.metadata["sizes"]), "sizes")
+    integer(sizes["inputs"], "inputs", least=inputs, most=inputs)
+    channels = integer(sizes["channels"], "channels", least=1, most=_MOST)
+    hidden = integer(sizes["hidden"], "hidden", least=1, most=_MOST)
+    windows = tuple(
+        integer(side, "window", least=1, most=MAX_WINDOW)
+        for side in items(sizes["windows"], "windows", most=_MOST_WINDOWS)
+    )
+    # On this device a module has shapes alone, and takes no memory.
+    with torch.device("meta"):
+        adapter = ContextAdapter(inputs=inputs, channels=channels, hidden=hidden, windows=windows)
+    expected = {n: Layout("F16", tuple(t.shape)) for n, t in adapter.state_dict().items()}
+    state = {name: tensor.float() for name, tensor in file.read(expected, plain=_KEYS).items()}
+    if not all(torch.isfinite(tensor).all() for tensor in state.values()):
+        raise ValueError("weights that are not finite")
+    adapter.load_state_dict(state, assign=True)
+    return adapter

@@ -35,6 +35,12 @@ def image_descriptor(features: Tensor) -> NDArray[np.int8]:
     return np.clip(np.round(values * steps), -127, 127).astype(np.int8)
 
 
+def descriptor_length(channels: int) -> int:
+    """Entries of a descriptor of features of a length."""
+    directions = min(_DIRECTIONS, channels)
+    return directions * (directions + 1) // 2
+
+
 def similarity(query: NDArray[np.int8], views: NDArray[np.int8]) -> NDArray[np.float32]:
     """Cosines (V,) of the angle between a descriptor (D,) and others (V, D)."""
     a, b = query.astype(np.float32), views.astype(np.float32)

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from reloc.tensor_files import Layout
+
 # What is added to the name of rounded weights for that of their scales.
 SCALES = ".scales"
 
@@ -22,6 +24,24 @@ def rounded_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         rounded[name] = codes.to(torch.int8).reshape(tensor.shape)
         rounded[name + SCALES] = scales
     return rounded
+
+
+def rounded_layouts(
+    shapes: Mapping[str, tuple[int, ...]], found: Mapping[str, Layout]
+) -> dict[str, Layout]:
+    """How a file has to hold weights of these shapes: in fp16, or rounded where it says so.
+
+    Args:
+        shapes: of the weights, by name.
+        found: what the file holds.
+    """
+    layouts = {}
+    for name, shape in shapes.items():
+        rounded = len(shape) > 1 and name + SCALES in found
+        layouts[name] = Layout("I8" if rounded else "F16", shape)
+        if rounded:
+            layouts[name + SCALES] = Layout("F16", shape[:1])
+    return layouts
 
 
 def unrounded_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

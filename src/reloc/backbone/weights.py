@@ -1,23 +1,25 @@
 """Backbone weights on disk: safetensors, fp16 or 8 bits, with a hash as identity."""
 
 import hashlib
+import re
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
 from importlib import resources
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from reloc.backbone import adapter_weights
 from reloc.backbone.adapter import AdaptedBackbone
 from reloc.backbone.network import ConvBackbone
-from reloc.backbone.rounding import rounded_state, unrounded_state
+from reloc.backbone.rounding import rounded_layouts, rounded_state, unrounded_state
 from reloc.errors import MapError
-from reloc.files import atomic_file
+from reloc.tensor_files import Layout, TensorFile, open_tensors, write_tensors
+from reloc.untrusted import parsed_json
 
 SHIPPED = "reloc-s8"
 SHIPPED_CONTEXT = "reloc-s8-context"
@@ -25,6 +27,9 @@ SHIPPED_CONTEXT = "reloc-s8-context"
 NAMED = {"rooms": "reloc-s8-rooms"}
 FORMAT = "reloc-backbone-1"
 MAX_BYTES = 256 * 1024 * 1024
+# Of the network's features and of its layers: sixteen times the work of the shipped one.
+MAX_SIZE = 1024
+_KEYS = frozenset({"format", "channels", "width", "fingerprint"})
 
 
 def shipped_path(name: str = SHIPPED) -> Path:
@@ -63,9 +68,7 @@ def save_backbone(network: ConvBackbone, path: Path, *, bits: Literal[8, 16] = 1
         "width": str(network.width),
         "fingerprint": fingerprint(network),
     }
-    content = save(state, metadata=metadata)
-    with atomic_file(path) as file:
-        file.write(content)
+    write_tensors(path, state, metadata)
     return metadata["fingerprint"]
 
 
@@ -79,32 +82,55 @@ def stored_state(network: ConvBackbone) -> dict[str, Tensor]:
     return state
 
 
-def network_of(state: Mapping[str, Tensor], *, channels: int, width: int) -> ConvBackbone:
-    """The fused network of stored weights, ready for inference, under its fingerprint.
+def backbone_layouts(
+    found: Mapping[str, Layout], *, channels: int, width: int
+) -> dict[str, Layout]:
+    """Every tensor that a file has to hold for a network of these sizes.
 
     Args:
-        state: from a file, not to be trusted; it bounds what is allocated.
+        found: what the file holds, not to be trusted; it bounds what is made.
         channels: length of a feature, as the file claims.
         width: channels inside, likewise.
 
     Raises:
-        KeyError, ValueError, RuntimeError: they do not fit, or are not finite.
+        KeyError, ValueError: impossible sizes, or layers that are not there.
     """
-    if not (0 < channels <= 4096 and 0 < width <= 4096):
-        raise ValueError("impossible size")
+    if not (0 < channels <= MAX_SIZE and 0 < width <= MAX_SIZE):
+        raise ValueError("a backbone of impossible size")
     # The largest layers must be there before any is made.
     for name, shape in (
         ("out.weight", (channels, width, 1, 1)),
         ("local.conv.weight", (width, width, 3, 3)),
     ):
-        if state[name].shape != shape:
-            raise ValueError(f"{name} is not {shape}")
-    network = ConvBackbone(channels=channels, width=width).fuse()
-    network.load_state_dict({name: tensor.float() for name, tensor in state.items()})
+        if found[name].shape != shape:
+            raise ValueError("a backbone of another size than it says")
+    state = _without_weights(channels, width).state_dict()
+    return rounded_layouts({name: tuple(t.shape) for name, t in state.items()}, found)
+
+
+def network_of(state: Mapping[str, Tensor], *, channels: int, width: int) -> ConvBackbone:
+    """The fused network of stored weights, ready for inference, under its fingerprint.
+
+    Args:
+        state: fp16, of the shapes that ``backbone_layouts`` tells.
+        channels: length of a feature.
+        width: channels inside.
+
+    Raises:
+        ValueError: weights that are not finite.
+    """
+    network = _without_weights(channels, width)
+    network.load_state_dict({n: tensor.float() for n, tensor in state.items()}, assign=True)
     if not all(torch.isfinite(p).all() for p in network.parameters()):
         raise ValueError("weights that are not finite")
     network.fingerprint = fingerprint(network)
     return network.requires_grad_(False)
+
+
+def _without_weights(channels: int, width: int) -> ConvBackbone:
+    """A fused network that has shapes alone and takes no memory."""
+    with torch.device("meta"):
+        return ConvBackbone(channels=channels, width=width).fuse()
 
 
 def load_backbone(
@@ -155,12 +181,30 @@ def load_context_backbone() -> AdaptedBackbone:
     return adapter_weights.load_adapter(shipped_path(SHIPPED_CONTEXT), _load_plain(shipped_path()))
 
 
+@lru_cache(maxsize=1)
+def _shipped_channels() -> dict[str, int]:
+    """Length of the features of the shipped backbones, by fingerprint, as their files say."""
+    known = {}
+    for name in (SHIPPED, *NAMED.values(), SHIPPED_CONTEXT):
+        # One that is missing or damaged is told of where it is to be used.
+        with suppress(ValueError, KeyError), open_tensors(shipped_path(name)) as file:
+            found = file.metadata
+            sizes = parsed_json(found["sizes"]) if "sizes" in found else found
+            known[found["fingerprint"]] = int(sizes["channels"])
+    return known
+
+
+def known_channels(fingerprint: str) -> int | None:
+    """Length of the features of a shipped backbone; None for any other."""
+    return _shipped_channels().get(fingerprint)
+
+
 def _is_adapter(path: Path) -> bool:
     """Whether a file claims to be an adapter; what cannot be read is none."""
     try:
-        with safe_open(path, framework="pt") as file:
-            return (file.metadata() or {}).get("format") == adapter_weights.FORMAT
-    except (SafetensorError, OSError):
+        with open_tensors(path) as file:
+            return file.metadata.get("format") == adapter_weights.FORMAT
+    except ValueError:
         return False
 
 
@@ -170,14 +214,26 @@ def _load_plain(path: Path) -> ConvBackbone:
     if path.stat().st_size > MAX_BYTES:
         raise MapError(f"{path}: too large to be a backbone")
     try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            if metadata.get("format") != FORMAT:
+        with open_tensors(path) as file:
+            if file.metadata.get("format") != FORMAT:
                 raise MapError(f"{path}: not a backbone of this version ({FORMAT})")
-            channels, width = int(metadata["channels"]), int(metadata["width"])
-            if not (0 < channels <= 4096 and 0 < width <= 4096):
-                raise MapError(f"{path}: the backbone claims an impossible size")
-            state = unrounded_state({name: file.get_tensor(name) for name in file.keys()})
-        return network_of(state, channels=channels, width=width)
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+            return _network_in(file)
+    except (KeyError, ValueError, RuntimeError) as error:
         raise MapError(f"{path}: the backbone file is damaged; fetch or train it again") from error
+
+
+def _network_in(file: TensorFile) -> ConvBackbone:
+    channels, width = _size(file.metadata["channels"]), _size(file.metadata["width"])
+    expected = backbone_layouts(file.layouts, channels=channels, width=width)
+    state = unrounded_state(file.read(expected, plain=_KEYS))
+    network = network_of(state, channels=channels, width=width)
+    # The only sign of damage in files from before there were digests.
+    if file.metadata.get("fingerprint", network.fingerprint) != network.fingerprint:
+        raise ValueError("other weights than were written")
+    return network
+
+
+def _size(digits: str) -> int:
+    if not re.fullmatch("[0-9]{1,6}", digits):
+        raise ValueError("a backbone of impossible size")
+    return int(digits)

@@ -19,7 +19,7 @@ def build_head(spec: Mapping[str, Any], *, scale: float, weights: int) -> Head:
         weights: numbers that the file holds for the head.
 
     Raises:
-        KeyError, TypeError, ValueError, OverflowError: no such kind, or impossible sizes.
+        KeyError, ValueError: no such kind, or impossible sizes.
     """
     return HEADS[spec["kind"]].from_spec(spec, scale=scale, weights=weights)
 

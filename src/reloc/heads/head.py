@@ -6,6 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+# Of features: twice those of the largest networks that one might take as a backbone.
+MAX_CHANNELS = 4096
+
 
 class Head(nn.Module, ABC):
     """Scene coordinates from features, each point by itself.
@@ -41,6 +44,5 @@ class Head(nn.Module, ABC):
             weights: numbers that the file holds for it; nothing larger is ever allocated.
 
         Raises:
-            KeyError, TypeError, ValueError, OverflowError: impossible sizes, or more weights needed
-                than there are.
+            KeyError, ValueError: impossible sizes, or more weights needed than there are.
         """

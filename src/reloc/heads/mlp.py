@@ -8,8 +8,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reloc.heads.head import Head
+from reloc.heads.head import MAX_CHANNELS, Head
+from reloc.untrusted import integer
 
+MAX_WIDTH = 8192
+MAX_BLOCKS = 64
 # Softplus shifted so that w = 0 gives a homogeneous scale of exactly 1 and no output can bring it
 # below MIN_SCALE (coordinates stay finite) or above MAX_SCALE (ACE, supplement).
 MIN_SCALE = 0.25
@@ -70,9 +73,9 @@ class MlpHead(Head):
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any], *, scale: float, weights: int) -> "MlpHead":
         """See ``Head.from_spec``."""
-        channels, width, blocks = (int(spec[k]) for k in ("channels", "width", "blocks"))
-        if not (0 < channels <= 4096 and 0 < width <= 8192 and 0 <= blocks <= 64):
-            raise ValueError("impossible head")
+        channels = integer(spec["channels"], "head", least=1, most=MAX_CHANNELS)
+        width = integer(spec["width"], "head", least=1, most=MAX_WIDTH)
+        blocks = integer(spec["blocks"], "head", most=MAX_BLOCKS)
         if weights < channels * width + width * width * (3 * blocks + 1):
             raise ValueError("missing weights")
         return cls(channels=channels, width=width, blocks=blocks, scale=scale)

@@ -13,10 +13,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reloc.devices import inference_dtype
-from reloc.heads.head import Head
+from reloc.heads.head import MAX_CHANNELS, Head
+from reloc.untrusted import integer
 
 MAX_ANCHORS = 1 << 16
 MAX_NEIGHBOURS = 64
+# Neighbours by channels, which are gathered for each feature of ``_ROWS``: 1 GiB in all.
+MAX_GATHERED = 1 << 16
 # Features compared at a time, so that the table of cosines stays small.
 _ROWS = 4096
 
@@ -61,12 +64,11 @@ class RidgeHead(Head):
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any], *, scale: float, weights: int) -> "RidgeHead":
         """See ``Head.from_spec``."""
-        channels, anchors, neighbours = (
-            int(spec[k]) for k in ("channels", "anchors", "neighbours")
-        )
-        if not (0 < channels <= 4096 and 0 < neighbours <= min(anchors, MAX_NEIGHBOURS)):
-            raise ValueError("impossible head")
-        if anchors > MAX_ANCHORS or weights < anchors * (channels + 3):
+        channels = integer(spec["channels"], "head", least=1, most=MAX_CHANNELS)
+        anchors = integer(spec["anchors"], "head", least=1, most=MAX_ANCHORS)
+        most = min(anchors, MAX_NEIGHBOURS, MAX_GATHERED // channels)
+        neighbours = integer(spec["neighbours"], "head", least=1, most=most)
+        if weights < anchors * (channels + 3):
             raise ValueError("missing weights")
         return cls(channels=channels, anchors=anchors, neighbours=neighbours, scale=scale)
 

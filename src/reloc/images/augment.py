@@ -19,6 +19,9 @@ Grey = NDArray[np.uint8]
 
 # OpenCV warps at most 32767 pixels a side; no photo at a sensible short side comes near.
 MAX_SIDE = 16384
+# What a backbone may be given, fifteen times the pixels of 640x480: a query then takes up to 1 GB
+# in a map of one region, 2.4 GB in one of many.
+MAX_VIEW_PIXELS = 3200 * 1440
 
 
 @dataclass(frozen=True)
@@ -69,10 +72,15 @@ def plain_view(image: Grey, *, short_side: int) -> View:
     """The image resampled to a short side in pixels.
 
     Raises:
-        ImageError: the image is so long and thin that the view would be enormous.
+        ImageError: the image is so long and thin that the view would be over ``MAX_VIEW_PIXELS``.
     """
     height, width = image.shape
     scale = short_side / min(height, width)
+    if height * width * scale**2 > MAX_VIEW_PIXELS:
+        raise ImageError(
+            f"an image of {width}x{height} is too long and thin: over {MAX_VIEW_PIXELS / 1e6:.1f} "
+            f"megapixels at a short side of {short_side}; cut it"
+        )
     if abs(scale - 1) < 1e-3:
         return View(image, np.eye(3), 1.0)
     size = resampled_size(width, height, scale)

@@ -137,7 +137,7 @@ class LibraryLocalizer:
         scene_map = self.library.load(name)
         place = self._places.get(name)
         if place is None or place.map is not scene_map:
-            scene_map.check_backbone(self.extractor.fingerprint)
+            scene_map.check_backbone(self.extractor)
             place = Place(
                 scene_map,
                 stride=self.extractor.stride,

@@ -46,7 +46,11 @@ def joined(parts: Sequence[SceneMap]) -> SceneMap:
         if list(map(_key, part.cameras)) != list(map(_key, whole.cameras)):
             raise MapError("maps of other frames are no parts of one map; see `reloc heads --add`")
         whole = replace(whole, regions=(*whole.regions, *part.regions))
-    return replace(whole, info=_joined_info([part.info for part in parts]))
+    try:
+        info = _joined_info([part.info for part in parts])
+    except (KeyError, TypeError) as error:
+        raise MapError("parts that do not tell how they were made; make them again") from error
+    return replace(whole, info=info)
 
 
 def _joined_info(infos: Sequence[Any]) -> dict[str, Any]:

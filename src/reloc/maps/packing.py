@@ -44,6 +44,14 @@ def packable(weights: Tensor) -> bool:
     return weights.ndim == 2 and min(weights.shape) >= 16
 
 
+def packed_shapes(shape: tuple[int, ...], *, bits: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Shapes of the codes and the scales of a matrix; ValueError if the shape is of none."""
+    if len(shape) != 2 or bits not in BITS:
+        raise ValueError("impossible packing")
+    rows, columns = shape
+    return (rows, -(-columns * bits // 8)), (rows, -(-columns // GROUP))
+
+
 def group_scales(group: Tensor, *, bits: int) -> Tensor:
     """Scales (R, 1) of a group of columns (R, c) that lose least when rounding to the nearest.
 
@@ -79,16 +87,14 @@ def unpacked_matrix(packed: PackedMatrix, *, columns: int, bits: int) -> Tensor:
     Raises:
         ValueError: the parts do not fit together.
     """
-    rows, groups = len(packed.codes), -(-columns // GROUP)
-    if (
-        bits not in BITS
-        or packed.codes.dtype != torch.uint8
-        or packed.codes.shape != (rows, -(-columns * bits // 8))
-        or packed.scales.shape != (rows, groups)
-    ):
+    rows = len(packed.codes)
+    codes, scales = packed_shapes((rows, columns), bits=bits)
+    if packed.codes.dtype != torch.uint8 or packed.codes.shape != codes:
+        raise ValueError("impossible packing")
+    if packed.scales.shape != scales:
         raise ValueError("impossible packing")
     fields = np.unpackbits(packed.codes.numpy(), axis=1)[:, : columns * bits]
     fields = fields.reshape(rows, columns, bits)
-    codes = fields @ (1 << np.arange(bits - 1, -1, -1)).astype(np.int16)
-    integers = torch.from_numpy(codes).float() - 2 ** (bits - 1)
+    values = fields @ (1 << np.arange(bits - 1, -1, -1)).astype(np.int16)
+    integers = torch.from_numpy(values).float() - 2 ** (bits - 1)
     return integers * packed.scales.float().repeat_interleave(GROUP, dim=1)[:, :columns]

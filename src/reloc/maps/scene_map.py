@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.backbone import Backbone, ConvBackbone
+from reloc.backbone import Backbone, ConvBackbone, FeatureExtractor
 from reloc.errors import MapError
 from reloc.geometry import Camera
 from reloc.heads import Head
@@ -25,8 +25,8 @@ MAX_VIEWS = 64
 LEAST_VIEWS = 16
 # So few points serve pictures and cost little beside the weights.
 MAX_SKETCH = 10_000
-# A map cannot make its reader blow up images without end.
-MAX_SHORT_SIDE = 8192
+# Three times the usual: a map cannot make its reader blow up images without end.
+MAX_SHORT_SIDE = 1440
 
 
 @dataclass(frozen=True)
@@ -135,19 +135,24 @@ class SceneMap:
         first = self.cameras[0].camera if self.cameras else None
         return first if all(c.camera == first for c in self.cameras) else None
 
-    def check_backbone(self, fingerprint: str) -> None:
+    def check_backbone(self, backbone: Backbone | FeatureExtractor) -> None:
         """Raises MapError if the map was made with another backbone than this one."""
-        if self.backbone != fingerprint:
+        if self.backbone != backbone.fingerprint:
             raise MapError(
-                f"the map was made with backbone {self.backbone}, not with {fingerprint}; name its "
-                "backbone file or map the scene again"
+                f"the map was made with backbone {self.backbone}, not with {backbone.fingerprint}; "
+                "name its backbone file or map the scene again"
+            )
+        if self.head.channels != backbone.channels:
+            raise MapError(
+                f"the map wants features of length {self.head.channels}, its backbone gives "
+                f"{backbone.channels}; it is damaged: copy or make it again"
             )
 
     def serving_backbone(self, given: Backbone) -> Backbone:
         """The map's own backbone, else the given one. Raises MapError as ``check_backbone``."""
         if self.own_backbone is not None:
             return self.own_backbone
-        self.check_backbone(given.fingerprint)
+        self.check_backbone(given)
         return given
 
     def save(self, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from zipfile import BadZipFile
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -31,6 +31,10 @@ def read_views(path: Path) -> TrainingViews:
         SceneError: no such file, or it holds something else.
     """
     try:
+        # A changed shape would make NumPy stop reading before it compares the checksum.
+        with ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                raise ValueError("damaged")
         with np.load(path, allow_pickle=False) as stored:
             return TrainingViews(
                 **{field.name: stored[field.name] for field in fields(TrainingViews)}

@@ -64,3 +64,15 @@ def test_damage_is_told(recording, tmp_path, damage):
     write_growth(replace(recording, **damage), tmp_path / "growth")
     with pytest.raises(MapError, match="damaged"):
         read_growth(tmp_path / "growth")
+
+
+def test_damaged_files_are_refused(recording, tmp_path, damaged):
+    path = tmp_path / "growth"
+    write_growth(recording, path)
+    content = path.read_bytes()
+    for seed in range(60):
+        broken = damaged(content, seed)
+        path.write_bytes(broken)
+        if broken != content:
+            with pytest.raises(MapError):
+                read_growth(path)

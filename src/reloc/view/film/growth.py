@@ -4,23 +4,15 @@ from dataclasses import astuple, fields
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
+import torch
 
 from reloc.errors import MapError
-from reloc.files import atomic_file
+from reloc.tensor_files import Layout, open_tensors, write_tensors
 from reloc.view.film.recording import Recording, Snapshot
 
 FORMAT = "reloc-growth-1"
 MAX_BYTES = 1024**3
-_DTYPES = {
-    "points": "float16",
-    "origin": "float64",
-    "scale": "float64",
-    "colours": "uint8",
-    "eyes": "float64",
-    "snapshots": "float64",
-}
+_KEYS = frozenset({"format"})
 
 
 def write_growth(recording: Recording, path: Path) -> None:
@@ -37,9 +29,8 @@ def write_growth(recording: Recording, path: Path) -> None:
         "eyes": recording.eyes,
         "snapshots": np.array([astuple(snapshot) for snapshot in recording.snapshots], np.float64),
     }
-    whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    with atomic_file(path) as file:
-        file.write(save(whole, metadata={"format": FORMAT}))
+    whole = {n: torch.from_numpy(np.ascontiguousarray(array)) for n, array in tensors.items()}
+    write_tensors(path, whole, {"format": FORMAT})
 
 
 def read_growth(path: Path) -> Recording:
@@ -48,37 +39,35 @@ def read_growth(path: Path) -> Recording:
     Raises:
         MapError: no such file, another kind of file, or a damaged one.
     """
+    if not path.is_file():
+        raise MapError(f"{path}: cannot be read; name a file that `reloc map --growth` wrote")
+    if path.stat().st_size > MAX_BYTES:
+        raise MapError(f"{path}: too large for the growth of a map")
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise MapError(f"{path}: too large for the growth of a map")
-        with safe_open(path, framework="numpy") as file:
-            if (file.metadata() or {}).get("format") != FORMAT:
+        with open_tensors(path) as file:
+            if file.metadata.get("format") != FORMAT:
                 raise MapError(f"{path}: is not what `reloc map --growth` writes")
-            stored = {name: file.get_tensor(name) for name in _DTYPES}
-    except (OSError, SafetensorError) as error:
+            moments, cells, _ = file.layouts["points"].shape
+            expected = {
+                "points": Layout("F16", (moments, cells, 3)),
+                "origin": Layout("F64", (3,)),
+                "scale": Layout("F64", (1,)),
+                "colours": Layout("U8", (cells, 3)),
+                "eyes": Layout("F64", (cells, 3)),
+                "snapshots": Layout("F64", (moments, len(fields(Snapshot)))),
+            }
+            stored = {n: t.numpy() for n, t in file.read(expected, plain=_KEYS).items()}
+        if not (moments and cells and stored["scale"][0] > 0):
+            raise ValueError("nothing recorded")
+        if not all(np.isfinite(array).all() for array in stored.values()):
+            raise ValueError("numbers that are not finite")
+    except (KeyError, ValueError) as error:
         raise MapError(
-            f"{path}: cannot be read; name a file that `reloc map --growth` wrote"
+            f"{path}: damaged, it cannot be read; record the growth again with `reloc map --growth`"
         ) from error
-    points, snapshots = stored["points"], stored["snapshots"]
-    moments, cells = points.shape[:2] if points.ndim == 3 else (0, 0)
-    shapes = {
-        "points": (moments, cells, 3),
-        "origin": (3,),
-        "scale": (1,),
-        "colours": (cells, 3),
-        "eyes": (cells, 3),
-        "snapshots": (moments, len(fields(Snapshot))),
-    }
-    sound = all(
-        stored[name].shape == shapes[name]
-        and stored[name].dtype == dtype
-        and np.isfinite(stored[name]).all()
-        for name, dtype in _DTYPES.items()
-    )
-    if not (moments and cells and sound and stored["scale"][0] > 0):
-        raise MapError(f"{path}: damaged; record the growth again with `reloc map --growth`")
+    snapshots = stored["snapshots"]
     return Recording(
-        points,
+        stored["points"],
         stored["origin"],
         float(stored["scale"][0]),
         stored["colours"],
