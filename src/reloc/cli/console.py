@@ -31,6 +31,11 @@ def console() -> Console:
     return Console(highlight=False, soft_wrap=True)
 
 
+def printable(text: str) -> str:
+    """Text from a file for a terminal: what is no letter, as an escape sequence, shows as �."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+
+
 @contextmanager
 def progress_bar(*, quiet: bool = False, json_log: Path | None = None) -> Iterator[Progress]:
     """Yields a ``Progress`` that shows on standard error, so that results stay clean.
@@ -96,14 +101,14 @@ def recorded(progress: Progress, path: Path, *, append: bool = False) -> Iterato
 
 def _bars(screen: Console) -> Bars:
     return Bars(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         _SpeedColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         console=screen,
     )
 
