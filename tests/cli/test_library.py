@@ -26,6 +26,24 @@ def test_maps_are_listed_and_removed(reloc, shelf):
     assert "1 maps" in reloc("library", "list", shelf).out
 
 
+def test_a_place_may_be_called_anything(reloc, shelf, made_map):
+    for place in ("[/x]", "[red]wall[/red]", "a\x1b[2Jb"):
+        assert reloc("library", "add", shelf, made_map, "--place", place).status == 0
+        run = reloc("library", "list", shelf)
+        assert run.status == 0, run.err
+        assert place.replace("\x1b", "\ufffd") in run.out
+
+
+def test_a_repair_says_what_it_finds_and_what_is_left(reloc, shelf):
+    assert "all is well; mended 0" in reloc("library", "repair", shelf).out
+    (file,) = shelf.glob("twin@*")
+    file.unlink()
+    run = reloc("library", "repair", shelf)
+    assert "1 of 1" in run.refusal()
+    assert "twin: its file is missing" in run.out
+    assert "2 maps" in reloc("library", "list", shelf).out
+
+
 @pytest.mark.parametrize("options", [[], ["--place", "home"], ["--near=51.5,-0.12,100"]])
 def test_photos_find_their_map(reloc, shelf, made_place, options):
     photo = made_place / "train" / "rgb" / "00003.jpg"

@@ -44,7 +44,7 @@ class BucketStore:
     def local(self, name: str, *, fresh: bool = False) -> Path:
         path = Path(self._cache.name) / name
         if fresh or not path.exists():
-            with self._reported(name, MapError, "fetched"), atomic_path(path) as temporary:
+            with atomic_path(path) as temporary, self._reported(name, MapError, "fetched"):
                 self._files.get_file(self._path(name), str(temporary))
         return path
 
