@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unicodedata import category
 
 from rich.console import Console
 from rich.progress import (
@@ -33,7 +34,7 @@ def console() -> Console:
 
 def printable(text: str) -> str:
     """Text from a file for a terminal: what is no letter, as an escape sequence, shows as �."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return "".join("\ufffd" if category(letter) == "Cc" else letter for letter in text)
 
 
 @contextmanager

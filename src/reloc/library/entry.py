@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +89,12 @@ class Hint:
             check_place(self.place)
 
 
+def is_text(value: Any) -> bool:
+    """Whether it is one line of text: what systems and databases take. JSON and the names of files
+    can hold halves of letters."""
+    return isinstance(value, str) and not any(category(letter) in ("Cc", "Cs") for letter in value)
+
+
 def is_name(value: Any) -> bool:
     """Whether a map may be called so."""
     return isinstance(value, str) and _NAME.fullmatch(value) is not None
@@ -106,8 +113,8 @@ def check_position(latitude: float, longitude: float) -> None:
 
 def check_place(place: str) -> None:
     """Raises OptionError for a place that no index can hold."""
-    if len(place) > MAX_PLACE or not _is_text(place):
-        raise OptionError(f"a place is text of at most {MAX_PLACE} characters")
+    if len(place) > MAX_PLACE or not is_text(place):
+        raise OptionError(f"a place is a line of text, of at most {MAX_PLACE} characters")
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
@@ -154,10 +161,6 @@ def map_views(scene_map: SceneMap) -> NDArray[np.int8]:
     if len(lengths) > 1 or not 0 < max(lengths) <= MAX_VIEW_LENGTH:
         raise ValueError("views of impossible lengths")
     return np.concatenate(views)
-
-
-def _is_text(value: str) -> bool:
-    return "\0" not in value and not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def _is_position(latitude: float, longitude: float) -> bool:

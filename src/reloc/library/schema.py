@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from reloc.errors import MapError
 from reloc.maps.scene_map import MAX_REGIONS, MAX_VIEWS
+from reloc.sqlite_files import Distrust, has_tables
 
 FORMAT = 2
 _SECONDS_TO_WAIT = 120.0
@@ -32,13 +33,9 @@ _UPGRADE = (
     "INSERT INTO files SELECT id, name || '.safetensors', NULL FROM maps",
 )
 _STATEMENTS = {1: (_MAPS, _PLACES, _AREAS), FORMAT: (_MAPS, _PLACES, *_NEW)}
-_SHADOWS = frozenset({"areas_node", "areas_rowid", "areas_parent"})
+_SHADOWS = ("areas_node", "areas_rowid", "areas_parent")
 # The longest text or blob that is read: the views of the largest map.
 _MAX_BYTES = MAX_REGIONS * MAX_VIEWS * 1176 + (1 << 20)
-_MAX_STATEMENT = 10_000
-# A damaged file can send SQLite in circles. A list of 200,000 maps takes 5 million steps.
-_STEPS_BETWEEN_CHECKS = 1_000_000
-_MAX_CHECKS = 500
 
 
 @contextmanager
@@ -60,7 +57,9 @@ def opened(path: Path, *, write: bool = False) -> Iterator[tuple[sqlite3.Connect
         with closing(
             sqlite3.connect(uri, uri=True, timeout=_SECONDS_TO_WAIT, isolation_level=None)
         ) as connection:
-            _distrust(connection)
+            Distrust(connection, longest=_MAX_BYTES)
+            # A commit is durable before it is acknowledged.
+            connection.execute("PRAGMA synchronous = EXTRA")
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             try:
                 version = _version(connection)
@@ -98,37 +97,10 @@ def make(path: Path) -> None:
         pass
 
 
-def _distrust(connection: sqlite3.Connection) -> None:
-    """Bounds what a hostile file can make SQLite do."""
-    # The last of these makes a commit durable before it is acknowledged.
-    for setting in (
-        "trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "synchronous = EXTRA"
-    ):  # fmt: skip
-        connection.execute(f"PRAGMA {setting}")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _MAX_BYTES)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_SQL_LENGTH, _MAX_STATEMENT)
-    checks = iter(range(_MAX_CHECKS))
-    connection.set_progress_handler(lambda: next(checks, None) is None, _STEPS_BETWEEN_CHECKS)
-
-
 def _version(connection: sqlite3.Connection) -> int:
     """The version of an index, all of whose tables are as this program makes them."""
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    rows = connection.execute("SELECT type, name, sql FROM sqlite_master LIMIT 20").fetchall()
-    if version == 0 and not rows:
-        return 0
-    if version not in _STATEMENTS:
-        raise ValueError(f"version {version}; this version of reloc reads 1 and {FORMAT}")
-    made = {_plain(sql) for kind, name, sql in rows if not _is_inner(kind, name, sql)}
-    if made != {_plain(statement) for statement in _STATEMENTS[version]}:
-        raise ValueError("tables of another program")
-    return int(version)
-
-
-def _is_inner(kind: str, name: str, sql: str | None) -> bool:
-    """Whether SQLite makes this by itself: what is unique, and what an R*Tree consists of."""
-    return (kind == "index" and sql is None) or (kind == "table" and name in _SHADOWS)
-
-
-def _plain(sql: str) -> str:
-    return " ".join(str(sql).split())
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    known = version in _STATEMENTS
+    if has_tables(connection, _STATEMENTS[version if known else FORMAT], inner=_SHADOWS) != known:
+        raise ValueError("an unknown version")
+    return version
