@@ -51,16 +51,11 @@ class Index:
     def entries(self, hint: Hint | None = None) -> list[Entry]:
         """Maps that a hint allows, by name."""
         where, values = "", list[Any]()
-        if hint is not None and hint.place is not None:
-            where, values = "WHERE place = ?", [hint.place]
-        elif hint is not None and hint.radius is not None:
-            # A superset without any trigonometry; `positions` answers it alone.
-            where = (
-                "WHERE id IN (SELECT id FROM maps WHERE latitude IS NOT NULL AND "
-                "abs(latitude - ?) * ? <= ? + CASE unit WHEN 'metre' THEN extent ELSE 0 END)"
-            )
-            values = [hint.latitude, METRES_PER_DEGREE, hint.radius]
         with schema.opened(self.path) as (connection, version):
+            if hint is not None and hint.place is not None:
+                where, values = "WHERE place = ?", [hint.place]
+            elif hint is not None and hint.latitude is not None and version:
+                where, values = "WHERE latitude BETWEEN ? AND ?", _band(connection, hint)
             found = [e for e in _entries(connection, version, where, values) if _near(e, hint)]
         return sorted(found, key=lambda entry: entry.name)
 
@@ -182,6 +177,15 @@ def _once(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
             raise ValueError("a map that is there twice")
         seen.add(number)
         yield tuple(row)
+
+
+def _band(connection: sqlite3.Connection, hint: Hint) -> list[float]:
+    """The latitudes between which all maps within the radius of a hint lie, and others too."""
+    assert hint.latitude is not None and hint.radius is not None
+    query = "SELECT max(extent) FROM maps WHERE unit = 'metre'"
+    (largest,) = connection.execute(query).fetchone()
+    reach = (hint.radius + float(largest or 0.0)) / METRES_PER_DEGREE
+    return [hint.latitude - reach, hint.latitude + reach]
 
 
 def _near(entry: Entry, hint: Hint | None) -> bool:

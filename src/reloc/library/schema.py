@@ -25,7 +25,8 @@ _AREAS = "CREATE VIRTUAL TABLE areas USING rtree (id, south, north, west, east)"
 _NEW = (
     "CREATE TABLE files (id INTEGER PRIMARY KEY, file TEXT NOT NULL, sha256 TEXT)",
     "CREATE INDEX files_by_name ON files (file COLLATE NOCASE)",
-    "CREATE INDEX positions ON maps (latitude, longitude, extent, unit)",
+    "CREATE INDEX latitudes ON maps (latitude)",
+    "CREATE INDEX extents ON maps (unit, extent)",
 )
 _UPGRADE = (
     "DROP TABLE areas",
