@@ -92,11 +92,16 @@ class BucketStore:
     def _take(self, mark: bytes) -> bool:
         with self._reported(LOCK, OutputError, "written"):
             self._files.makedirs(self._root, exist_ok=True)
+            self._files.invalidate_cache()
+            # Not every protocol can create a file only where there is none, or knows the mode.
+            if self.exists(LOCK):
+                return False
             try:
                 self._files.pipe_file(self._path(LOCK), mark, mode="create")
             except FileExistsError:
                 return False
-        # Not every protocol can create a file only where there is none.
+            except TypeError:
+                self._files.pipe_file(self._path(LOCK), mark)
         return self._holds(mark)
 
     def _holds(self, mark: bytes) -> bool:
