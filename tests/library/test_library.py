@@ -216,6 +216,13 @@ def test_a_map_whose_views_fit_no_others_is_refused(library, tmp_path):
     assert estimate.place == "place-5"
 
 
+def test_a_map_with_a_backbone_of_its_own_is_refused(library, tmp_path, monkeypatch):
+    own = replace(place_map(3), own_backbone=object())
+    monkeypatch.setattr("reloc.library.library.SceneMap.load", lambda path: own)
+    with pytest.raises(MapError, match="backbone of its own"):
+        library.add(tmp_path / "made" / "place-3.safetensors")
+
+
 def test_a_change_that_is_cut_short_leaves_what_was(library, tmp_path, monkeypatch):
     before = {name: (tmp_path / "shelf" / name).stat() for name in library._store.files()}
     publish = type(library._store).publish

@@ -112,6 +112,11 @@ class MapLibrary:
             check_place(place)
         before = _state(path)
         scene_map = SceneMap.load(path)
+        if scene_map.own_backbone is not None:
+            raise MapError(
+                f"{path}: has a backbone of its own, and one has to serve all maps of a library; "
+                "localize with the map itself"
+            )
         try:
             views = map_views(scene_map)
         except ValueError as error:
