@@ -49,6 +49,14 @@ def test_a_line_every_few_seconds_tells_the_time_left(capsys, monkeypatch):
     ]
 
 
+def test_stages_are_shown_as_they_are_called(monkeypatch):
+    screen = Console(force_terminal=True, width=120, record=True, highlight=False)
+    monkeypatch.setattr(module, "Console", lambda **options: screen)
+    with progress_bar() as progress:
+        progress("seq[/x] [red]one[/red]", 1, 2)
+    assert "seq[/x] [red]one[/red]" in screen.export_text()
+
+
 def test_resumed_work_does_not_count_what_was_done_before(capsys, monkeypatch):
     clock = iter(range(0, 1000, 10))
     monkeypatch.setattr(module.time, "monotonic", lambda: float(next(clock)))

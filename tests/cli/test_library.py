@@ -2,7 +2,20 @@
 
 import json
 
+import numpy as np
 import pytest
+
+from reloc.heads import MlpHead
+from reloc.maps import Region, SceneMap
+
+
+@pytest.fixture
+def plain_map(tmp_path):
+    """A map that knows nothing."""
+    path = tmp_path / "plain.safetensors"
+    head = MlpHead(channels=4, width=8, blocks=0)
+    SceneMap((Region(head, np.zeros(3)),), "toy", 240, 4.0, "metre", ()).save(path)
+    return path
 
 
 @pytest.fixture
@@ -24,6 +37,29 @@ def test_maps_are_listed_and_removed(reloc, shelf):
     assert "twin" not in near
     assert reloc("library", "remove", shelf, "attic").status == 0
     assert "1 maps" in reloc("library", "list", shelf).out
+
+
+def test_a_place_may_be_called_anything(reloc, plain_map, tmp_path):
+    shelf = tmp_path / "plain"
+    for place in ("[/x]", "[red]wall[/red]"):
+        assert reloc("library", "add", shelf, plain_map, "--place", place).status == 0
+        run = reloc("library", "list", shelf)
+        assert run.status == 0, run.err
+        assert place in run.out
+    assert "place" in reloc("library", "add", shelf, plain_map, "--place", "a\x1b[2J").refusal()
+
+
+def test_a_repair_says_what_it_finds_and_what_is_left(reloc, plain_map, tmp_path):
+    shelf = tmp_path / "plain"
+    for name in ("attic", "twin"):
+        assert reloc("library", "add", shelf, plain_map, "--name", name).status == 0
+    assert "all is well; mended 0" in reloc("library", "repair", shelf).out
+    (file,) = shelf.glob("twin@*")
+    file.unlink()
+    run = reloc("library", "repair", shelf)
+    assert "1 of 1" in run.refusal()
+    assert "twin: its file is missing" in run.out
+    assert "2 maps" in reloc("library", "list", shelf).out
 
 
 @pytest.mark.parametrize("options", [[], ["--place", "home"], ["--near=51.5,-0.12,100"]])

@@ -2,6 +2,11 @@
 
 import builtins
 import os
+import stat
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +40,61 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("RAY_AUTH_TOKEN", "")
     with pytest.raises(OptionError, match=r"reloc\[many\]"):
         Crew(CrewOptions(), backbone=None, most=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
+def test_alone_ray_is_private_and_gone_after_a_signal() -> None:
+    """In a process of its own, which is told to end as a system that shuts down would."""
+    process = subprocess.Popen([sys.executable, "-c", ALONE], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    folder = Path(process.stdout.readline().strip())
+    assert stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    listening, sockets = set(), sockets_below(process.pid)
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, address, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and inode in sockets:
+                listening.add(address.partition(":")[0])
+    assert listening
+    assert listening <= {"0100007F", "0000000000000000FFFF00000100007F", f"{'0' * 24}01000000"}
+    process.terminate()
+    assert process.wait() == 1
+    assert not folder.parent.exists()
+
+
+ALONE = """
+import signal, time
+def stop(*_):
+    raise KeyboardInterrupt
+signal.signal(signal.SIGTERM, stop)
+from reloc.fleet.crew import Crew, CrewOptions
+try:
+    with Crew(CrewOptions(workers=1), backbone=None, most=1) as crew:
+        print(crew._session.ray, flush=True)
+        time.sleep(600)
+except KeyboardInterrupt:
+    raise SystemExit(1)
+"""
+
+
+def sockets_below(ancestor: int) -> set[str]:
+    """Inodes of the sockets of a process and of all that it started."""
+    children: dict[int, list[int]] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(folder.name))
+    found, waiting = set(), [ancestor]
+    while waiting:
+        process = waiting.pop()
+        waiting += children.get(process, [])
+        for handle in Path(f"/proc/{process}/fd").glob("*"):
+            with suppress(OSError):
+                target = str(handle.readlink())
+                if target.startswith("socket:["):
+                    found.add(target[8:-1])
+    return found
 
 
 @pytest.mark.slow

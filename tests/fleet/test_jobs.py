@@ -4,15 +4,18 @@
 """
 
 import os
+import random
+import sqlite3
 import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from reloc.errors import OptionError
+from reloc.errors import OptionError, OutputError
 from reloc.fleet.jobs import MAX_ATTEMPTS, Failure, JobTable, Tally
 
 JOBS = [("a", "1", None), ("b", "2", None), ("c", "3", None)]
@@ -135,6 +138,58 @@ def test_what_is_no_table_is_refused(tmp_path):
     path.write_text("something else, long enough not to be empty" * 100)
     with pytest.raises(OptionError, match="--jobs"):
         JobTable(path)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "CREATE TABLE other (x)",
+        "CREATE TRIGGER t AFTER UPDATE ON reloc_tasks BEGIN DELETE FROM reloc_tasks; END",
+        "DROP TABLE reloc_tasks; CREATE VIEW reloc_tasks AS WITH RECURSIVE n (i) AS (VALUES (1) "
+        "UNION ALL SELECT i + 1 FROM n) SELECT i AS out, 'done' AS state FROM n",
+        "PRAGMA ignore_check_constraints = 1; UPDATE reloc_tasks SET state = 7",
+        "UPDATE reloc_tasks SET state = 'failed', reason = hex(zeroblob(1000000))",
+    ],
+)
+def test_a_table_that_was_tampered_with_is_one_line(tmp_path, script):
+    path = tmp_path / "jobs"
+    with JobTable(path) as table:
+        table.enter(JOBS)
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.executescript(script)
+    for _ in range(2):  # the first lets go of the file
+        with pytest.raises((OptionError, OutputError), match="table of jobs") as caught:
+            everything(path)
+        assert "\n" not in str(caught.value)
+
+
+def test_flipped_bits_are_noticed_or_harmless(tmp_path):
+    path = tmp_path / "jobs"
+    with JobTable(path) as table:
+        table.enter((f"map-{number}", "1", None) for number in range(60))
+    good = path.read_bytes()
+    rng = random.Random(0)
+    refused = 0
+    for _ in range(25):
+        content = bytearray(good)
+        for _ in range(rng.randint(1, 30)):
+            content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        try:
+            everything(path)
+        except (OptionError, OutputError) as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 5
+
+
+def everything(path):
+    with JobTable(path) as table:
+        table.failures()
+        table.enter(JOBS)
+        table.finished(table.take(), seconds=1.0)
+        assert table.done() == ["a"]
+        assert table.tally() == Tally(waiting=2, done=1)
 
 
 def test_messages_keep_passwords(tmp_path):

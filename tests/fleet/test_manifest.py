@@ -67,7 +67,7 @@ def test_fingerprints_tell_jobs_apart(tmp_path):
         ('{"map": "a.safetensors"}', "line 1: has no scene"),
         ('{"scene": "a"}', "has no map"),
         ('{"scene": "a", "map": "a"}', "ends in .safetensors"),
-        ('{"scene": "a", "map": "a.safetensors", "sed": 1}', "no option is called sed"),
+        ('{"scene": "a", "map": "a.safetensors", "sed": 1}', "no option is called 'sed'"),
         ('{"scene": "a", "map": "a.safetensors", "seed": "1"}', "give a number"),
         ('{"scene": "a", "map": "a.safetensors", "seed": -1}', "seed must not"),
         ('{"scene": "a", "map": "a.safetensors", "preset": 4}', "no preset"),
@@ -79,12 +79,34 @@ def test_fingerprints_tell_jobs_apart(tmp_path):
             "no time_limit",
         ),
         ('{"scene": "a", "map": "a.safetensors"}\n' * 2, "line 2: .* twice"),
+        (
+            '{"scene": "a", "map": "a.safetensors", "heads": 2, "parallel_heads": true}\n'
+            '{"scene": "a", "map": "a.safetensors.heads/1.safetensors"}',
+            "line 2: .* twice",
+        ),
+        ('{"scene": "\\ud800", "map": "a.safetensors"}', "has no scene"),
+        ('{"scene": "a", "map": "\\udcff.safetensors"}', "has no map"),
+        ('{"scene": "a\\u0000", "map": "a.safetensors"}', "has no scene"),
+        ('{"scene": "a", "map": "a.safetensors", "\\ud800": 1}', r"no option is called '\\ud800'"),
+        ('{"scene": "a", "map": "a.safetensors", "query": "\\ud800"}', "has no query"),
+        ('{"scene": "a", "map": "a.safetensors", "query": "../q"}', "in the scene's folder"),
+        ('{"scene": "a", "map": "a.safetensors", "poses": "/etc/passwd"}', "in the scene's folder"),
+        ('{"scene": "a", "map": "a.safetensors", "seed": 1%s}' % ("0" * 400), "give a number"),
     ],
 )
 def test_what_cannot_be_is_one_clear_line(tmp_path, text, says):
     with pytest.raises(OptionError, match=says) as caught:
         read_manifest(written(tmp_path, text, "many.jsonl"))
     assert "\n" not in str(caught.value)
+    str(caught.value).encode()
+
+
+def test_a_map_by_two_names_is_noticed(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    text = '{"scene": "a", "map": "%s/a.safetensors"}\n'
+    with pytest.raises(OptionError, match="twice"):
+        read_manifest(written(tmp_path, text % "real" + text % "link", "many.jsonl"))
 
 
 def test_missing_and_foreign_files_are_refused(tmp_path):

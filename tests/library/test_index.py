@@ -4,18 +4,31 @@ import numpy as np
 import pytest
 
 from reloc.errors import MapError, OptionError
-from reloc.library.index import Entry, Hint, Index
+from reloc.library.entry import Entry, Hint
+from reloc.library.index import Index
 
 NO_VIEWS = np.zeros((0, 0), np.int8)
 
 
 def entry(name, *, latitude=None, longitude=None, place=None, extent=10.0, unit="metre"):
-    return Entry(name, place, 1000, 1, extent, unit, "toy", 480, latitude, longitude)
+    file = f"{name}.safetensors"
+    return Entry(name, place, 9, 1, extent, unit, "toy", 480, latitude, longitude, file=file)
+
+
+def put(index, entry, views=NO_VIEWS):
+    with index.changing() as change:
+        return change.put(entry, views)
+
+
+def remove(index, name):
+    with index.changing() as change:
+        return change.remove(name)
 
 
 @pytest.fixture
 def index(tmp_path):
     index = Index(tmp_path / "index")
+    index.make()
     for name, latitude, longitude in [
         ("greenwich", 51.4779, 0.0),
         ("westminster", 51.5007, -0.1246),
@@ -23,9 +36,9 @@ def index(tmp_path):
         ("fiji-east", -17.0, -179.999),
         ("pole", 89.9999, 40.0),
     ]:
-        index.put(entry(name, latitude=latitude, longitude=longitude), NO_VIEWS)
-    index.put(entry("attic", place="home"), NO_VIEWS)
-    index.put(entry("cellar", place="home"), NO_VIEWS)
+        put(index, entry(name, latitude=latitude, longitude=longitude))
+    put(index, entry("attic", place="home"))
+    put(index, entry("cellar", place="home"))
     return index
 
 
@@ -58,13 +71,15 @@ def test_maps_of_a_place(index):
 
 def test_entries_are_replaced_and_removed(index):
     views = np.arange(12, dtype=np.int8).reshape(3, 4)
-    index.put(entry("greenwich", latitude=10.0, longitude=10.0), views)
+    assert put(index, entry("greenwich", latitude=10.0, longitude=10.0), views) == (
+        "greenwich.safetensors"
+    )
     assert near(index, 51.4779, 0.0, 1000) == []
     assert near(index, 10.0, 10.0, 1000) == ["greenwich"]
     assert list(index.views()) == ["greenwich"]
     np.testing.assert_array_equal(index.views()["greenwich"], views)
-    assert index.remove("greenwich")
-    assert not index.remove("greenwich")
+    assert remove(index, "greenwich") == "greenwich.safetensors"
+    assert remove(index, "greenwich") is None
     assert near(index, 10.0, 10.0, 1000) == []
     assert index.views() == {}
 

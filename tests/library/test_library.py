@@ -1,5 +1,9 @@
 """Libraries: maps go in and come out, the latest stay, and images find theirs."""
 
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -98,7 +102,9 @@ def library(tmp_path, monkeypatch):
     load = SceneMap.load
     monkeypatch.setattr(
         "reloc.library.library.SceneMap.load",
-        lambda path: maps[path.stem] if path.parent.name == "shelf" else load(path),
+        lambda path: (
+            maps[path.stem.partition("@")[0]] if path.parent.name == "shelf" else load(path)
+        ),
     )
     return shelf
 
@@ -162,7 +168,7 @@ def test_a_replaced_map_is_read_again(library):
 def test_a_removed_map_is_gone(library, tmp_path):
     library.remove("place-4")
     assert len(library.entries()) == 8
-    assert not (tmp_path / "shelf" / "place-4.safetensors").exists()
+    assert not list((tmp_path / "shelf").glob("place-4*"))
     with pytest.raises(OptionError, match="place-4"):
         library.remove("place-4")
     with pytest.raises(MapError):
@@ -183,24 +189,117 @@ def test_what_does_not_belong_is_refused(library, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+def test_a_map_whose_views_fit_no_others_is_refused(library, tmp_path):
+    def written(*lengths):
+        regions = tuple(
+            Region(plain, np.zeros(3), views=np.ones((2, length), np.int8)) for length in lengths
+        )
+        path = tmp_path / "odd.safetensors"
+        SceneMap(regions, "oracle", 240, 4.0, "metre", ()).save(path)
+        return path
+
+    plain = MlpHead(channels=4, width=1, blocks=0)
+    with pytest.raises(MapError, match="views have 7 numbers"):
+        library.add(written(7))
+    with pytest.raises(MapError, match="views"):
+        library.add(written(10, 7))
+    with pytest.raises(OptionError, match="place"):
+        library.add(written(10), place="\udcff")
+    with pytest.raises(OptionError, match="heading"):
+        library.add(written(10), heading=float("nan"))
+    assert len(library.entries()) == 9
+    assert not [file for file in library._store.files() if "odd" in file]
+    # One that an earlier version let in is left out; all others are found.
+    with library._index.changing() as change:
+        change.put(replace(library.entry("place-1"), name="odd"), np.ones((2, 7), np.int8))
+    (estimate,) = localizer(library).localize_many([Query("a", photo(5), CAMERA)])
+    assert estimate.place == "place-5"
+
+
+def test_a_map_with_a_backbone_of_its_own_is_refused(library, tmp_path, monkeypatch):
+    own = replace(place_map(3), own_backbone=object())
+    monkeypatch.setattr("reloc.library.library.SceneMap.load", lambda path: own)
+    with pytest.raises(MapError, match="backbone of its own"):
+        library.add(tmp_path / "made" / "place-3.safetensors")
+
+
+def test_a_change_that_is_cut_short_leaves_what_was(library, tmp_path, monkeypatch):
+    before = {name: (tmp_path / "shelf" / name).stat() for name in library._store.files()}
+    publish = type(library._store).publish
+
+    def cut_short(*arguments):
+        publish(*arguments)
+        raise KeyboardInterrupt
+
+    entry = library.entry("place-3")
+    monkeypatch.setattr(type(library._store), "publish", cut_short)
+    with pytest.raises(KeyboardInterrupt):
+        library.add(tmp_path / "made" / "place-4.safetensors", name="place-3")
+    assert library.entry("place-3") == entry
+    assert sorted(library._store.files()) == sorted(before)
+
+
+def test_a_map_that_another_process_replaces_is_read_all_the_same(library, tmp_path, monkeypatch):
+    local = type(library._store).local
+
+    def replaced_meanwhile(store, name, **options):
+        if name.startswith("place-2@"):
+            monkeypatch.setattr(type(library._store), "local", local)
+            other.add(tmp_path / "made" / "place-3.safetensors", name="place-2")
+        return local(store, name, **options)
+
+    other = MapLibrary(tmp_path / "shelf")
+    monkeypatch.setattr(type(library._store), "local", replaced_meanwhile)
+    assert library.load("place-2") is not None
+    other.remove("place-2")
+    with pytest.raises(MapError, match="no map called"):
+        library.load("place-2")
+
+
+def test_a_map_that_another_process_removes_is_left_out(library, tmp_path):
+    place = localizer(library, candidates=9)
+    MapLibrary(tmp_path / "shelf").remove("place-2")
+    (estimate,) = place.localize_many([Query("a", photo(5), CAMERA)])
+    assert estimate.place == "place-5"
+
+
+def test_the_same_file_under_two_names_is_kept_until_the_last_is_gone(library, tmp_path):
+    file = tmp_path / "made" / "place-1.safetensors"
+    library.add(file, name="Twin")
+    library.add(file, name="twin")
+    library.remove("Twin")
+    again = MapLibrary(tmp_path / "shelf")
+    assert (tmp_path / "shelf" / again.entry("twin").file).exists()
+    again.add(file, name="twin")
+    assert (tmp_path / "shelf" / again.entry("twin").file).exists()
+
+
+def test_a_library_of_the_version_before_goes_on(tmp_path, version_1):
+    shelf = tmp_path / "shelf"
+    shelf.mkdir()
+    views = np.ones((1, 2), np.int8)
+    region = Region(MlpHead(channels=4, width=8, blocks=0), np.zeros(3), views=views)
+    made = SceneMap((region,), "toy", 480, 10.0, "metre", ())
+    made.save(shelf / "attic.safetensors")
+    with closing(sqlite3.connect(shelf / "library.sqlite", isolation_level=None)) as connection:
+        connection.executescript(version_1)
+    library = MapLibrary(shelf)
+    assert library.load("attic").extent == 10.0
+    library.add(shelf / "attic.safetensors", name="cellar")
+    assert library.load("attic").extent == 10.0
+    # The map itself may be its source: the file stays.
+    library.add(shelf / "attic.safetensors")
+    assert (shelf / "attic.safetensors").exists()
+    assert library.entry("attic").sha256 is not None
+    library.remove("attic")
+    assert [entry.name for entry in library.entries()] == ["cellar"]
+
+
 def test_libraries_are_told_from_maps(library, tmp_path):
     assert is_library(tmp_path / "shelf")
     assert is_library("memory://bucket/maps")
     assert not is_library(tmp_path / "made" / "place-1.safetensors")
     assert not is_library(tmp_path)
-
-
-def test_a_bucket_holds_a_library_too(tmp_path):
-    path = tmp_path / "one.safetensors"
-    head = MlpHead(channels=4, width=8, blocks=0)
-    SceneMap((Region(head, np.zeros(3)),), "toy", 240, 4.0, "metre", ()).save(path)
-    url = "memory://reloc-test/maps"
-    MapLibrary(url, create=True).add(path, place="home")
-    again = MapLibrary(url)
-    assert [e.name for e in again.entries(Hint("home"))] == ["one"]
-    assert again.load("one").backbone == "toy"
-    again.remove("one")
-    assert MapLibrary(url).entries() == []
 
 
 def test_an_image_without_any_camera_is_told(library, tmp_path):

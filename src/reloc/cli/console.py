@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from unicodedata import category
 
 from rich.console import Console
 from rich.progress import (
@@ -29,6 +30,11 @@ _SECONDS_BETWEEN_LINES = 5.0
 def console() -> Console:
     """The console for results, on standard output."""
     return Console(highlight=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Text from a file for a terminal: what is no letter, as an escape sequence, shows as �."""
+    return "".join("\ufffd" if category(letter) == "Cc" else letter for letter in text)
 
 
 @contextmanager
@@ -96,14 +102,14 @@ def recorded(progress: Progress, path: Path, *, append: bool = False) -> Iterato
 
 def _bars(screen: Console) -> Bars:
     return Bars(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         _SpeedColumn(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
         console=screen,
     )
 

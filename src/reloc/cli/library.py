@@ -5,15 +5,19 @@ from typing import Annotated, Literal
 
 import tyro
 from rich.table import Table
+from rich.text import Text
 
 from reloc.backbone import load_backbone
-from reloc.cli.console import console
-from reloc.errors import OptionError
+from reloc.cli.console import console, printable
+from reloc.errors import MapError, OptionError
 from reloc.library import Hint, LibraryLocalizer, MapLibrary
 
 
 def library(
-    action: Annotated[Literal["add", "list", "remove"], tyro.conf.arg(metavar="{add,list,remove}")],
+    action: Annotated[
+        Literal["add", "list", "remove", "repair"],
+        tyro.conf.arg(metavar="{add,list,remove,repair}"),
+    ],
     location: Annotated[str, tyro.conf.arg(metavar="LIBRARY")],
     maps: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MAP...")] = (),
     /,
@@ -28,7 +32,7 @@ def library(
 
     Args:
         action: add copies map files into the library, remove takes maps out by name, list shows
-            what there is.
+            what there is, repair finds what killed writers left and maps whose file is wrong.
         location: A folder, or a URL that fsspec understands.
         maps: Map files to add, or names to remove.
         name: What to call the map that is added; by default as its file.
@@ -46,9 +50,13 @@ def library(
                 where = f"{entry.latitude:.6f},{entry.longitude:.6f}"
             extent = f"{entry.extent:.4g} {'m' if entry.unit == 'metre' else ''}"
             size = f"{entry.bytes / 1e6:.1f}"
-            table.add_row(entry.name, entry.place or "–", where, str(entry.heads), extent, size)
+            place_name = Text(printable(entry.place or "–"))
+            table.add_row(entry.name, place_name, where, str(entry.heads), extent, size)
         console().print(table)
         console().print(f"{location}: {len(entries)} maps", markup=False)
+        return
+    if action == "repair":
+        _repair(location)
         return
     if not maps:
         raise OptionError("no maps given; name them after the library")
@@ -72,6 +80,16 @@ def library(
             heading=heading,
         )
         console().print(f"{location}: added {entry.name}", markup=False)
+
+
+def _repair(location: str) -> None:
+    found = MapLibrary(location).repair()
+    for finding in found:
+        console().print(f"{finding.name}: {finding.text}", markup=False)
+    left = sum(not finding.mended for finding in found)
+    if left:
+        raise MapError(f"{location}: {left} of {len(found)} findings are left to you; see above")
+    console().print(f"{location}: all is well; mended {len(found)}", markup=False)
 
 
 def parsed_hint(place: str | None, near: str | None) -> Hint | None:

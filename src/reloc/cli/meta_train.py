@@ -104,7 +104,9 @@ def meta_train(
             network = adapted(backbone, averaged(start, adapter))
             save_adapter(network, path)
             size = path.stat().st_size / 1e6
-            console().print(f"{path}: {size:.1f} MB, fingerprint {network.fingerprint}")
+            console().print(
+                f"{path}: {size:.1f} MB, fingerprint {network.fingerprint}", markup=False
+            )
 
 
 def _validation(

@@ -120,7 +120,7 @@ def pretrain(
             path = out / "backbone.safetensors"
             fingerprint = save_backbone(network, path, bits=bits)
             size_mb = path.stat().st_size / 1e6
-            console().print(f"{path}: {size_mb:.1f} MB, fingerprint {fingerprint}")
+            console().print(f"{path}: {size_mb:.1f} MB, fingerprint {fingerprint}", markup=False)
 
 
 def mix_weights(text: str | None, given: dict[str, bool]) -> dict[str, float]:

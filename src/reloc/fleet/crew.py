@@ -2,14 +2,19 @@
 
 import os
 import secrets
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reloc.errors import OptionError
 from reloc.fleet.manifest import MapJob
+from reloc.fleet.session import Session
 from reloc.fleet.worker import Activity, Outcome, Worker
 
 # So long an outcome is waited for, and the answers of busy workers to what they are at.
@@ -65,7 +70,12 @@ class Crew:
     """
 
     def __init__(self, options: CrewOptions, *, backbone: Path | None, most: int) -> None:
-        self._ray = _ray(options)
+        self._session: Session | None = None
+        try:
+            self._ray = self._connected(options)
+        except BaseException:
+            self._end_session()
+            raise
         # Two threads: the second answers what the first is at.
         actor = self._ray.remote(
             num_cpus=options.cpus, num_gpus=options.gpus, max_restarts=0, max_concurrency=2
@@ -79,10 +89,45 @@ class Crew:
         self._busy: dict[Any, tuple[MapJob, Any]] = {}
         try:
             size = min(most, _room(self._ray, options))
-        except OptionError:
+        except BaseException:
             self.close()
             raise
         self._idle = [self._hire() for _ in range(size)]
+
+    def _connected(self, options: CrewOptions) -> Any:
+        """Ray, connected. Raises OptionError."""
+        alone = options.address is None and not os.environ.get("RAY_ADDRESS")
+        ray = _imported(alone=alone)
+        local: dict[str, Any] = {}
+        if alone:
+            # A machine of one core still makes one map at a time; more workers than cores are the
+            # user's.
+            cores = max(os.cpu_count() or 1, options.cpus * (options.workers or 1))
+            self._session = Session()
+            local = {
+                "num_cpus": cores,
+                "object_store_memory": OBJECT_STORE_BYTES,
+                "_temp_dir": str(self._session.ray),
+                "_node_ip_address": "127.0.0.1",
+            }
+        started = self._session.inherited() if self._session else nullcontext()
+        try:
+            with _own_signals(), started:
+                ray.init(
+                    address="local" if alone else options.address,
+                    include_dashboard=False if alone else None,
+                    log_to_driver=False,
+                    logging_level="error",
+                    **local,
+                )
+        except (OSError, RuntimeError, ValueError) as error:
+            where = options.address or os.environ.get("RAY_ADDRESS") or "this machine"
+            line = (str(error).splitlines() or [""])[0]
+            raise OptionError(
+                f"{where}: Ray cannot be reached or started ({line}); check the address, and set "
+                "RAY_AUTH_MODE=token if the cluster wants a token"
+            ) from error
+        return ray
 
     @property
     def free(self) -> bool:
@@ -134,7 +179,15 @@ class Crew:
 
     def close(self) -> None:
         """Sends all workers home."""
-        self._ray.shutdown()
+        try:
+            self._ray.shutdown()
+        finally:
+            self._end_session()
+
+    def _end_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def __enter__(self) -> "Crew":
         return self
@@ -143,41 +196,34 @@ class Crew:
         self.close()
 
 
-def _ray(options: CrewOptions) -> Any:
-    """Ray, connected. Raises OptionError."""
+def _imported(*, alone: bool) -> Any:
+    """Ray. Raises OptionError."""
     # Nobody asked for reports to Ray's makers.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    alone = options.address is None and not os.environ.get("RAY_ADDRESS")
     if alone and "ray" not in sys.modules:
-        # Ray listens on the network and runs whatever it is sent: let nobody else in. It looks
-        # for the mode when it is imported, and only then.
+        # Ray runs whatever it is sent: let nobody else in, and listen to this machine only. It
+        # looks for both when it is imported, and only then.
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
+        os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         import ray
     except ImportError as error:
         raise OptionError(
             "map-many needs Ray; install it with pip install 'reloc[many]'"
         ) from error
-    # A machine of one core still makes one map at a time; more workers than cores are the user's.
-    cores = max(os.cpu_count() or 1, options.cpus * (options.workers or 1))
-    local = {"num_cpus": cores, "object_store_memory": OBJECT_STORE_BYTES} if alone else {}
-    try:
-        ray.init(
-            address="local" if alone else options.address,
-            include_dashboard=False if alone else None,
-            log_to_driver=False,
-            logging_level="error",
-            **local,
-        )
-    except (OSError, RuntimeError, ValueError) as error:
-        where = options.address or os.environ.get("RAY_ADDRESS") or "this machine"
-        line = (str(error).splitlines() or [""])[0]
-        raise OptionError(
-            f"{where}: Ray cannot be reached or started ({line}); check the address, and set "
-            "RAY_AUTH_MODE=token if the cluster wants a token"
-        ) from error
     return ray
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Ray takes SIGTERM for itself; what it did before it does again after the block."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if before is not None and threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
 
 
 def _room(ray: Any, options: CrewOptions) -> int:

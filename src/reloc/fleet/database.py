@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from reloc.errors import OptionError, OutputError
+from reloc.sqlite_files import Distrust, has_tables
 
 Value = str | int | float | None
 SCHEMES = ("postgresql://", "postgres://")
+# Names of files and reasons are short; no table holds more.
+_MAX_BYTES = 1 << 20
 # The lock is of the schema, so that several tables fit into one database. A server may need a
 # moment to notice that who held it is gone.
 _PATIENCE = "SET lock_timeout = '2s'"
@@ -24,15 +27,23 @@ class Database:
         name: to call it in messages.
         errors: what the library raises.
         mark: what stands for a value in its statements; here it is ``?``.
+        distrust: bounds of each statement, if the database is a file from anywhere.
     """
 
     def __init__(
-        self, connection: Any, *, name: str, errors: type[Exception], mark: str = "?"
+        self,
+        connection: Any,
+        *,
+        name: str,
+        errors: type[Exception],
+        mark: str = "?",
+        distrust: Distrust | None = None,
     ) -> None:
         self._connection = connection
         self._name = name
         self._errors = errors
         self._mark = mark
+        self._distrust = distrust
 
     def run(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
         """Runs a statement; returns its rows. Raises OutputError if the database fails."""
@@ -62,6 +73,8 @@ class Database:
 
     @contextmanager
     def _watched(self) -> Iterator[None]:
+        if self._distrust is not None:
+            self._distrust.begin()
         try:
             yield
         except self._errors as error:
@@ -71,40 +84,58 @@ class Database:
             ) from error
 
 
-def open_database(location: str | Path) -> Database:
+def open_database(location: str | Path, statements: Sequence[str]) -> Database:
     """Opens a database and locks out everybody else until the process ends, however it ends.
 
     Args:
         location: a file for SQLite, made if it is not there, or ``postgresql://...``.
+        statements: that make its tables where they are not there; a file has these alone.
 
     Raises:
         OptionError: it cannot be opened, another process holds it, or psycopg is missing.
+        OutputError: the tables cannot be made.
     """
     text = str(location)
     if text.startswith(SCHEMES):
-        return _open_postgres(text)
-    if "://" in text:
+        base = _open_postgres(text)
+    elif "://" in text:
         raise OptionError(
             f"{text}: a table of jobs is a local file or a database at postgresql://..."
         )
-    return _open_sqlite(Path(text))
+    else:
+        base = _open_sqlite(Path(text), statements)
+    try:
+        for statement in statements:
+            base.run(statement)
+    except OutputError:
+        base.close()
+        raise
+    return base
 
 
-def _open_sqlite(path: Path) -> Database:
+def _open_sqlite(path: Path, statements: Sequence[str]) -> Database:
+    connection: sqlite3.Connection | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
+        distrust = Distrust(connection, longest=_MAX_BYTES)
         # The lock is the operating system's; the first transaction takes it, the connection
         # keeps it.
         connection.execute("PRAGMA locking_mode = EXCLUSIVE")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN EXCLUSIVE")
         connection.execute("COMMIT")
-    except (sqlite3.Error, OSError) as error:
+        if has_tables(connection, statements):
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise ValueError(str(found))
+    except (sqlite3.Error, OSError, ValueError) as error:
+        if connection is not None:
+            connection.close()
         if "locked" in str(error):
             raise _held(str(path)) from error
         raise _unusable(str(path), error) from error
-    return Database(connection, name=str(path), errors=sqlite3.Error)
+    return Database(connection, name=str(path), errors=sqlite3.Error, distrust=distrust)
 
 
 def _open_postgres(url: str) -> Database:

@@ -58,9 +58,7 @@ class JobTable:
     """
 
     def __init__(self, location: str | Path) -> None:
-        self._base = open_database(location)
-        for statement in _SCHEMA:
-            self._base.run(statement)
+        self._base = open_database(location, _SCHEMA)
 
     def close(self) -> None:
         """Lets go of the table."""

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from reloc.errors import OptionError
+from reloc.library.entry import is_text
 from reloc.mapping.options import PRESETS, MappingOptions, preset_options
+from reloc.scenes.names import inside
 
 MAX_BYTES = 256 << 20
 _OPTIONS = frozenset(asdict(PRESETS["standard"]))
@@ -76,10 +78,15 @@ def read_manifest(path: Path) -> tuple[MapJob, ...]:
     """
     path = Path(path)
     jobs: dict[str, MapJob] = {}
+    taken = set[str]()
     for where, entry in _entries(path):
         job = _job(entry, f"{path}: {where}", path.parent)
-        if job.out in jobs:
-            raise OptionError(f"{path}: {where}: map {job.out} is there twice; name another file")
+        for file in (job.out, *(head.file for head in job.heads())):
+            # Links may give one place several names.
+            place = file if "://" in file else os.path.realpath(file)
+            if place in taken:
+                raise OptionError(f"{path}: {where}: map {file} is there twice; name another file")
+            taken.add(place)
         jobs[job.out] = job
     if not jobs:
         raise OptionError(f"{path}: names no map; add entries with scene and map")
@@ -94,7 +101,8 @@ def _entries(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
         if path.suffix == ".toml":
             return _toml_entries(path, tomllib.loads(text))
         if path.suffix == ".jsonl":
-            lines = enumerate(text.splitlines(), start=1)
+            # Strings may hold what else ends a line.
+            lines = enumerate(text.split("\n"), start=1)
             return [(f"line {n}", json.loads(line)) for n, line in lines if line.strip()]
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
@@ -123,10 +131,10 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
     parallel = options.pop("parallel_heads", options.pop("parallel-heads", False))
     for key, value in given.items():
         wanted = key in ("scene", "map")
-        if not (isinstance(value, str) and value and "\0" not in value) and (
-            wanted or value is not None
-        ):
+        if (wanted or value is not None) and not (is_text(value) and value):
             raise OptionError(f"{where}: has no {key}; give its path{' or URL' if wanted else ''}")
+        if not wanted and value is not None and inside(Path("/scene"), value) is None:
+            raise OptionError(f"{where}: {key} {value!r}: name a file in the scene's folder")
     if not given["map"].endswith(".safetensors"):
         raise OptionError(f"{where}: {given['map']}: the name of a map ends in .safetensors")
     try:
@@ -157,13 +165,13 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
         field = name.replace("-", "_")
         if field not in _OPTIONS:
             raise OptionError(
-                f"no option is called {name}; there are query, poses, parallel_heads, preset, "
+                f"no option is called {name!r}; there are query, poses, parallel_heads, preset, "
                 f"{_listed()}"
             )
         number = int | float if field in _FRACTIONS else int
         if field == "heads" and value == "auto":
             changes[field] = None
-        elif isinstance(value, number) and not isinstance(value, bool):
+        elif isinstance(value, number) and abs(value) < 1 << 63 and not isinstance(value, bool):
             changes[field] = value
         else:
             raise OptionError(f"{name} {value!r}: give a number")

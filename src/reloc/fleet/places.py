@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reloc.errors import SceneError
-from reloc.library.store import open_filesystem
+from reloc.library.bucket import open_filesystem
 from reloc.scenes.fetch import MAX_BYTES
 from reloc.scenes.names import inside
 

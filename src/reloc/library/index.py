@@ -2,226 +2,200 @@
 
 import math
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.errors import MapError, OptionError
+from reloc.errors import MapError
+from reloc.library import schema
+from reloc.library.entry import Entry, Hint, entry_of, is_name, views_of
 
-FORMAT = 1
-METRES_PER_DEGREE = 111_320.0
 EARTH_RADIUS = 6_371_000.0
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS maps (
-    id INTEGER PRIMARY KEY, name TEXT UNIQUE NOT NULL, place TEXT, bytes INTEGER NOT NULL,
-    heads INTEGER NOT NULL, extent REAL NOT NULL, unit TEXT NOT NULL, backbone TEXT NOT NULL,
-    short_side INTEGER NOT NULL, latitude REAL, longitude REAL, heading REAL,
-    view_length INTEGER NOT NULL, views BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS places ON maps (place);
-CREATE VIRTUAL TABLE IF NOT EXISTS areas USING rtree (id, south, north, west, east);
-"""
+# A little less than there are, so that rounding leaves no map out.
+METRES_PER_DEGREE = 0.9999 * math.radians(EARTH_RADIUS)
 _COLUMNS = (
     "name, place, bytes, heads, extent, unit, backbone, short_side, latitude, longitude, heading"
 )
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A map of the library.
-
-    Attributes:
-        name: unique in the library.
-        place: where it belongs, for hints; any text.
-        bytes: of the map file.
-        heads: in it.
-        extent: of the mapping cameras, in its unit.
-        unit: ``metre`` or ``unknown``.
-        backbone: fingerprint.
-        short_side: of the views that its heads want, in pixels.
-        latitude: of the map's origin in degrees, if it is known.
-        longitude: likewise, -180 to 180.
-        heading: of the map's y axis, in degrees clockwise from north.
-    """
-
-    name: str
-    place: str | None
-    bytes: int
-    heads: int
-    extent: float
-    unit: str
-    backbone: str
-    short_side: int
-    latitude: float | None = None
-    longitude: float | None = None
-    heading: float | None = None
-
-
-@dataclass(frozen=True)
-class Hint:
-    """What is known about where an image was taken; all that is given must hold.
-
-    Attributes:
-        place: as the maps have it.
-        latitude: in degrees, with longitude and radius.
-        longitude: in degrees.
-        radius: in metres.
-
-    Raises:
-        OptionError: half a position, or an impossible one.
-    """
-
-    place: str | None = None
-    latitude: float | None = None
-    longitude: float | None = None
-    radius: float | None = None
-
-    def __post_init__(self) -> None:
-        position = (self.latitude, self.longitude, self.radius)
-        if any(value is None for value in position) and position != (None, None, None):
-            raise OptionError("a position needs latitude, longitude and a radius in metres")
-        if self.latitude is not None and self.longitude is not None and self.radius is not None:
-            check_position(self.latitude, self.longitude)
-            if not 0 < self.radius < math.inf:
-                raise OptionError("the radius must be positive, in metres")
-
-
-def check_position(latitude: float, longitude: float) -> None:
-    """Raises OptionError for what is no position on earth."""
-    if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
-        raise OptionError("latitude is -90 to 90 and longitude -180 to 180, in degrees")
+# Where the file of a map and its digest come from, by the version of the index.
+_ENTRIES = {
+    1: f"SELECT id, {_COLUMNS}, name || '.safetensors', NULL FROM maps",
+    2: f"SELECT id, {_COLUMNS}, file, sha256 FROM maps LEFT JOIN files USING (id)",
+}
 
 
 class Index:
     """The SQLite file. Every call is a connection and a transaction of its own, so that processes
-    and threads may share it.
+    and threads may share it. All raise MapError if it is damaged.
 
     Args:
-        path: the file; made when something is written first.
+        path: the file; ``make`` makes one.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def make(self) -> None:
+        """Makes an empty index unless there is one. Raises OSError where none can be."""
+        schema.make(self.path)
+
     @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=60)) as connection, connection:
-                found = connection.execute("PRAGMA user_version").fetchone()[0]
-                if found == 0:
-                    connection.executescript(f"{_SCHEMA}PRAGMA user_version = {FORMAT};")
-                elif found != FORMAT:
-                    raise MapError(f"{self.path}: version {found}; this version reads {FORMAT}")
-                yield connection
-        except sqlite3.Error as error:
-            raise MapError(f"{self.path}: no library index, or a damaged one ({error})") from error
-
-    def put(self, entry: Entry, views: NDArray[np.int8]) -> None:
-        """Enters a map in place of one of the same name; ``views`` (V, D) are its descriptors."""
-        values = [getattr(entry, name) for name in _COLUMNS.split(", ")]
-        marks = ", ".join("?" * (len(values) + 2))
-        length = views.shape[1] if len(views) else 0
-        with self._connection() as connection:
-            _remove(connection, entry.name)
-            cursor = connection.execute(
-                f"INSERT INTO maps ({_COLUMNS}, view_length, views) VALUES ({marks})",
-                [*values, length, views.tobytes()],
-            )
-            if entry.latitude is not None and entry.longitude is not None:
-                reach = entry.extent if entry.unit == "metre" else 0.0
-                for box in _boxes(entry.latitude, entry.longitude, reach)[:1]:
-                    connection.execute(
-                        "INSERT INTO areas VALUES (?, ?, ?, ?, ?)", [cursor.lastrowid, *box]
-                    )
-
-    def remove(self, name: str) -> bool:
-        """Takes a map out; whether it was there."""
-        with self._connection() as connection:
-            return _remove(connection, name)
+    def changing(self) -> Iterator["Change"]:
+        """Yields what changes the index, at once when the block ends. Others wait meanwhile."""
+        with schema.opened(self.path, write=True) as (connection, _):
+            yield Change(connection)
 
     def entries(self, hint: Hint | None = None) -> list[Entry]:
         """Maps that a hint allows, by name."""
-        query, place = f"SELECT {_COLUMNS} FROM maps", hint.place if hint else None
-        with self._connection() as connection:
-            if hint and hint.radius is not None:
-                near = sorted(_near(connection, hint))
-                found = [
-                    Entry(*row)
-                    for name in near
-                    for row in connection.execute(f"{query} WHERE name = ?", [name])
-                ]
-                return [entry for entry in found if place is None or entry.place == place]
-            if place is not None:
-                rows = connection.execute(f"{query} WHERE place = ? ORDER BY name", [place])
-            else:
-                rows = connection.execute(f"{query} ORDER BY name")
-            return [Entry(*row) for row in rows]
+        where, values = "", list[Any]()
+        with schema.opened(self.path) as (connection, version):
+            if hint is not None and hint.place is not None:
+                where, values = "WHERE place = ?", [hint.place]
+            elif hint is not None and hint.latitude is not None and version:
+                where, values = "WHERE latitude BETWEEN ? AND ?", _band(connection, hint)
+            found = [e for e in _entries(connection, version, where, values) if _near(e, hint)]
+        return sorted(found, key=lambda entry: entry.name)
+
+    def entry(self, name: str) -> Entry | None:
+        """The map of a name, None without one."""
+        with schema.opened(self.path) as (connection, version):
+            return next(iter(_entries(connection, version, "WHERE name = ?", [name])), None)
 
     def views(self, names: Iterable[str] | None = None) -> dict[str, NDArray[np.int8]]:
         """(V, D) descriptors of the maps of some names, or of all, that have some."""
-        query = "SELECT name, view_length, views FROM maps"
-        with self._connection() as connection:
+        query = "SELECT id, name, view_length, views FROM maps"
+        found: dict[str, NDArray[np.int8]] = {}
+        with schema.opened(self.path) as (connection, version):
+            if version == 0:
+                return {}
             if names is None:
-                rows = connection.execute(query).fetchall()
+                rows = _once(connection.execute(query))
             else:
-                rows = [
+                rows = (
                     row
                     for name in names
-                    for row in connection.execute(f"{query} WHERE name = ?", [name])
-                ]
-        return {
-            name: np.frombuffer(blob, np.int8).reshape(-1, length)
-            for name, length, blob in rows
-            if length > 0 and len(blob) % length == 0 and len(blob)
-        }
+                    for row in _once(connection.execute(f"{query} WHERE name = ?", [name]))
+                )
+            for name, length, blob in rows:
+                if not is_name(name):
+                    raise ValueError("a map has an impossible name")
+                if len(views := views_of(length, blob)):
+                    found[name] = views
+        return found
 
 
-def _remove(connection: sqlite3.Connection, name: str) -> bool:
-    row = connection.execute("SELECT id FROM maps WHERE name = ?", [name]).fetchone()
-    if row is not None:
-        connection.execute("DELETE FROM areas WHERE id = ?", row)
-        connection.execute("DELETE FROM maps WHERE id = ?", row)
-    return row is not None
+class Change:
+    """A transaction on an index; see ``Index.changing``."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-def _near(connection: sqlite3.Connection, hint: Hint) -> set[str]:
-    """Names of the maps within the radius: boxes from the R*Tree, then great-circle distances."""
-    assert hint.latitude is not None and hint.longitude is not None and hint.radius is not None
-    near = set()
-    for south, north, west, east in _boxes(hint.latitude, hint.longitude, hint.radius):
-        rows = connection.execute(
-            "SELECT name, latitude, longitude, extent, unit FROM maps JOIN areas USING (id) "
-            "WHERE south <= ? AND north >= ? AND west <= ? AND east >= ?",
-            [north, south, east, west],
+    def check_fits(self, entry: Entry, *, view_length: int, source: Path) -> None:
+        """Raises MapError unless one pass of a backbone serves the map of a file and all others."""
+        others = "FROM maps WHERE name != ?"
+        row = self._connection.execute(
+            f"SELECT backbone, short_side {others} LIMIT 1", [entry.name]
+        ).fetchone()
+        if row is not None and row != (entry.backbone, entry.short_side):
+            raise MapError(
+                f"{source}: made with another backbone or image size than the other maps of the "
+                "library; one pass of the backbone has to serve all"
+            )
+        row = self._connection.execute(
+            f"SELECT view_length {others} AND view_length > 0 LIMIT 1", [entry.name]
+        ).fetchone()
+        if row is not None and view_length not in (0, row[0]):
+            raise MapError(
+                f"{source}: its views have {view_length} numbers and those of the other maps of "
+                f"the library {row[0]}; make the map again"
+            )
+
+    def put(self, entry: Entry, views: NDArray[np.int8]) -> str | None:
+        """Enters a map; ``views`` (V, D) are its descriptors.
+
+        Returns:
+            The file of the map of the same name that it takes the place of, if there is one.
+        """
+        old = self.remove(entry.name)
+        values = [getattr(entry, name) for name in _COLUMNS.split(", ")]
+        marks = ", ".join("?" * (len(values) + 2))
+        length = views.shape[1] if len(views) else 0
+        number = self._connection.execute(
+            f"INSERT INTO maps ({_COLUMNS}, view_length, views) VALUES ({marks})",
+            [*values, length, views.tobytes()],
+        ).lastrowid
+        # The row of a damaged index may have left one behind.
+        self._connection.execute(
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?)", [number, entry.file, entry.sha256]
         )
-        for name, latitude, longitude, extent, unit in rows:
-            away = _distance(hint.latitude, hint.longitude, latitude, longitude)
-            if away <= hint.radius + (extent if unit == "metre" else 0.0):
-                near.add(name)
-    return near
+        return old
+
+    def remove(self, name: str) -> str | None:
+        """Takes a map out. Returns its file as the index has it, None if there was no such map."""
+        row = self._connection.execute(
+            "SELECT id, file FROM maps LEFT JOIN files USING (id) WHERE name = ?", [name]
+        ).fetchone()
+        if row is None:
+            return None
+        self._connection.execute("DELETE FROM files WHERE id = ?", row[:1])
+        self._connection.execute("DELETE FROM maps WHERE id = ?", row[:1])
+        return str(row[1] or "")
+
+    def names(self, file: str) -> bool:
+        """Whether a file is that of a map; where letters of both cases are the same, either."""
+        return bool(
+            self._connection.execute(
+                "SELECT 1 FROM files WHERE file = ? COLLATE NOCASE", [file]
+            ).fetchone()
+        )
+
+    def note_digest(self, entry: Entry, sha256: str) -> None:
+        """Writes down the digest of a file that was found to be that of its map."""
+        self._connection.execute(
+            "UPDATE files SET sha256 = ? WHERE id = (SELECT id FROM maps WHERE name = ?) AND "
+            "file = ? AND sha256 IS NULL",
+            [sha256, entry.name, entry.file],
+        )
 
 
-def _boxes(
-    latitude: float, longitude: float, reach: float
-) -> list[tuple[float, float, float, float]]:
-    """Boxes (south, north, west, east) in degrees around a circle: two across the date line."""
-    up = reach / METRES_PER_DEGREE
-    pole = abs(latitude) + up >= 89.9
-    side = 180.0 if pole else min(180.0, up / math.cos(math.radians(abs(latitude) + up)))
-    south, north = latitude - up, latitude + up
-    if side >= 180:
-        return [(south, north, -180.0, 180.0)]
-    west, east = longitude - side, longitude + side
-    boxes = [(south, north, west, east)]
-    if west < -180:
-        boxes.append((south, north, west + 360, east + 360))
-    if east > 180:
-        boxes.append((south, north, west - 360, east - 360))
-    return boxes
+def _entries(
+    connection: sqlite3.Connection, version: int, where: str, values: Sequence[Any]
+) -> Iterator[Entry]:
+    if version:
+        rows = _once(connection.execute(f"{_ENTRIES[version]} {where}", values))
+        yield from map(entry_of, rows)
+
+
+def _once(rows: Iterable[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    """Rows without their id. Pages of a damaged file may lead to each other without end."""
+    seen = set()
+    for number, *row in rows:
+        if number in seen:
+            raise ValueError("a map that is there twice")
+        seen.add(number)
+        yield tuple(row)
+
+
+def _band(connection: sqlite3.Connection, hint: Hint) -> list[float]:
+    """The latitudes between which all maps within the radius of a hint lie, and others too."""
+    assert hint.latitude is not None and hint.radius is not None
+    query = "SELECT max(extent) FROM maps WHERE unit = 'metre'"
+    (largest,) = connection.execute(query).fetchone()
+    reach = (hint.radius + float(largest or 0.0)) / METRES_PER_DEGREE
+    return [hint.latitude - reach, hint.latitude + reach]
+
+
+def _near(entry: Entry, hint: Hint | None) -> bool:
+    """Whether a map is within the radius of a hint, if that has one."""
+    if hint is None or hint.latitude is None or hint.longitude is None or hint.radius is None:
+        return True
+    if entry.latitude is None or entry.longitude is None:
+        return False
+    away = _distance(hint.latitude, hint.longitude, entry.latitude, entry.longitude)
+    return away <= hint.radius + (entry.extent if entry.unit == "metre" else 0.0)
 
 
 def _distance(lat_a: float, lon_a: float, lat_b: float, lon_b: float) -> float:

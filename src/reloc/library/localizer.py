@@ -11,7 +11,7 @@ from reloc.backbone.descriptor import image_descriptor
 from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError, MapError
 from reloc.geometry import Camera
-from reloc.library.index import Hint
+from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Place, RankingOptions
@@ -110,7 +110,12 @@ class LibraryLocalizer:
         began = time.perf_counter()
         matches: list[_Match] = []
         for name in self.candidates(features):
-            place = self._place(name)
+            try:
+                place = self._place(name)
+            except MapError:
+                if self.library.entry(name) is None:
+                    continue  # another process has removed it since
+                raise
             own = prepared if query.camera else _with_camera_of(place, prepared)
             if own is not None:
                 matches += [

@@ -1,13 +1,17 @@
 """Where the files of a library lie: a local folder, or a bucket that fsspec reaches."""
 
+import os
 import shutil
-import tempfile
-import uuid
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from reloc.errors import MapError, OptionError
+from reloc.errors import MapError, OutputError
 from reloc.files import atomic_path
+from reloc.library.bucket import BucketStore
+from reloc.library.staging import Staged, staged
 
 
 class Store(Protocol):
@@ -28,14 +32,36 @@ class Store(Protocol):
         """
 
     def put(self, source: Path, name: str) -> None:
-        """Stores a copy of a local file, at once or not at all."""
+        """Stores a copy of a local file, at once or not at all. Raises OutputError."""
 
     def remove(self, name: str) -> None:
         """Removes a file if it is there."""
 
+    def staged(self, source: Path) -> AbstractContextManager[Staged]:
+        """Yields a private copy of a local file, for ``publish``. Raises OutputError."""
+
+    def publish(self, copy: Staged, name: str) -> None:
+        """Moves such a copy to its place; it is on disk when the call returns."""
+
+    def locked(self) -> AbstractContextManager[None]:
+        """Keeps out other writers for the block, where the index cannot do that by itself.
+
+        Raises:
+            MapError: there is another writer.
+        """
+
+    def edited(self, name: str) -> AbstractContextManager[Path]:
+        """Yields a local file to be changed in place; it is stored when the block has ended."""
+
+    def files(self) -> dict[str, float]:
+        """All files with the seconds since they were written; 0 where that is not known."""
+
+    def release(self, *, seconds: float) -> bool:
+        """Removes the lock of a writer that was killed, if it is older; whether there was one."""
+
 
 class FolderStore:
-    """A local folder."""
+    """A local folder. The index is locked by SQLite."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -57,63 +83,57 @@ class FolderStore:
     def remove(self, name: str) -> None:
         (self.root / name).unlink(missing_ok=True)
 
+    @contextmanager
+    def staged(self, source: Path) -> Iterator[Staged]:
+        with self._writing(), staged(source, self.root) as copy:
+            yield copy
 
-class BucketStore:
-    """Whatever fsspec has a protocol for; files are fetched once, to a temporary folder.
+    def publish(self, copy: Staged, name: str) -> None:
+        copy.path.replace(self.root / name)
+        _sync_folder(self.root)
 
-    Raises:
-        OptionError: fsspec, or what it needs for the protocol, is not installed.
-    """
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        yield
 
-    def __init__(self, url: str) -> None:
-        self._files, self._root = open_filesystem(url)
-        self.url = url
-        self._cache = tempfile.TemporaryDirectory(prefix="reloc-library-")
+    @contextmanager
+    def edited(self, name: str) -> Iterator[Path]:
+        with self._writing():
+            self.root.mkdir(parents=True, exist_ok=True)
+            yield self.root / name
 
-    def _path(self, name: str) -> str:
-        return f"{self._root.rstrip('/')}/{name}"
+    def files(self) -> dict[str, float]:
+        now, found = time.time(), {}
+        with os.scandir(self.root) as entries:
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    found[entry.name] = max(0.0, now - entry.stat().st_mtime)
+        return found
 
-    def exists(self, name: str) -> bool:
-        return bool(self._files.exists(self._path(name)))
+    def release(self, *, seconds: float) -> bool:
+        return False
 
-    def local(self, name: str, *, fresh: bool = False) -> Path:
-        path = Path(self._cache.name) / name
-        if fresh or not path.exists():
-            try:
-                with atomic_path(path) as temporary:
-                    self._files.get_file(self._path(name), str(temporary))
-            except Exception as error:  # every protocol has errors of its own
-                raise MapError(f"{self.url}/{name}: cannot be fetched ({error})") from error
-        return path
-
-    def put(self, source: Path, name: str) -> None:
-        self._files.makedirs(self._root, exist_ok=True)
-        # A name of its own for each writer: two of them must not write to one file.
-        part = self._path(f".{name}.{uuid.uuid4().hex}.part")
-        self._files.put_file(str(source), part)
-        self._files.mv(part, self._path(name))
-
-    def remove(self, name: str) -> None:
-        if self.exists(name):
-            self._files.rm_file(self._path(name))
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self.root}: cannot be written ({error.strerror or error}); choose a folder with "
+                "space and write permission"
+            ) from error
 
 
-def open_filesystem(url: str) -> tuple[Any, str]:
-    """The fsspec file system that a URL names, and the path in it.
-
-    Raises:
-        OptionError: fsspec, or what it needs for the protocol, is not installed.
-    """
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in a folder durable, where the system can."""
     try:
-        import fsspec
-
-        files, path = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise OptionError(
-            f"{url}: cannot be opened ({error}); install reloc[buckets] and the library of the "
-            "protocol"
-        ) from error
-    return files, str(path)
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return  # Windows opens no folders, and needs it not
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def open_store(location: str | Path) -> Store:
