@@ -115,7 +115,7 @@ def test_a_tiff_is_encoded_anew_without_loss(tmp_path: Path, depth: type) -> Non
     if depth is np.uint8:
         with Image.open(source) as image:
             image.load()
-            image.save(source, exif=exif(), description=SECRET.decode())
+            image.save(source, description=SECRET.decode(), tiffinfo={700: XMP})
         assert tells_position(source) and SECRET in source.read_bytes()
     write_without_metadata(source, target)
     assert not tells_position(target) and SECRET not in target.read_bytes()

@@ -26,6 +26,8 @@ def tracks(points: SparsePoints, frames: Sequence[Frame]) -> list[NDArray]:
 
     The elements are of the type ``TRACK_ELEMENT``.
     """
+    if not len(points):
+        return []
     seen = [points.seen_by(frame).points for frame in frames]
     elements = np.zeros(sum(map(len, seen)), TRACK_ELEMENT)
     elements["image"] = np.repeat(np.arange(1, len(seen) + 1), [len(rows) for rows in seen])
@@ -33,4 +35,4 @@ def tracks(points: SparsePoints, frames: Sequence[Frame]) -> list[NDArray]:
     rows = np.concatenate(seen)
     elements = elements[np.argsort(rows, kind="stable")]
     ends = np.cumsum(np.bincount(rows, minlength=len(points)))
-    return np.split(elements, ends[:-1]) if len(points) else []
+    return np.split(elements, ends[:-1])
