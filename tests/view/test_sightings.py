@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from reloc.geometry import Camera, inverted, look_at, transformed
 from reloc.scenes.scene import Frame
+from reloc.scenes.writers.colmap_binary import write_binary_model
 from reloc.view import sightings
 from reloc.view.point_cloud import PointCloud
 from reloc.view.sightings import tracked
@@ -76,3 +78,36 @@ def test_every_point_has_a_track_and_some_have_long_ones(frames, monkeypatch):
 
 def test_an_empty_cloud_is_no_error(frames):
     assert len(tracked(wall(0.0, -1, count=0), frames)) == 0
+
+
+def test_bundle_adjustment_runs_on_them_and_leaves_cameras_alone(tmp_path, colmap_model):
+    import pycolmap
+
+    (tmp_path / "images").mkdir()
+    frames = []
+    for n in range(5):
+        pose = look_at((0.6 * n - 1, -4, 0.1 * n), (0.05 * n, 0, 0))
+        frames.append(Frame(f"{n}.png", tmp_path / "images" / f"{n}.png", CAMERA, pose))
+        Image.new("RGB", (CAMERA.width, CAMERA.height)).save(frames[-1].image)
+    # A little relief, for a plane leaves the focal length open.
+    cloud = wall(0.0, -1, count=400)
+    cloud.points[:, 1] = np.random.default_rng(1).uniform(-0.2, 0.2, 400)
+    points = tracked(cloud, frames)
+    names = {frame.name: frame.name for frame in frames}
+    write_binary_model(tmp_path / "sparse" / "0", frames, names, points)
+    model = colmap_model(tmp_path)
+    options = pycolmap.BundleAdjustmentOptions(print_summary=False)
+    pycolmap.bundle_adjustment(model, options)
+    images = sorted(model.images.values(), key=lambda image: image.name)
+    for image, frame in zip(images, frames, strict=True):
+        centre = frame.world_from_cam[:3, 3]
+        np.testing.assert_allclose(image.projection_center(), centre, atol=1e-4)
+    # Points that were moved go back to where the tracks agree.
+    rng = np.random.default_rng(0)
+    for point in model.points3D.values():
+        point.xyz = point.xyz + rng.normal(0, 0.02, 3)
+    model.update_point_3d_errors()
+    assert model.compute_mean_reprojection_error() > 0.1
+    pycolmap.bundle_adjustment(model, options)
+    model.update_point_3d_errors()
+    assert model.compute_mean_reprojection_error() < 0.01
