@@ -31,6 +31,9 @@ def colmap_model() -> Callable[[Path], Any]:
             _check_sizes(folder, model)
         names = [image.name for image in model.images.values()]
         assert len(set(names)) == len(names)
+        # gsplat pairs the names with all files of the folder, both in alphabetical order.
+        files = [path for path in (root / "images").rglob("*") if path.is_file()]
+        assert sorted(names) == sorted(f.relative_to(root / "images").as_posix() for f in files)
         off: dict[int, list[float]] = {number: [] for number in model.points3D}
         for image in model.images.values():
             camera = model.cameras[image.camera_id]

@@ -37,17 +37,22 @@ _ENCODED_ANEW = (".tif", ".tiff", ".bmp", ".ppm", ".pgm")
 def tells_position(path: Path) -> bool:
     """Whether an image file tells where on Earth it was taken, in EXIF or XMP.
 
-    Raises:
-        ImageError: as ``image_size``.
+    Files that cannot be read tell nothing.
     """
-    image_size(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of damaged tags
             with Image.open(path) as image:
                 position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
                 texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp")]
-    except (OSError, ValueError, TypeError, SyntaxError, struct.error):
+    except (
+        OSError,
+        ValueError,
+        TypeError,
+        SyntaxError,
+        struct.error,
+        Image.DecompressionBombError,
+    ):
         return False
     described = any(
         b"GPSLatitude" in (text.encode() if isinstance(text, str) else text)
