@@ -16,7 +16,6 @@ from reloc.scenes.colmap_model import (
 from reloc.scenes.names import inside
 from reloc.scenes.raw import RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Skipped
-from reloc.scenes.sparse import Sighting, SparsePoints
 
 LAYOUT = "colmap"
 LOOKS_FOR = "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0 or the folder"
@@ -89,34 +88,12 @@ def points_seen(root: Path) -> dict[str, Array]:
     return seen
 
 
-def read_sparse(root: Path) -> SparsePoints | None:
-    """The triangulated points with where each image saw them; None if the model keeps none.
-
-    Pixels are those of the model's cameras. Of several sightings of a point in one image the first
-    counts.
-
-    Raises:
-        SceneError: there is no model, or one of its files is malformed.
-    """
-    folder = model_folder(root)
-    images_file = folder and model_file(folder, "images")
-    if not folder or not images_file:
-        raise SceneError(f"{root}: no COLMAP model; looked for {LOOKS_FOR}")
-    if not model_file(folder, "points3D"):
-        return None
-    points = read_points(folder)
-    order = np.argsort(points.ids)
-    ids = points.ids[order]
-    sightings = {}
-    for image in read_posed_images(images_file, points=True):
-        name = _below_root(root, image.name)
-        if name is None:
-            continue
-        seen, first = np.unique(np.array(image.point_ids, np.int64), return_index=True)
-        known = np.isin(seen, ids)
-        pixels = np.array(image.pixels, np.float64).reshape(-1, 2)[first[known]]
-        sightings[name] = Sighting(pixels, order[np.searchsorted(ids, seen[known])])
-    return SparsePoints(points.xyz, points.rgb, sightings)
+def frame_names(root: Path, folder: Path) -> dict[str, str]:
+    """Name of the frame for each image that a model in the folder names."""
+    images_file = model_file(folder, "images")
+    images = read_posed_images(images_file) if images_file else []
+    found = {image.name: _below_root(root, image.name) for image in images}
+    return {listed: name for listed, name in found.items() if name is not None}
 
 
 def _below_root(root: Path, name: str) -> str | None:
