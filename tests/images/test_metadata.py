@@ -28,7 +28,7 @@ def exif(*, position: bool = True) -> Image.Exif:
     return tags
 
 
-def jpeg(**options) -> bytes:
+def jpeg(*, second: bool = True, **options) -> bytes:
     file = io.BytesIO()
     image = Image.fromarray(PIXELS)
     image.save(
@@ -42,9 +42,10 @@ def jpeg(**options) -> bytes:
         **options,
     )
     data = file.getvalue()
-    # Photoshop's IPTC, then behind the picture a second one, as phones append films and depth.
+    # Photoshop's IPTC, and behind the picture a second one, as phones append films and depth.
     iptc = b"Photoshop 3.0\x008BIM" + SECRET
-    return data[:2] + b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc + data[2:] + data
+    segment = b"\xff\xed" + struct.pack(">H", len(iptc) + 2) + iptc
+    return data[:2] + segment + data[2:] + (data if second else b"")
 
 
 def png() -> bytes:
@@ -95,6 +96,16 @@ def test_pixels_and_profile_stay_and_nothing_else(tmp_path: Path, name: str) -> 
     again = tmp_path / f"again-{name}"
     write_without_metadata(target, again)
     assert again.read_bytes() == data
+
+
+def test_a_jpeg_without_its_end_marker_is_not_mended(tmp_path: Path) -> None:
+    # It may have been cut short, and readers have to be able to tell.
+    source, target = tmp_path / "a.jpg", tmp_path / "b.jpg"
+    source.write_bytes(jpeg(second=False)[:-2])
+    write_without_metadata(source, target)
+    assert SECRET not in target.read_bytes()
+    assert target.read_bytes()[-40:] == source.read_bytes()[-40:]
+    np.testing.assert_array_equal(cv2.imread(str(target)), cv2.imread(str(source)))
 
 
 def test_colours_of_an_adobe_jpeg_stay(tmp_path: Path) -> None:

@@ -106,11 +106,11 @@ def _jpeg(data: bytes) -> bytes:
         segment = data[at:end]
         if marker == _START_OF_SCAN:
             following = _NEXT_MARKER.search(data, end)
-            if following is None:
-                raise ValueError("no end")
+            if following is None:  # some cameras leave the end marker out
+                return b"".join([*parts, data[at:]])
             end = following.start()
             parts.append(data[at:end])
-        elif marker == 0xE0 and segment[4:].startswith(_JPEG_KEPT[marker]):
+        elif marker == 0xE0 and size >= 16 and segment[4:].startswith(_JPEG_KEPT[marker]):
             parts.append(b"\xff\xe0\x00\x10" + segment[4:16] + b"\0\0")  # no thumbnail
         elif marker not in (*_APP, _COMMENT) or (
             marker in _JPEG_KEPT and segment[4:].startswith(_JPEG_KEPT[marker])
