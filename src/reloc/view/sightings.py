@@ -29,17 +29,14 @@ def tracked(cloud: PointCloud, frames: Sequence[Frame]) -> SparsePoints:
         frames: with poses.
     """
     rank = np.random.default_rng(0).permutation(len(cloud))
-    seen = [_seen(cloud, frame) for frame in frames]
-    long = [rows[np.argsort(rank[rows])[:LONG]] for _, rows, _ in seen]
-    kept = [np.isin(rows, chosen) for (_, rows, _), chosen in zip(seen, long, strict=True)]
-    for chosen, nearest in zip(kept, _nearest(seen, len(cloud)), strict=True):
-        chosen |= nearest
-    sightings = {
-        frame.name: Sighting(pixels[chosen], rows[chosen])
-        for frame, (pixels, rows, _), chosen in zip(frames, seen, kept, strict=True)
-    }
-    points = SparsePoints(cloud.points, cloud.colours, sightings)
-    return points.with_tracks(frames)
+    nearest = _nearest(cloud, frames)
+    sightings = {}
+    for number, frame in enumerate(frames):
+        pixels, rows, _ = _seen(cloud, frame)
+        counts = (nearest[rows] == number).any(axis=1)
+        counts[np.argsort(rank[rows])[:LONG]] = True
+        sightings[frame.name] = Sighting(pixels[counts], rows[counts])
+    return SparsePoints(cloud.points, cloud.colours, sightings).with_tracks(frames)
 
 
 Seen = tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]
@@ -58,12 +55,16 @@ def _seen(cloud: PointCloud, frame: Frame) -> Seen:
     return pixels[seen], rows[seen], distance[seen]
 
 
-def _nearest(seen: Sequence[Seen], count: int) -> list[NDArray[np.bool_]]:
-    """For the sightings of each frame whether it is among the ``SHORT`` nearest to the point."""
-    rows = np.concatenate([rows for _, rows, _ in seen])
-    distances = np.concatenate([distance for *_, distance in seen])
-    order = np.lexsort((distances, rows))
-    starts = np.searchsorted(rows[order], np.arange(count))
-    near = np.zeros(len(rows), np.bool_)
-    near[order] = np.arange(len(rows)) - starts[rows[order]] < SHORT
-    return np.split(near, np.cumsum([len(rows) for _, rows, _ in seen])[:-1])
+def _nearest(cloud: PointCloud, frames: Sequence[Frame]) -> NDArray[np.intp]:
+    """Numbers (N, SHORT) of the frames that see each point from nearest; -1 where fewer see it."""
+    # Frame by frame, for all sightings of a large cloud at a time would be gigabytes.
+    distances = np.full((len(cloud), SHORT), np.inf)
+    numbers = np.full((len(cloud), SHORT), -1)
+    for number, frame in enumerate(frames):
+        _, rows, distance = _seen(cloud, frame)
+        farthest = distances[rows].argmax(axis=1)
+        nearer = distance < distances[rows, farthest]
+        rows, farthest = rows[nearer], farthest[nearer]
+        distances[rows, farthest] = distance[nearer]
+        numbers[rows, farthest] = number
+    return numbers
