@@ -35,18 +35,24 @@ def colmap_model() -> Callable[[Path], Any]:
         files = [path for path in (root / "images").rglob("*") if path.is_file()]
         assert sorted(names) == sorted(f.relative_to(root / "images").as_posix() for f in files)
         off: dict[int, list[float]] = {number: [] for number in model.points3D}
+        positions = {number: point.xyz for number, point in model.points3D.items()}
+        owners = {
+            (element.image_id, element.point2D_idx): number
+            for number, point in model.points3D.items()
+            for element in point.track.elements
+        }
         for image in model.images.values():
             camera = model.cameras[image.camera_id]
             with Image.open(root / "images" / image.name) as photo:
                 assert photo.size == (camera.width, camera.height)
             for index, seen in enumerate(image.points2D):
                 assert seen.has_point3D()
-                point = model.points3D[seen.point3D_id]
-                track = {(e.image_id, e.point2D_idx) for e in point.track.elements}
-                assert (image.image_id, index) in track
+                number = seen.point3D_id
+                assert owners.pop((image.image_id, index)) == number
                 assert ((seen.xy >= 0) & (seen.xy <= (camera.width, camera.height))).all()
-                projected = image.project_point(point.xyz)
-                off[seen.point3D_id].append(float(np.linalg.norm(projected - seen.xy)))
+                projected = image.project_point(positions[number])
+                off[number].append(float(np.linalg.norm(projected - seen.xy)))
+        assert not owners
         for number, point in model.points3D.items():
             images = [element.image_id for element in point.track.elements]
             assert len(set(images)) == len(images) == len(off[number]) >= 2
