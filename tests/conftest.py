@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +46,59 @@ def damaged() -> Callable[[bytes, int], bytes]:
         return octets.tobytes()
 
     return damage
+
+
+@pytest.fixture(scope="session")
+def colmap_model() -> Callable[[Path], Any]:
+    """Opens a scene's ``sparse/0`` in pycolmap and checks what other programs take for granted."""
+    pycolmap = pytest.importorskip("pycolmap")
+
+    def opened(root: Path) -> Any:
+        folder = root / "sparse" / "0"
+        model = pycolmap.Reconstruction(folder)
+        assert model.is_valid()
+        if (folder / "images.bin").exists():
+            _check_sizes(folder, model)
+        names = [image.name for image in model.images.values()]
+        assert len(set(names)) == len(names)
+        # gsplat pairs the names with all files of the folder, both in alphabetical order.
+        files = [path for path in (root / "images").rglob("*") if path.is_file()]
+        assert sorted(names) == sorted(f.relative_to(root / "images").as_posix() for f in files)
+        off: dict[int, list[float]] = {number: [] for number in model.points3D}
+        positions = {number: point.xyz for number, point in model.points3D.items()}
+        owners = {
+            (element.image_id, element.point2D_idx): number
+            for number, point in model.points3D.items()
+            for element in point.track.elements
+        }
+        for image in model.images.values():
+            camera = model.cameras[image.camera_id]
+            with Image.open(root / "images" / image.name) as photo:
+                assert photo.size == (camera.width, camera.height)
+            for index, seen in enumerate(image.points2D):
+                assert seen.has_point3D()
+                number = seen.point3D_id
+                assert owners.pop((image.image_id, index)) == number
+                assert ((seen.xy >= 0) & (seen.xy <= (camera.width, camera.height))).all()
+                projected = image.project_point(positions[number])
+                off[number].append(float(np.linalg.norm(projected - seen.xy)))
+        assert not owners
+        for number, point in model.points3D.items():
+            images = [element.image_id for element in point.track.elements]
+            assert len(set(images)) == len(images) == len(off[number]) >= 2
+            np.testing.assert_allclose(np.mean(off[number]), point.error, atol=1e-5)
+        return model
+
+    return opened
+
+
+def _check_sizes(folder: Path, model: Any) -> None:
+    """The binary files are as long as what they hold, so that nothing is left unread in them."""
+    cameras = sum(24 + 8 * len(camera.params) for camera in model.cameras.values())
+    images = sum(
+        64 + len(image.name.encode()) + 1 + 8 + 24 * len(image.points2D)
+        for image in model.images.values()
+    )
+    points = sum(51 + 8 * point.track.length() for point in model.points3D.values())
+    for name, size in (("cameras", cameras), ("images", images), ("points3D", points)):
+        assert (folder / f"{name}.bin").stat().st_size == 8 + size

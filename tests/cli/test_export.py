@@ -19,7 +19,9 @@ def test_points_are_written_as_ply(reloc, place, made_map, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_colmap_model_holds_images_poses_and_points(reloc, place, made_map, tmp_path):
+def test_a_colmap_model_holds_images_poses_and_points(
+    reloc, place, made_map, tmp_path, colmap_model
+):
     out = tmp_path / "model"
     done = reloc("export", made_map, place, out, "--to", "colmap")
     assert done.status == 0, done.err
@@ -33,22 +35,8 @@ def test_a_colmap_model_holds_images_poses_and_points(reloc, place, made_map, tm
     # The walls of the room stand around its cameras.
     low, high = source.mapping_centres().min(axis=0) - 10, source.mapping_centres().max(axis=0) + 10
     assert ((points > low) & (points < high)).all()
-    pycolmap = pytest.importorskip("pycolmap")
-    model = pycolmap.Reconstruction(out / "sparse" / "0")
-    assert model.is_valid()
-    observations = 0
-    for image in model.images.values():
-        for index, seen in enumerate(image.points2D):
-            point = model.points3D[seen.point3D_id]
-            assert (image.image_id, index) in [
-                (e.image_id, e.point2D_idx) for e in point.track.elements
-            ]
-            np.testing.assert_allclose(image.project_point(point.xyz), seen.xy, atol=1e-6)
-            observations += 1
-    assert observations == model.compute_num_observations()
-    # Images that overlap see the same points.
-    lengths = [point.track.length() for point in model.points3D.values()]
-    assert sum(length > 1 for length in lengths) > 500
+    model = colmap_model(out)
+    assert sum(image.num_points3D for image in model.images.values()) > 7 * 500
 
 
 @pytest.mark.slow
@@ -62,6 +50,12 @@ def test_trajectories_pair_truth_and_estimates_by_time(reloc, place, made_map, t
     np.testing.assert_allclose(poses, [f.world_from_cam for f in queries], atol=1e-9)
     assert len(read_tum(out / "mapping.tum")[0]) == 7
     assert set(read_tum(out / "estimates.tum")[0]) <= set(times)
+    for path in out.glob("*.tum"):
+        # evo refuses quaternions that are no rotations and times that do not rise.
+        rows = np.loadtxt(path, ndmin=2)
+        assert rows.shape[1] == 8
+        assert (np.diff(rows[:, 0]) > 0).all()
+        np.testing.assert_allclose(np.linalg.norm(rows[:, 4:], axis=1), 1, atol=1e-9)
 
 
 def test_what_to_write_has_to_be_said(reloc, place, made_map, tmp_path):

@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera, look_at, transformed
-from reloc.progress import silent
 from reloc.scenes import open_scene, read_points
 from reloc.scenes.scene import Frame
-from reloc.scenes.writers.colmap_binary import Sighting, write_colmap_with_points
-from reloc.scenes.writers.content import Content
+from reloc.scenes.sparse import Sighting, SparsePoints
+from reloc.scenes.writers.colmap_binary import write_binary_model
 
 CAMERAS = (
     Camera.pinhole(width=64, height=48, fx=60),
@@ -30,19 +29,22 @@ SIGHTINGS = [
 def model(tmp_path: Path) -> tuple[Path, list[Frame]]:
     import cv2
 
+    folder = tmp_path / "model"
+    (folder / "images" / "walk").mkdir(parents=True)
     frames = []
     for number, camera in enumerate((*CAMERAS, CAMERAS[0])):
-        image = tmp_path / f"ä {number}.png"
+        name = f"walk/ä {number}.png"
+        image = folder / "images" / name
         assert cv2.imwrite(str(image), np.zeros((48, 64, 3), np.uint8))
         pose = look_at((number - 1.0, -5.0, 0.5), (0, 0, 0))
-        frames.append(Frame(f"walk/{image.name}", image, camera, pose))
-    folder = tmp_path / "model"
-    folder.mkdir()
-    content = Content(root=tmp_path, metric=True, mapping=tuple(frames), queries=())
-    write_colmap_with_points(
-        content, folder, points=POINTS, colours=COLOURS,
-        sightings=SIGHTINGS, progress=silent,
-    )  # fmt: skip
+        frames.append(Frame(name, image, camera, pose))
+    sightings = {frame.name: seen for frame, seen in zip(frames, SIGHTINGS, strict=True)}
+    write_binary_model(
+        folder / "sparse" / "0",
+        frames,
+        {frame.name: frame.name for frame in frames},
+        SparsePoints(POINTS, COLOURS, sightings),
+    )
     return folder, frames
 
 

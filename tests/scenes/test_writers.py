@@ -1,6 +1,7 @@
 """Scenes written in each format and read back: poses, projections, split, names and depth."""
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +44,7 @@ def make_scene(
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = rng.integers(0, 255, (camera.height, camera.width, 3), dtype=np.uint8)
-        assert cv2.imwrite(str(path), pixels)
+        path.write_bytes(cv2.imencode(".png", pixels)[1].tobytes())
         angle = 0.7 * number
         pose = look_at((3 * np.cos(angle), 3 * np.sin(angle), 1.234567890123), (0.1, 0.2, 0.3))
         frames.append(Frame(name=name, image=path, camera=camera, world_from_cam=pose))
@@ -248,13 +249,17 @@ def test_ace_depth_is_in_millimetres(tmp_path, unit, invalid, expected):
     assert stored[0, :5].tolist() == expected
 
 
-def test_ace_leaves_out_depth_that_it_would_misplace(tmp_path):
+def test_ace_depth_of_another_camera_is_drawn_as_the_colour_camera_sees_it(tmp_path):
     other = Camera.pinhole(width=64, height=48, fx=70)
     source = make_scene(tmp_path / "source", PINHOLES)
-    source = with_depth(source, unit=0.001, invalid=(0,), camera=other)
+    source = with_depth(source, unit=0.001, invalid=(0, 7), camera=other)
     written = write_scene(source, tmp_path / "out", to="ace")
-    assert any("left out the depth of 1 frames" in note for note in written.notes)
-    assert not list(written.folder.rglob("depth"))
+    depth = open_scene(written.folder).mapping[0].depth
+    stored = cv2.imread(str(depth.path), cv2.IMREAD_UNCHANGED)
+    assert stored.shape == (48, 64)
+    assert stored[24, 32] == 1500
+    # The other camera's view is narrower.
+    assert (stored[:, 0] == 0).all() and (stored == 1500).mean() > 0.6
 
 
 def test_ace_leaves_out_depth_without_a_metre(tmp_path):
@@ -319,11 +324,24 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
         write_scene(source, tmp_path / "out", to="transforms")
 
 
-def test_names_with_a_space_are_refused_by_colmap_only(tmp_path):
-    source = make_scene(tmp_path / "source", PINHOLES, folder="my images/")
-    with pytest.raises(SceneError, match="has a space"):
-        write_scene(source, tmp_path / "out", to="colmap")
-    assert len(open_scene(write_scene(source, tmp_path / "a", to="ace").folder).mapping) == 2
+@pytest.mark.parametrize("name", ["my images/", "no-break\u00a0space/"])
+def test_names_with_spaces_can_be_written(tmp_path, name):
+    source = make_scene(tmp_path / "source", PINHOLES, folder=name)
+    for to in SCENE_FORMATS:
+        scene = open_scene(write_scene(source, tmp_path / to, to=to).folder)
+        assert (len(scene.mapping), len(scene.queries)) == (2, 2)
+
+
+def test_names_that_are_not_utf8_can_be_written(tmp_path):
+    source = make_scene(tmp_path / "source", PINHOLES, folder="images/caf\udce9 ")
+    for to in SCENE_FORMATS:
+        out = write_scene(source, tmp_path / to, to=to).folder
+        images = [os.fsencode(path) for path in out.rglob("*.png")]
+        assert len(images) == 4
+        assert all(b"caf\xe9 frame_" in path for path in images)
+    assert b"\0caf\xe9 frame_00.png\0" in (
+        b"\0" + (tmp_path / "colmap" / "sparse" / "0" / "images.bin").read_bytes()[8 + 64 :]
+    )
 
 
 def test_the_same_name_twice_is_refused(tmp_path):

@@ -18,23 +18,25 @@ def convert(
     to: Literal["ace", "colmap", "transforms"],
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    strip_metadata: bool = False,
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
-    """Write a scene in another format, with its images, cameras, poses and split.
+    """Write a scene in another format: images, cameras, poses, split, depth and points.
 
     Args:
         scene: Folder of the scene, in any of the layouts that reloc reads.
         out: New folder to write.
-        to: Format: ACE's folders, a COLMAP text model, or nerfstudio's transforms.json.
+        to: Format: ACE's folders, a COLMAP model, or nerfstudio's transforms.json.
         query: File that lists the query images, one per line.
         poses: Pose file to use in place of the scene's own poses.
+        strip_metadata: Copy images without EXIF (GPS among it) and the like; pixels stay the same.
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
     source = open_scene(scene, query=query, poses=poses)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
-        written = write_scene(source, out, to=to, progress=progress)
+        written = write_scene(source, out, to=to, strip_metadata=strip_metadata, progress=progress)
     screen = console()
     for note in (*source.notes, *written.notes):
         screen.print(f"note: {note}", markup=False)

@@ -17,11 +17,11 @@ from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Frame, Scene
-from reloc.scenes.writers.colmap_binary import write_colmap_with_points
+from reloc.scenes.writers.colmap_binary import write_binary_model
 from reloc.scenes.writers.content import content_of
 from reloc.view.ply import write_ply
 from reloc.view.point_cloud import map_point_cloud
-from reloc.view.sightings import sightings
+from reloc.view.sightings import tracked
 
 Format = Literal["ply", "colmap", "tum"]
 
@@ -37,6 +37,7 @@ def export(
     views: int = 100,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    strip_metadata: bool = False,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -54,6 +55,8 @@ def export(
         views: Mapping images to take points from.
         query: File that lists the query images, one per line; the scene's own split without it.
         poses: Pose file to use in place of the scene's own poses.
+        strip_metadata: Copy the images of a COLMAP model without EXIF (GPS among it) and the like;
+            pixels stay the same.
         backbone: Backbone weights that the map was made with; by default those of reloc.
         device: cpu, cuda or mps; by default the best there is.
         quiet: Show no progress.
@@ -68,45 +71,57 @@ def export(
     localizer = Localizer(
         scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
     )
+    notes: list[str] = []
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         if to == "tum":
             summary = write_trajectories(out, localizer, found, progress=progress)
         elif to == "colmap":
-            summary = write_model(out, localizer, found, views, points, progress=progress)
+            summary, notes = write_model(
+                out, localizer, found, views, points, strip_metadata, progress=progress
+            )
         else:
             cloud = map_point_cloud(
                 localizer, found.mapping, views=views, max_points=points, progress=progress
             )
             write_ply(out, cloud)
             summary = f"{len(cloud)} points"
-    console().print(f"{out}: {summary}", markup=False)
+    for line in (*(f"note: {note}" for note in notes), f"{out}: {summary}"):
+        console().print(line, markup=False)
 
 
 def write_model(
-    out: Path, localizer: Localizer, scene: Scene, views: int, points: int, *, progress: Progress
-) -> str:
+    out: Path,
+    localizer: Localizer,
+    scene: Scene,
+    views: int,
+    points: int,
+    strip_metadata: bool,
+    *,
+    progress: Progress,
+) -> tuple[str, list[str]]:
     """Writes the mapping images, their poses and the map's points as a COLMAP model.
 
-    Returns what was written, in words.
+    Returns what was written, in words, and remarks on the images.
 
     Raises:
         SceneError, ImageError: a frame has a name or an image that cannot be written.
         OutputError: the folder is taken or cannot be written to.
     """
-    content = replace(content_of(scene, posed_queries=True), queries=())
+    content = replace(
+        content_of(scene, posed_queries=True), queries=(), strip_metadata=strip_metadata
+    )
+    names = content.names_in_images()
     with atomic_folder(out) as folder:
         cloud = map_point_cloud(
             localizer, scene.mapping, views=views, max_points=points, progress=progress
         )
-        write_colmap_with_points(
-            content,
-            folder,
-            points=cloud.points,
-            colours=cloud.colours,
-            sightings=sightings(cloud, content.frames),
-            progress=progress,
+        notes = content.copy_images(
+            {folder / "images" / names[frame.name]: frame.image for frame in content.frames},
+            progress,
         )
-    return f"{len(cloud)} points, {len(content.mapping)} images"
+        model = tracked(cloud, content.frames)
+        write_binary_model(folder / "sparse" / "0", content.frames, names, model)
+    return f"{len(model)} points, {len(content.mapping)} images", notes
 
 
 def write_trajectories(out: Path, localizer: Localizer, scene: Scene, *, progress: Progress) -> str:

@@ -88,6 +88,14 @@ def points_seen(root: Path) -> dict[str, Array]:
     return seen
 
 
+def frame_names(root: Path, folder: Path) -> dict[str, str]:
+    """Name of the frame for each image that a model in the folder names."""
+    images_file = model_file(folder, "images")
+    images = read_posed_images(images_file) if images_file else []
+    found = {image.name: _below_root(root, image.name) for image in images}
+    return {listed: name for listed, name in found.items() if name is not None}
+
+
 def _below_root(root: Path, name: str) -> str | None:
     """Where the image lies, relative to the scene; in ``images`` if it is nowhere."""
     places = [inside(root / folder, name) for folder in _IMAGE_FOLDERS]

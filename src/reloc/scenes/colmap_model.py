@@ -57,6 +57,7 @@ class PosedImage:
         quaternion: camera-from-world, wxyz.
         translation: camera-from-world.
         point_ids: ids of the points that the image saw, if these were asked for.
+        pixels: where it saw them, one (x, y) for each of ``point_ids``.
     """
 
     name: str
@@ -64,6 +65,7 @@ class PosedImage:
     quaternion: tuple[float, ...]
     translation: tuple[float, ...]
     point_ids: tuple[int, ...] = ()
+    pixels: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -222,8 +224,8 @@ def _binary_images(path: Path, *, points: bool) -> Iterator[PosedImage]:
             name = cursor.name()
             (seen,) = cursor.take(COUNT)
             raw = cursor.bytes(seen * _POINT2D.itemsize)
-            ids = np.frombuffer(raw, _POINT2D)["id"] if points else np.zeros(0, np.int64)
-            yield PosedImage(name, values[8], values[1:5], values[5:8], _triangulated(ids))
+            rows = np.frombuffer(raw, _POINT2D) if points else np.zeros(0, _POINT2D)
+            yield PosedImage(name, values[8], values[1:5], values[5:8], *_triangulated(rows))
 
 
 def _binary_points(path: Path) -> Iterator[PointRow]:
@@ -268,13 +270,17 @@ def _text_image(line: str, seen: str, *, points: bool) -> PosedImage:
     words = line.split(maxsplit=9)
     values = tuple(float(word) for word in words[1:8])
     # Triples of x, y and the point's id.
-    ids = np.array(seen.split()[2::3] if points else [], np.int64)
-    return PosedImage(words[9], int(words[8]), values[:4], values[4:], _triangulated(ids))
+    numbers = seen.split() if points else []
+    rows = np.zeros(len(numbers) // 3, _POINT2D)
+    rows["xy"] = np.array([numbers[0::3], numbers[1::3]], np.float64).T
+    rows["id"] = np.array(numbers[2::3], np.int64)
+    return PosedImage(words[9], int(words[8]), values[:4], values[4:], *_triangulated(rows))
 
 
-def _triangulated(ids: NDArray[np.int64]) -> tuple[int, ...]:
-    """The ids that are not -1, which marks image points without a point in space."""
-    return tuple(ids[ids >= 0].tolist())
+def _triangulated(rows: NDArray) -> tuple[tuple[int, ...], tuple[tuple[float, float], ...]]:
+    """Ids and pixels of those not of -1, which marks image points without a point in space."""
+    rows = rows[rows["id"] >= 0]
+    return tuple(rows["id"].tolist()), tuple(map(tuple, rows["xy"].tolist()))
 
 
 def _text_point(line: str) -> PointRow:

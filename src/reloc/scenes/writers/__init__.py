@@ -1,7 +1,7 @@
 """Writing a scene in a format that other tools read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reloc.errors import OptionError
@@ -11,6 +11,7 @@ from reloc.scenes.scene import Scene
 from reloc.scenes.writers.ace import write_ace
 from reloc.scenes.writers.colmap import write_colmap
 from reloc.scenes.writers.content import Content, content_of
+from reloc.scenes.writers.source_points import source_points
 from reloc.scenes.writers.transforms import write_transforms
 
 __all__ = ["SCENE_FORMATS", "Written", "write_scene"]
@@ -32,7 +33,7 @@ class Written:
         folder: where the scene now lies.
         mapping: how many mapping frames it holds.
         queries: how many query frames it holds.
-        notes: one-line remarks on what the format could not hold.
+        notes: one-line remarks on what the format could not hold, and on positions in the images.
     """
 
     folder: Path
@@ -41,30 +42,43 @@ class Written:
     notes: tuple[str, ...]
 
 
-def write_scene(scene: Scene, folder: Path, *, to: str, progress: Progress = silent) -> Written:
+def write_scene(
+    scene: Scene,
+    folder: Path,
+    *,
+    to: str,
+    strip_metadata: bool = False,
+    progress: Progress = silent,
+) -> Written:
     """Writes a scene in another format; images are copied, cameras and poses stay as they are.
 
-    The folder appears complete or not at all.
+    Depth goes along where the format has a place for it, and so do the points of a COLMAP model or
+    of a ``transforms.json``, if the scene still has the poses that it lies there with. The folder
+    appears complete or not at all.
 
     Args:
         scene: what to write. Query frames without a pose are left out, with a note, where the
             format has no place for them.
         folder: where to; must not exist or be empty.
-        to: ``ace`` (``{train,test}/{rgb,poses,calibration,depth}``), ``colmap`` (``images``, a text
+        to: ``ace`` (``{train,test}/{rgb,poses,calibration,depth}``), ``colmap`` (``images``, a
             model in ``sparse/0`` and ``query.txt``) or ``transforms`` (nerfstudio's
             ``transforms.json`` and ``query.txt``).
+        strip_metadata: copy images without EXIF and whatever else they tell beside their pixels.
+        progress: told of every image.
 
     Raises:
         OptionError: no such format.
         SceneError: the format cannot hold one of the cameras or names.
-        ImageError: an image is missing.
+        ImageError: an image is missing or damaged, or is of a kind that cannot be stripped.
         OutputError: the folder is taken or cannot be written to.
     """
     if to not in _WRITERS:
         raise OptionError(f"no format is called {to!r}; choose one of {', '.join(SCENE_FORMATS)}")
     content = content_of(scene, posed_queries=to != "ace")
+    found = source_points(scene)
+    content = replace(content, points=found.sparse, ply=found.ply, strip_metadata=strip_metadata)
     with atomic_folder(folder) as temporary:
-        notes = _WRITERS[to](content, temporary, progress)
+        notes = [*found.notes, *_WRITERS[to](content, temporary, progress)]
     left_out = len(scene.queries) - len(content.queries)
     if left_out:
         notes.insert(0, f"left out {left_out} query images whose pose is unknown")

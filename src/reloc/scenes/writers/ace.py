@@ -6,22 +6,16 @@ Depth is in millimetres, seen by the colour camera.
 
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from reloc.errors import CameraError, SceneError
+from reloc.errors import SceneError
 from reloc.geometry.poses import Array
-from reloc.images.files import read_depth
 from reloc.progress import Progress
-from reloc.scenes.scene import Depth, Frame
-from reloc.scenes.writers.content import Content, copy_images
-
-_MILLIMETRE = 0.001
-_INVALID = 65535
+from reloc.scenes.scene import Frame
+from reloc.scenes.writers.content import Content
+from reloc.scenes.writers.depth import write_depths
 
 
 def write_ace(content: Content, folder: Path, progress: Progress) -> list[str]:
-    """Writes the frames into an empty folder; returns remarks on depth that was left out.
+    """Writes the frames into an empty folder; returns remarks on what was left out.
 
     Names lose their folders, which become part of the file name.
 
@@ -36,8 +30,7 @@ def write_ace(content: Content, folder: Path, progress: Progress) -> list[str]:
                 f"{frame.camera.model} camera; convert to colmap or transforms instead"
             )
     images: dict[Path, Path] = {}
-    depths: dict[Path, Depth] = {}
-    without_depth = 0
+    depths: dict[Path, Frame] = {}
     for split, frames in (("train", content.mapping), ("test", content.queries)):
         for kind in ("rgb", "poses", "calibration"):
             (folder / split / kind).mkdir(parents=True)
@@ -46,22 +39,21 @@ def write_ace(content: Content, folder: Path, progress: Progress) -> list[str]:
             if frame.world_from_cam is not None:
                 _write_matrix(folder / split / "poses" / f"{stem}.txt", frame.world_from_cam)
             _write_matrix(folder / split / "calibration" / f"{stem}.txt", frame.camera.matrix())
-            if frame.depth is not None and content.metric and _same_view(frame, frame.depth):
-                depths[folder / split / "depth" / f"{stem}.png"] = frame.depth
-            elif frame.depth is not None:
-                without_depth += 1
-    copy_images(images, progress)
-    for count, (path, depth) in enumerate(depths.items(), start=1):
-        _write_depth(path, depth)
-        progress("depth", count, len(depths))
-    if not without_depth:
-        return []
-    why = (
-        "ACE folders hold depth of the colour camera only"
-        if content.metric
-        else "ACE folders hold depth in millimetres and the scene's unit is unknown"
-    )
-    return [f"left out the depth of {without_depth} frames: {why}"]
+            if frame.depth is not None:
+                depths[folder / split / "depth" / f"{stem}.png"] = frame
+    notes = content.copy_images(images, progress)
+    if content.metric:
+        notes += write_depths(depths, progress)
+    elif depths:
+        notes.append(
+            f"left out the depth of {len(depths)} frames: ACE folders hold depth in millimetres "
+            "and the scene's unit is unknown"
+        )
+    if content.points is not None:
+        notes.append(f"left out {len(content.points)} points: ACE folders hold none")
+    if content.ply is not None:
+        notes.append(f"left out the points of {content.ply.name}: ACE folders hold none")
+    return notes
 
 
 def _stems(frames: tuple[Frame, ...]) -> list[str]:
@@ -85,24 +77,3 @@ def _stems(frames: tuple[Frame, ...]) -> list[str]:
 def _write_matrix(path: Path, matrix: Array) -> None:
     lines = (" ".join(repr(float(value)) for value in row) for row in matrix)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _same_view(frame: Frame, depth: Depth) -> bool:
-    """Whether depth has the intrinsics of the colour image, at whatever size."""
-    try:
-        colour = frame.camera.resized(depth.camera.width, depth.camera.height)
-    except CameraError:
-        return False
-    return not any(depth.camera.distortion) and bool(
-        np.allclose(colour.matrix(), depth.camera.matrix(), atol=0.01)
-    )
-
-
-def _write_depth(path: Path, depth: Depth) -> None:
-    stored = read_depth(depth.path)
-    millimetres = np.rint(stored * (depth.unit / _MILLIMETRE))
-    valid = ~np.isin(stored, (*depth.invalid, 0)) & (millimetres < _INVALID)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    image = np.where(valid, millimetres, 0).astype(np.uint16)
-    if not cv2.imwrite(str(path), image):
-        raise OSError(f"{path.name} could not be encoded")

@@ -1,4 +1,4 @@
-"""What the writers share: the frames of a scene that can be written, and copying their images."""
+"""What the writers share: what of a scene can be written, and copying its images."""
 
 import shutil
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from pathlib import Path, PurePosixPath
 
 from reloc.errors import ImageError, SceneError
 from reloc.geometry.poses import Array
+from reloc.images.metadata import tells_position, write_without_metadata
 from reloc.progress import Progress
 from reloc.scenes.scene import Frame, Scene, posed
+from reloc.scenes.sparse import SparsePoints
 
 
 @dataclass(frozen=True)
@@ -19,12 +21,18 @@ class Content:
         metric: whether the unit of length is the metre.
         mapping: frames that build a map; all have a pose.
         queries: frames held back.
+        points: triangulated points of the scene, if it has any.
+        ply: file with points of the scene, if it has one.
+        strip_metadata: whether images are copied without what they tell beside pixels.
     """
 
     root: Path
     metric: bool
     mapping: tuple[Frame, ...]
     queries: tuple[Frame, ...]
+    points: SparsePoints | None = None
+    ply: Path | None = None
+    strip_metadata: bool = False
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -39,6 +47,34 @@ class Content:
         names = [frame.name for frame in self.frames]
         inside = all(name.startswith("images/") for name in names)
         return {name: name.removeprefix("images/") if inside else name for name in names}
+
+    def copy_images(self, files: dict[Path, Path], progress: Progress) -> list[str]:
+        """Copies images; ``files`` maps each target to its source.
+
+        Returns:
+            A remark if the copies tell where they were taken.
+
+        Raises:
+            ImageError: a source is missing, or is of a kind that cannot be stripped.
+            OSError: a target cannot be written; ``atomic_folder`` turns it into an OutputError.
+        """
+        located = 0
+        for count, (target, source) in enumerate(files.items(), start=1):
+            if not source.is_file():
+                raise ImageError(f"{source}: no such image; restore it or remove its frame")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if self.strip_metadata:
+                write_without_metadata(source, target)
+            else:
+                shutil.copyfile(source, target)
+                located += tells_position(source)
+            progress("images", count, len(files))
+        if not located:
+            return []
+        return [
+            f"{located} of {len(files)} images tell where on Earth they were taken (GPS), and so "
+            "do their copies; --strip-metadata leaves that out"
+        ]
 
 
 def content_of(scene: Scene, *, posed_queries: bool) -> Content:
@@ -80,22 +116,8 @@ def pose_of(frame: Frame) -> Array:
     return frame.world_from_cam
 
 
-def copy_images(files: dict[Path, Path], progress: Progress) -> None:
-    """Copies images; ``files`` maps each target to its source.
-
-    Raises:
-        ImageError: a source is missing.
-        OSError: a target cannot be written; ``atomic_folder`` turns it into an OutputError.
-    """
-    for count, (target, source) in enumerate(files.items(), start=1):
-        if not source.is_file():
-            raise ImageError(f"{source}: no such image; restore it or remove its frame")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
-        progress("images", count, len(files))
-
-
 def write_query_list(folder: Path, names: list[str]) -> None:
     """Writes ``query.txt``, one image per line; nothing where no image is a query."""
     if names:
-        (folder / "query.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+        text = "\n".join(names) + "\n"
+        (folder / "query.txt").write_text(text, encoding="utf-8", errors="surrogateescape")
