@@ -44,6 +44,7 @@ WALL_SECONDS = 60.0
 MOST_BYTES = 6 << 30
 # A process is replaced after so many inputs, so that what leaks does not add up.
 INPUTS_PER_PROCESS = 500
+INPUTS_IN_TURN = 50
 
 Job = tuple[str, int]
 
@@ -97,13 +98,14 @@ def main(options: Options) -> int:
 
 
 def shared_out(targets: Sequence[Target], inputs: int) -> list[Job]:
-    """Inputs by target and number, as many of each as its share says."""
+    """Inputs by target and number, as many of each as its share says; all targets by turns."""
     whole = sum(target.share for target in targets)
-    return [
+    jobs = [
         (target.name, number)
         for target in targets
         for number in range(max(target.count, round(inputs * target.share / whole)))
     ]
+    return sorted(jobs, key=lambda job: job[1] // INPUTS_IN_TURN)
 
 
 def outcomes(jobs: Sequence[Job], *, seed: int, workers: int) -> Iterator[tuple[Job, Outcome]]:
@@ -136,7 +138,8 @@ def outcomes(jobs: Sequence[Job], *, seed: int, workers: int) -> Iterator[tuple[
                 print(f"{ended} of {len(jobs)} after {last - began:.0f} s", file=sys.stderr)
     finally:
         for process in running:
-            process.kill()
+            if not process.over:
+                process.kill()
 
 
 class _Process:

@@ -52,21 +52,33 @@ def mutated(seed: Files, rng: Random, *, pattern: str = "*") -> dict[str, bytes]
         pattern: which of the files may be changed.
     """
     files = dict(seed)
-    open_to_change = sorted(name for name in files if fnmatch(name, pattern))
+    open_to_change = open_files(files, pattern)
     for _ in range(rng.choice((1, 1, 1, 1, 2))):
         name = rng.choice(open_to_change)
-        files[name] = _changed(files[name], PurePosixPath(name).suffix.lower(), rng)
+        files[name] = file_changed(files[name], name, rng)
         if rng.random() < 0.02 and len(open_to_change) > 1:
             del files[name]
             open_to_change.remove(name)
     return files
 
 
-def _changed(content: bytes, suffix: str, rng: Random) -> bytes:
+def open_files(files: Files, pattern: str) -> list[str]:
+    """The files that may be changed."""
+    return sorted(name for name in files if fnmatch(name, pattern))
+
+
+def file_changed(content: bytes, name: str, rng: Random) -> bytes:
+    """A file with one or a few changes, most of them such as its kind, by its suffix, can have."""
+    suffix = PurePosixPath(name).suffix.lower()
     known = _BY_SUFFIX.get(suffix, ())
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
         general = not known or rng.random() < (0.25 if suffix not in _PLAIN else 1)
-        changed = rng.choice(raw_bytes.CHANGES if general else known)(rng, content)
+        change = rng.choice(raw_bytes.CHANGES if general else known)
+        try:
+            changed = change(rng, content)
+        except Exception:
+            # It takes a sound file, and this one is broken already, in whatever way.
+            continue
         if len(changed) <= MOST_BYTES:
             content = changed
     return content
