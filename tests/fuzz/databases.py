@@ -12,7 +12,7 @@ _VALUES = (
     *("'[/x]'", "x'ff'", "cast(x'ff' as text)", "zeroblob(100000)", "'a' || char(10) || 'b'"),
     *("'/etc/passwd'", "'../x'", "'a' || char(0) || 'b'"),
 )
-_ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT x AS {0} FROM c"
+_ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT {0} FROM c"
 
 
 def page_changed(rng: Random, content: bytes) -> bytes:
@@ -57,7 +57,8 @@ def _statements(rng: Random, table: str, columns: list[str]) -> list[str]:
         case 2:
             return [f"DROP TABLE {table}"]
         case 3:
-            return [f"DROP TABLE {table}", f"CREATE VIEW {table} AS {_ENDLESS.format(column)}"]
+            endless = _ENDLESS.format(", ".join(f"x AS {name}" for name in columns))
+            return [f"DROP TABLE {table}", f"CREATE VIEW {table} AS {endless}"]
         case 4:
             rows = ", ".join(f"{rng.choice(_VALUES)} AS {name}" for name in columns)
             return [f"DROP TABLE {table}", f"CREATE VIEW {table} AS SELECT {rows}"]

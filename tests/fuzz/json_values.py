@@ -24,7 +24,22 @@ def any_value(rng: Random) -> Any:
     """A value that few readers expect."""
     return rng.choice(
         (
-            *(None, True, False, 0, -1, 1, 2**31, 2**63, 2**64, -(2**63) - 1, 0.5, -0.0, 1e308),
+            *(
+                None,
+                True,
+                False,
+                0,
+                -1,
+                1,
+                8192,
+                2**31,
+                2**63,
+                2**64,
+                -(2**63) - 1,
+                0.5,
+                -0.0,
+                1e308,
+            ),
             *(float("nan"), float("inf"), -float("inf")),
             *(_RAW.keys()),
             *_TEXTS,

@@ -16,7 +16,6 @@ from reloc.backbone.network import ConvBackbone
 from reloc.backbone.weights import fingerprint, save_backbone
 from reloc.geometry import Camera, look_at
 from reloc.heads import MlpHead, RidgeHead
-from reloc.heads.stack import HeadStack
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.compress import compressed
@@ -101,12 +100,8 @@ def _load_map(folder: Path) -> SceneMap:
 
 
 def _localized(scene_map: SceneMap) -> None:
-    """What all do who use a map: its heads, its cameras, one photo."""
+    """What all do who use a map: one photo, and its heads together with those of another."""
     _ = scene_map.scale, scene_map.seconds
-    features = torch.randn(5, backbone().channels, generator=torch.Generator().manual_seed(0))
-    HeadStack([r.head for r in scene_map.regions], device=torch.device("cpu"), dtype=torch.float32)(
-        features
-    )
     camera = scene_map.query_camera() or CAMERA
     localizer = Localizer(scene_map, backbone(), device="cpu")
     image = np.random.default_rng(0).integers(0, 255, (48, 64), np.uint8)

@@ -3,25 +3,33 @@
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from reloc.heads import MlpHead, RidgeHead
+from reloc.maps.scene_map import Region
 from tests.fuzz.archives import tar_of, zip_of
+from tests.fuzz.map_targets import NAME, made_map
 from tests.fuzz.mutation import Files
 from tests.fuzz.running import run_input
-from tests.fuzz.target import Target
+from tests.fuzz.target import Target, file_of
 from tests.fuzz.targets import TARGETS
 
-# The examples are always the same ones, and none takes so long that it would matter.
+# The examples are always the same ones. A faulty one is told as it is: to make it smaller could
+# take minutes.
 few = settings(
     derandomize=True,
     database=None,
     deadline=None,
     max_examples=60,
+    phases=[Phase.explicit, Phase.generate],
+    report_multiple_bugs=False,
     suppress_health_check=list(HealthCheck),
 )
 numbers = st.one_of(
@@ -107,6 +115,41 @@ def test_any_text_for_a_camera(model: str, words: list[str], between: str) -> No
     text = f"{model} {between.join(words)}"
     for name in ("camera-text", "camera-file"):
         check(TARGETS[name], {"camera.txt": text.encode("utf-8", "surrogatepass")})
+
+
+regions = st.builds(
+    lambda kind, channels, scale, origin, frames, views: Region(
+        MlpHead(channels=channels, width=16, blocks=0, scale=scale)
+        if kind == "mlp"
+        else RidgeHead(channels=channels, anchors=9, neighbours=3, scale=scale),
+        np.array(origin),
+        frames,
+        np.ones((2, views), np.int8),
+    ),
+    kind=st.sampled_from(["mlp", "ridge"]),
+    channels=st.sampled_from([8, 8, 7, 9]),
+    scale=st.sampled_from([1.0, 1.0, 1e-30, 1e30, 3e38]),
+    origin=st.tuples(*[st.sampled_from([0.0, 1e7, 1e150, 1e300])] * 3),
+    frames=st.sampled_from([None, (), (0, 2), (2, 2, 2)]),
+    views=st.sampled_from([8, 8, 5]),
+)
+
+
+@few
+@given(
+    st.lists(regions, min_size=1, max_size=3).map(tuple),
+    st.sampled_from([8, 9, 48, 480]),
+    st.floats(0, 1e300),
+    st.booleans(),
+)
+def test_maps_of_any_sizes(
+    found: tuple[Region, ...], short_side: int, extent: float, cameras: bool
+) -> None:
+    """Sound files whose parts need not fit together."""
+    made = replace(made_map(0), regions=found, short_side=short_side, extent=extent, sketch=None)
+    if not cameras:
+        made = replace(made, cameras=())
+    check(TARGETS["map"], {NAME: file_of(made.save, NAME)})
 
 
 @pytest.mark.parametrize(
