@@ -1,0 +1,158 @@
+"""Checkpoints of every training, resumed for the few steps that are left."""
+
+import io
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from reloc.checkpoint import restored_step, save_checkpoint
+from reloc.dsacstar import DsacStarOptions, map_scene_dsacstar
+from reloc.errors import SceneError
+from reloc.geometry import Camera, look_at
+from reloc.heads import MlpHead
+from reloc.mapping import MappingOptions, map_scene
+from reloc.maps.scene_map import Region, SceneMap
+from reloc.progress import Progress
+from reloc.refine import RefineMapOptions, refine_map
+from reloc.scenes.scene import Frame, Scene
+from tests.fuzz.map_targets import backbone
+from tests.fuzz.mutation import Files
+from tests.fuzz.target import Target
+
+_CAMERA = Camera.pinhole(width=64, height=48, fx=50)
+_MAPPING = MappingOptions(
+    heads=1, views=6, steps=4, batch=32, width=16, blocks=1, short_side=64, cells_per_view=16,
+    buffer_gb=0.01,
+)  # fmt: skip
+_REFINING = RefineMapOptions(steps=4, views=4, cells=48, batch=2, hypotheses=4)
+_DSACSTAR = DsacStarOptions(
+    steps=4, end_to_end=0.5, hypotheses=4, width=16, blocks=0, short_side=48
+)
+_IDENTITY = {"options": {"seed": 0}, "frames": ["a", "b"]}
+_FILE = "state.ckpt"
+
+Train = Callable[..., Any]
+
+
+@cache
+def _scene() -> Scene:
+    """Five photos of noise, in a folder that lasts as long as the process."""
+    _scene.folder = tempfile.TemporaryDirectory(prefix="fuzz-scene-")  # type: ignore[attr-defined]
+    folder = Path(_scene.folder.name)  # type: ignore[attr-defined]
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(5):
+        path = folder / f"{number}.png"
+        path.write_bytes(
+            cv2.imencode(".png", rng.integers(0, 255, (48, 64), np.uint8))[1].tobytes()
+        )
+        frames.append(
+            Frame(path.name, path, _CAMERA, look_at((number, 3, 1), (0, 0.2 * number, 0)))
+        )
+    return Scene("place", folder, "made", tuple(frames))
+
+
+def _mapped(**options: Any) -> None:
+    map_scene(_scene(), backbone(), options=_MAPPING, device="cpu", **options)
+
+
+def _refined(**options: Any) -> None:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        head = MlpHead(channels=8, width=16, blocks=1, scale=3.0)
+    rough = SceneMap(
+        regions=(Region(head, np.zeros(3)),),
+        backbone=backbone().fingerprint,
+        short_side=48,
+        extent=4.0,
+        unit="metre",
+        cameras=(),
+    )
+    refine_map(rough, _scene(), backbone(), options=_REFINING, device="cpu", **options)
+
+
+def _dsacstar(**options: Any) -> None:
+    map_scene_dsacstar(_scene(), backbone(), options=_DSACSTAR, device="cpu", **options)
+
+
+def _stopped_at(stage: str) -> Progress:
+    def stop(now: str, done: int, total: int, **figures: float) -> None:
+        if now == stage and done >= 1:
+            raise KeyboardInterrupt
+
+    return stop
+
+
+def _interrupted(train: Train, stage: str) -> Callable[[int], Files]:
+    def seeds(number: int) -> Files:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / _FILE
+            try:
+                train(checkpoint=path, progress=_stopped_at(stage))
+            except KeyboardInterrupt:
+                return {_FILE: path.read_bytes()}
+        raise AssertionError("the training was not interrupted")
+
+    return seeds
+
+
+def _resuming(train: Train) -> Callable[[Path], None]:
+    def resume(folder: Path) -> None:
+        try:
+            train(checkpoint=folder / _FILE, resume=True)
+        except SceneError:
+            # From numbers that are far off a training may diverge, which it says of the scene.
+            return
+
+    return resume
+
+
+def _parts() -> dict[str, Any]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = nn.Linear(4, 3)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=10)
+    network(torch.ones(1, 4)).sum().backward()
+    optimiser.step()
+    schedule.step()
+    return {"network": network, "optimiser": optimiser, "schedule": schedule}
+
+
+def _state(number: int) -> Files:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / _FILE
+        states = {name: part.state_dict() for name, part in _parts().items()}
+        save_checkpoint(path, _IDENTITY, {"step": 1, **states})
+        return {_FILE: path.read_bytes()}
+
+
+def _restored(folder: Path) -> dict[str, Any]:
+    """What meta-training and pretraining do with their checkpoints."""
+    parts = _parts()
+    restored_step(folder / _FILE, _IDENTITY, parts)
+    return parts
+
+
+def _stepped(parts: dict[str, Any]) -> None:
+    parts["network"](torch.ones(1, 4)).sum().backward()
+    parts["optimiser"].step()
+    parts["schedule"].step()
+    torch.save({name: part.state_dict() for name, part in parts.items()}, io.BytesIO())
+
+
+TARGETS: tuple[Target, ...] = (
+    Target("checkpoint", _state, 1, _restored, _stepped),
+    Target("map-resume", _interrupted(_mapped, "training"), 1, _resuming(_mapped), share=0.5),
+    Target("refine-resume", _interrupted(_refined, "refining"), 1, _resuming(_refined), share=0.5),
+    Target(
+        "dsacstar-resume", _interrupted(_dsacstar, "training"), 1, _resuming(_dsacstar), share=0.5
+    ),
+)
