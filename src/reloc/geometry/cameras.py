@@ -50,13 +50,11 @@ def _equidistant(uv: Array) -> Array:
     return uv * np.where(r > 1e-8, np.arctan(r) / np.maximum(r, 1e-8), 1.0)
 
 
-def _fisheye(uv: Array, k: Array) -> Array:
-    theta = _equidistant(uv)
+def _fisheye(theta: Array, k: Array) -> Array:
     return theta * _radial(theta, k)
 
 
-def _thin_prism_fisheye(uv: Array, k: Array) -> Array:
-    theta = _equidistant(uv)
+def _thin_prism_fisheye(theta: Array, k: Array) -> Array:
     r2 = (theta**2).sum(axis=1, keepdims=True)
     prism = r2 * np.array([[k[6], k[7]]])
     return theta * _radial(theta, k[[0, 1, 4, 5]]) + _tangential(theta, k[2], k[3]) + prism
@@ -75,6 +73,7 @@ class _Model:
     focals: int  # 1: f, cx, cy, ...  2: fx, fy, cx, cy, ...
     distortion: int  # how many coefficients follow
     distort: Callable[[Array, Array], Array] | None
+    equidistant: bool = False  # distort takes points of the equidistant plane
 
 
 # Names, parameter order and formulas of COLMAP's src/colmap/sensor/models.h.
@@ -84,12 +83,12 @@ _MODELS = {
     "SIMPLE_RADIAL": _Model(1, 1, lambda uv, k: uv * _radial(uv, k)),
     "RADIAL": _Model(1, 2, lambda uv, k: uv * _radial(uv, k)),
     "OPENCV": _Model(2, 4, _opencv),
-    "OPENCV_FISHEYE": _Model(2, 4, _fisheye),
+    "OPENCV_FISHEYE": _Model(2, 4, _fisheye, equidistant=True),
     "FULL_OPENCV": _Model(2, 8, _full_opencv),
     "FOV": _Model(2, 1, _fov),
-    "SIMPLE_RADIAL_FISHEYE": _Model(1, 1, _fisheye),
-    "RADIAL_FISHEYE": _Model(1, 2, _fisheye),
-    "THIN_PRISM_FISHEYE": _Model(2, 8, _thin_prism_fisheye),
+    "SIMPLE_RADIAL_FISHEYE": _Model(1, 1, _fisheye, equidistant=True),
+    "RADIAL_FISHEYE": _Model(1, 2, _fisheye, equidistant=True),
+    "THIN_PRISM_FISHEYE": _Model(2, 8, _thin_prism_fisheye, equidistant=True),
 }
 
 CAMERA_MODELS: tuple[str, ...] = tuple(_MODELS)
@@ -224,34 +223,55 @@ class Camera:
         """
         pixels = np.asarray(pixels, dtype=np.float64)
         target = (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
-        if _MODELS[self.model].distort is None:
+        model = _MODELS[self.model]
+        if model.distort is None:
             return target
         uv = target.copy()
         # The fisheye models compress: start where the undistorted equidistant lens has the point.
-        if "FISHEYE" in self.model:
+        if model.equidistant:
             theta = np.linalg.norm(target, axis=1, keepdims=True)
             uv *= np.tan(np.minimum(theta, 1.5)) / np.maximum(theta, 1e-9)
         for _ in range(25):
-            error = self._distorted(uv) - target
-            du, dv, det = self._slopes(uv)
-            det = np.where(np.abs(det) > 1e-12, det, np.nan)
-            delta = np.stack(
-                [
-                    (dv[:, 1] * error[:, 0] - dv[:, 0] * error[:, 1]) / det,
-                    (du[:, 0] * error[:, 1] - du[:, 1] * error[:, 0]) / det,
-                ],
-                axis=1,
-            )
+            delta, _ = _newton_step(self._distorted, uv, target)
             uv = uv - delta
             if np.nanmax(np.abs(delta), initial=0.0) < 1e-12:
                 break
+        good = self._solved(uv, target)
+        if model.equidistant and not good.all():
+            # On the plane z = 1 a start beyond the point, where the angle hardly grows any more,
+            # throws Newton's method far behind the axis.
+            lost = ~good
+            uv[lost] = self._rays_by_angle(target[lost])
+            good[lost] = self._solved(uv[lost], target[lost])
+        return np.where(good[:, None], uv, np.nan)
+
+    def _solved(self, uv: Array, target: Array) -> NDArray[np.bool_]:
+        """Which rays (N, 2) are those of distorted points (N, 2)."""
         with np.errstate(invalid="ignore", over="ignore"):
             good = np.abs(self._distorted(uv) - target).max(axis=1) < 1e-6
             # A polynomial has other roots behind its fold. The true one can be reached from the
             # axis without the image turning inside out on the way.
             for part in np.linspace(1.0, 0.0, 6, endpoint=False):
-                good &= self._slopes(uv * part)[2] > 0
-        return np.where(good[:, None], uv, np.nan)
+                good &= _slopes(self._distorted, uv * part)[2] > 0
+        return good
+
+    def _rays_by_angle(self, target: Array) -> Array:
+        """Rays (N, 2) of distorted points (N, 2) of a fisheye lens; NaN where there is none.
+
+        Follows the point from the axis outwards on the equidistant plane, where a lens is nearly
+        linear, and gives up where the image turns inside out.
+        """
+        theta, whole = np.zeros_like(target), np.ones(len(target), np.bool_)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for share in np.linspace(0.0, 1.0, 17)[1:]:
+                # Just before the fold it takes many steps to arrive.
+                for _ in range(25 if share == 1 else 4):
+                    delta, det = _newton_step(self._bent, theta, share * target)
+                    theta = theta - delta
+                    whole &= det > 0
+            angle = np.linalg.norm(theta, axis=1, keepdims=True)
+            ahead = whole[:, None] & (angle < np.pi / 2)
+            return np.where(ahead, theta * np.tan(angle) / np.maximum(angle, 1e-9), np.nan)
 
     def ray_bounds(self) -> tuple[Array, Array]:
         """Smallest and largest ray (2,) along the border of the image.
@@ -270,13 +290,35 @@ class Camera:
             return np.full(2, -np.inf), np.full(2, np.inf)
         return rays.min(axis=0), rays.max(axis=0)
 
-    def _slopes(self, uv: Array) -> tuple[Array, Array, Array]:
-        """Derivatives (N, 2) of the distortion by u and by v, and their determinant (N,)."""
-        step = 1e-6
-        du = (self._distorted(uv + (step, 0)) - self._distorted(uv - (step, 0))) / (2 * step)
-        dv = (self._distorted(uv + (0, step)) - self._distorted(uv - (0, step))) / (2 * step)
-        return du, dv, du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]
-
     def _distorted(self, uv: Array) -> Array:
+        return self._bent(_equidistant(uv) if _MODELS[self.model].equidistant else uv)
+
+    def _bent(self, points: Array) -> Array:
+        """What the lens makes of points (N, 2) of the plane that its formula is written for."""
         distort = _MODELS[self.model].distort
-        return uv if distort is None else distort(uv, np.asarray(self.distortion))
+        return points if distort is None else distort(points, np.asarray(self.distortion))
+
+
+def _newton_step(
+    distort: Callable[[Array], Array], points: Array, target: Array
+) -> tuple[Array, Array]:
+    """How far (N, 2) points are from those that become the target, and the determinant (N,)."""
+    error = distort(points) - target
+    du, dv, det = _slopes(distort, points)
+    safe = np.where(np.abs(det) > 1e-12, det, np.nan)
+    delta = np.stack(
+        [
+            (dv[:, 1] * error[:, 0] - dv[:, 0] * error[:, 1]) / safe,
+            (du[:, 0] * error[:, 1] - du[:, 1] * error[:, 0]) / safe,
+        ],
+        axis=1,
+    )
+    return delta, det
+
+
+def _slopes(distort: Callable[[Array], Array], points: Array) -> tuple[Array, Array, Array]:
+    """Derivatives (N, 2) of a distortion by u and by v, and their determinant (N,)."""
+    step = 1e-6
+    du = (distort(points + (step, 0)) - distort(points - (step, 0))) / (2 * step)
+    dv = (distort(points + (0, step)) - distort(points - (0, step))) / (2 * step)
+    return du, dv, du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]
