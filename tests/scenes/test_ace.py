@@ -89,7 +89,7 @@ def test_damaged_depth_costs_the_depth_and_not_the_frame(tmp_path, place):
     [
         (np.full((4, 4), np.nan), "NaN"),
         (np.diag([1.0, 1, -1, 1]), "reflection"),
-        (np.diag([2.0, 2, 2, 1]), "orthonormal"),
+        (np.diag([2.0, 2, 3, 1]), "orthonormal"),
         (np.full((4, 4), np.inf), "infinity"),
         (np.eye(4) * 1e200, "last row"),
         (np.eye(5), "16 numbers"),

@@ -130,7 +130,7 @@ def test_images_are_told_which_points_they_saw(written, model, text):
     model.images[1].reset_point3D_for_point2D(0)
     for at in range(3, len(model.points3D)):
         model.images[2].reset_point3D_for_point2D(at)
-    seen = points_seen(written(text=text))
+    seen = points_seen(open_scene(written(text=text)).model)
     expected = [model.points3D[number].xyz for number in sorted(model.points3D)]
     np.testing.assert_allclose(seen["images/walk one/03.png"], expected, atol=1e-9)
     np.testing.assert_allclose(seen["images/walk one/01.png"], expected[1:], atol=1e-9)

@@ -1,6 +1,7 @@
 """Names of frames: relative paths that stay inside the scene, compared without their suffix."""
 
 import os.path
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -20,6 +21,39 @@ def inside(root: Path, name: str) -> str | None:
     except ValueError:
         return None
     return None if relative == "." else relative
+
+
+def is_absolute(name: str) -> bool:
+    """Whether a name starts at the root of some machine: ``/data/a.jpg``, ``C:\\data\\a.jpg``."""
+    return name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", name) is not None
+
+
+class Tails:
+    """The ends of listed paths, which may name files here though the beginnings do not.
+
+    No name loses more than the folders that all names share, so that two never become one.
+
+    Args:
+        names: all of the list that are to be cut.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._shared = 0
+        for words in zip(*(_parts(name)[:-1] for name in names), strict=False):
+            if len(set(words)) > 1:
+                break
+            self._shared += 1
+
+    def of(self, name: str) -> list[str]:
+        """The ends of a name, longest first."""
+        parts = _parts(name)
+        return ["/".join(parts[cut:]) for cut in range(min(self._shared, len(parts) - 1) + 1)]
+
+
+def _parts(name: str) -> list[str]:
+    """The words of a path, without what only says where it begins."""
+    path = os.path.normpath(re.sub(r"^[A-Za-z]:", "", name.replace("\\", "/")))
+    return [part for part in path.split("/") if part not in ("", ".", "..")]
 
 
 def without_suffix(name: str) -> str:
