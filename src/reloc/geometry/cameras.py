@@ -118,7 +118,7 @@ class Camera:
         object.__setattr__(self, "params", tuple(float(p) for p in self.params))
         if self.model not in _MODELS:
             raise CameraError(
-                f"unknown camera model {self.model!r}; known are {', '.join(CAMERA_MODELS)}"
+                f"unknown camera model {self.model[:40]!r}; known are {', '.join(CAMERA_MODELS)}"
             )
         model = _MODELS[self.model]
         expected = model.focals + 2 + model.distortion
@@ -129,7 +129,8 @@ class Camera:
         if not np.isfinite(self.params).all():
             raise CameraError(f"camera parameters are not finite: {self.params}")
         if self.width < 1 or self.height < 1 or max(self.width, self.height) > 100_000:
-            raise CameraError(f"camera has an impossible image size {self.width}x{self.height}")
+            size = f"{str(self.width)[:20]}x{str(self.height)[:20]}"
+            raise CameraError(f"camera has an impossible image size {size}")
         if min(self.fx, self.fy) <= 0:
             raise CameraError(f"camera has a focal length that is not positive: {self.params}")
 

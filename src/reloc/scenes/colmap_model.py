@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import CameraError, SceneError
 from reloc.geometry import Camera
-from reloc.scenes.raw import CameraSource, no_camera
+from reloc.scenes.raw import PANORAMA, CameraSource, no_camera
 from reloc.scenes.scene import Array
 
 MAX_NAME_BYTES = 4096
@@ -104,10 +104,13 @@ def read_cameras(path: Path) -> dict[int, CameraSource]:
     rows = _binary_cameras(path) if binary else _text_rows(path, _text_camera)
     cameras: dict[int, CameraSource] = {}
     for camera_id, model, width, height, params in rows:
+        if model == "EQUIRECTANGULAR":
+            cameras[camera_id] = no_camera(PANORAMA)
+            continue
         try:
             cameras[camera_id] = Camera(model, width, height, params)
         except CameraError as error:
-            cameras[camera_id] = no_camera(f"{path}: camera {camera_id}: {error}")
+            cameras[camera_id] = no_camera(f"{path}: camera {str(camera_id)[:20]}: {error}")
     return cameras
 
 

@@ -13,6 +13,8 @@ from reloc.scenes.scene import Array, Model, Skipped
 # give a function of (width, height). It may raise CameraError to say why there is no camera.
 CameraSource = Camera | Callable[[int, int], Camera]
 
+PANORAMA = "the image is a panorama (equirectangular or the like); cut it into perspective views"
+
 
 @dataclass(frozen=True)
 class RawDepth:

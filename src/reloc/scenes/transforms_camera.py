@@ -7,7 +7,7 @@ import numpy as np
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.scenes.raw import CameraSource, no_camera
+from reloc.scenes.raw import PANORAMA, CameraSource, no_camera
 
 _FOCALS = (("fl_x", "camera_angle_x"), ("fl_y", "camera_angle_y"))
 _COEFFICIENTS = ("k1", "k2", "k3", "k4", "p1", "p2")
@@ -117,9 +117,7 @@ def _distortion(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     """COLMAP's model name and its distortion coefficients."""
     model = _model(fields)
     if model.startswith(_PANORAMA) or any(_flag(fields, flag) for flag in _PANORAMA_FLAGS):
-        raise CameraError(
-            "the image is a panorama (equirectangular or the like); cut it into perspective views"
-        )
+        raise CameraError(PANORAMA)
     if any(key.startswith("ftheta_") for key in fields):
         raise CameraError("the lens is an f-theta one, which is not read; undistort the images")
     k1, k2, k3, k4, p1, p2 = (_number(fields, key) or 0.0 for key in _COEFFICIENTS)
