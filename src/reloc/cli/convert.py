@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.scenes import open_scene
 from reloc.scenes.writers import write_scene
 
@@ -18,6 +19,7 @@ def convert(
     to: Literal["ace", "colmap", "transforms"],
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
@@ -32,7 +34,7 @@ def convert(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
-    source = open_scene(scene, query=query, poses=poses)
+    source = open_scene(scene, query=query, poses=poses, images=images)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         written = write_scene(source, out, to=to, progress=progress)
     screen = console()
