@@ -2,7 +2,7 @@
 
 import os.path
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -31,23 +31,23 @@ def is_absolute(name: str) -> bool:
 class Tails:
     """The ends of listed paths, which may name files here though the beginnings do not.
 
-    No name loses more than the folders that all names share, so that two never become one.
+    An end that two of the names have is none, so that two never become one.
 
     Args:
-        names: all of the list that are to be cut.
+        names: all of the list that may lose their beginnings.
     """
 
     def __init__(self, names: Iterable[str]) -> None:
-        self._shared = 0
-        for words in zip(*(_parts(name)[:-1] for name in names), strict=False):
-            if len(set(words)) > 1:
-                break
-            self._shared += 1
+        self._counts = Counter(end for name in set(names) for end in _ends(name))
 
     def of(self, name: str) -> list[str]:
         """The ends of a name, longest first."""
-        parts = _parts(name)
-        return ["/".join(parts[cut:]) for cut in range(min(self._shared, len(parts) - 1) + 1)]
+        return [end for end in _ends(name) if self._counts[end] == 1]
+
+
+def _ends(name: str) -> list[str]:
+    parts = _parts(name)
+    return ["/".join(parts[cut:]) for cut in range(len(parts))]
 
 
 def _parts(name: str) -> list[str]:
