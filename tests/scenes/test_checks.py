@@ -138,6 +138,3 @@ def test_what_is_true_of_many_frames_is_one_note(tmp_path, place):
     scene = checked_scene(RawScene(tuple(frames)), root=tmp_path, layout="ace")
     kinds = ["6 frames: the image ha", "6 frames: depth left o"]
     assert [note[:22] for note in scene.notes] == kinds
-        "6 frames: the image ha",
-        "6 frames: depth left o",
-    ]
