@@ -98,6 +98,18 @@ def test_wide_lenses_have_rays_up_to_their_edge(model, distortion):
     np.testing.assert_allclose(found, rays, rtol=1e-4)
 
 
+def test_a_lens_that_bends_both_ways_has_rays_all_over():
+    """A rational model without a fold, and without a ring of NaN where Newton's method is lost."""
+    pycolmap = pytest.importorskip("pycolmap")
+    params = (300, 300, 600, 600, -0.2, 0.06, 0.002, -0.003, 0.01, 0.03, -0.02, 0.004)
+    camera = Camera("FULL_OPENCV", 1200, 1200, params)
+    theirs = pycolmap.Camera(model="FULL_OPENCV", width=1200, height=1200, params=params)
+    angle, turn = np.meshgrid(np.radians(np.linspace(1, 80, 159)), np.linspace(0, 6, 13))
+    rays = (np.tan(angle) * [np.cos(turn), np.sin(turn)]).reshape(2, -1).T
+    pixels = np.asarray(theirs.img_from_cam(np.c_[rays, np.ones(len(rays))]))
+    np.testing.assert_allclose(camera.rays(pixels), rays, atol=1e-6)
+
+
 def test_pixels_behind_the_fold_of_a_fisheye_have_no_ray():
     camera = Camera("OPENCV_FISHEYE", 1200, 1200, (300, 300, 600, 600, 0.06, 0.013, 0.0056, -0.02))
     # The polynomial turns at 76 degrees, 391.8 pixels from the centre.

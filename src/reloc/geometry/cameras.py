@@ -238,11 +238,11 @@ class Camera:
             if np.nanmax(np.abs(delta), initial=0.0) < 1e-12:
                 break
         good = self._solved(uv, target)
-        if model.equidistant and not good.all():
-            # On the plane z = 1 a start beyond the point, where the angle hardly grows any more,
-            # throws Newton's method far behind the axis.
+        if not good.all():
+            # A start where the lens bends otherwise than at the point throws the method far away,
+            # such as one beyond the point of a fisheye, where the angle hardly grows any more.
             lost = ~good
-            uv[lost] = self._rays_by_angle(target[lost])
+            uv[lost] = self._followed(target[lost])
             good[lost] = self._solved(uv[lost], target[lost])
         return np.where(good[:, None], uv, np.nan)
 
@@ -256,23 +256,26 @@ class Camera:
                 good &= _slopes(self._distorted, uv * part)[2] > 0
         return good
 
-    def _rays_by_angle(self, target: Array) -> Array:
-        """Rays (N, 2) of distorted points (N, 2) of a fisheye lens; NaN where there is none.
+    def _followed(self, target: Array) -> Array:
+        """Rays (N, 2) of distorted points (N, 2), followed from the axis; NaN where there is none.
 
-        Follows the point from the axis outwards on the equidistant plane, where a lens is nearly
-        linear, and gives up where the image turns inside out.
+        On the plane of the model's own formula, where a lens is most nearly linear. Gives up where
+        the image turns inside out.
         """
-        theta, whole = np.zeros_like(target), np.ones(len(target), np.bool_)
-        with np.errstate(invalid="ignore", over="ignore"):
-            for share in np.linspace(0.0, 1.0, 17)[1:]:
+        points, whole = np.zeros_like(target), np.ones(len(target), np.bool_)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            for share in np.linspace(0.0, 1.0, 33)[1:]:
                 # Just before the fold it takes many steps to arrive.
                 for _ in range(25 if share == 1 else 4):
-                    delta, det = _newton_step(self._bent, theta, share * target)
-                    theta = theta - delta
-                    whole &= det > 0
-            angle = np.linalg.norm(theta, axis=1, keepdims=True)
-            ahead = whole[:, None] & (angle < np.pi / 2)
-            return np.where(ahead, theta * np.tan(angle) / np.maximum(angle, 1e-9), np.nan)
+                    delta, det = _newton_step(self._bent, points, share * target)
+                    points = points - delta
+                whole &= det > 0
+            points = np.where(whole[:, None], points, np.nan)
+            if not _MODELS[self.model].equidistant:
+                return points
+            angle = np.linalg.norm(points, axis=1, keepdims=True)
+            rays = points * np.tan(angle) / np.maximum(angle, 1e-9)
+            return np.where(angle < np.pi / 2, rays, np.nan)
 
     def ray_bounds(self) -> tuple[Array, Array]:
         """Smallest and largest ray (2,) along the border of the image.

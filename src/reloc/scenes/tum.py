@@ -89,7 +89,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
         tuple(frames),
         unit="metre",
         skipped=tuple(skipped),
-        notes=locator.notes(),
+        notes=locator.notes() + depth_locator.notes(),
         pose_notes=pose_notes,
     )
 
