@@ -199,3 +199,15 @@ def test_what_localize_writes_for_ace_is_a_pose_set(root, place):
     scene = open_scene(root, poses=root / "ace.txt")
     assert len(scene.mapping) == 6
     np.testing.assert_allclose(scene.mapping[0].world_from_cam, place.pose(9), atol=1e-9)
+
+
+def test_numbers_after_a_dot_are_no_suffix(tmp_path, place):
+    for number in range(3):
+        place.image(tmp_path / f"images/frame.{number:04d}.png")
+    place.text(tmp_path / "sparse/0/cameras.txt", "1 PINHOLE 64 48 70 70 32 24\n")
+    lines = [f"{n + 1} 1 0 0 0 {n} 0 0 1 frame.{n:04d}.png\n\n" for n in range(3)]
+    place.text(tmp_path / "sparse/0/images.txt", "".join(lines))
+    scene = _queries(tmp_path, "frame.0001\nframe.0002.JPG\nframe.0007\n", place)
+    names = ["images/frame.0001.png", "images/frame.0002.png"]
+    assert [frame.name for frame in scene.queries] == names
+    assert [skipped.name for skipped in scene.skipped] == ["frame.0007"]

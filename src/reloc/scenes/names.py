@@ -4,7 +4,9 @@ import os.path
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+_SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{1,3}$")
 
 
 def inside(root: Path, name: str) -> str | None:
@@ -57,8 +59,11 @@ def _parts(name: str) -> list[str]:
 
 
 def without_suffix(name: str) -> str:
-    """``seq-01/frame-000000.color.png`` -> ``seq-01/frame-000000.color``."""
-    return PurePosixPath(name).with_suffix("").as_posix()
+    """``seq-01/frame-000000.color.png`` -> ``seq-01/frame-000000.color``.
+
+    Numbers after a dot are no suffix: ``frame.0001`` and ``frame.0002`` are two names.
+    """
+    return _SUFFIX.sub("", name)
 
 
 class NameIndex:
