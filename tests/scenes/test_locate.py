@@ -51,6 +51,14 @@ def test_several_files_of_a_stem_are_not_guessed_among(files):
     assert locator.notes() == ()
 
 
+@pytest.mark.parametrize("first", ["images/1.png", "images/1"])
+def test_a_file_that_is_listed_itself_stands_for_no_other(files, first):
+    root = files("images/1.JPG")
+    listed = [first, "images/1.JPG"]
+    locator = Locator(root, listed)
+    assert [locator.find(name).path.exists() for name in listed] == [False, True]
+
+
 def test_the_name_itself_wins(files):
     root = files("images/1.png", "images/1.jpg", "1.png", "images_2/1.png")
     locator = Locator(root, ["1.png"], folders=("images", ""))

@@ -92,7 +92,7 @@ def _entry(path: Path, number: int, line: str) -> tuple[str, Array | None, str |
 def _camera(model: Path, focals: dict[str, float] | None, listed: str) -> CameraSource:
     if focals is None:
         return no_camera(f"{model} is missing, which holds the focal lengths; restore it")
-    focal = focals.get(without_suffix(listed))
+    focal = focals.get(without_suffix(listed.replace("\\", "/")))
     if focal is None:
         return no_camera(f"no focal length in {model.name}")
     if not 0 < focal < 1e6:

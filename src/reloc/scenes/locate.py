@@ -80,6 +80,9 @@ class Locator:
             self._folders = [(given, below or "")]
             self._smaller = []
         self._cut_all = given is not None
+        listed = set(listed)
+        # Two names of one stem are two images, so that neither may stand for the other.
+        self._same_stem = Counter(map(_stem, listed))
         self._tails = Tails(name for name in listed if self._cut_all or is_absolute(name))
         self._stems: dict[Path, dict[str, list[str]]] = {}
         self._found = Counter[_How]()
@@ -91,7 +94,8 @@ class Locator:
         whole = inside(folder, listed)
         cut = is_absolute(listed) or self._cut_all
         tails = self._tails.of(listed) if cut else []
-        for how, located in self._attempts(([whole] if whole else []) + tails):
+        alone = self._same_stem[_stem(listed)] <= 1
+        for how, located in self._attempts(([whole] if whole else []) + tails, suffixes=alone):
             # An absolute path that leads to the scene is whole without its beginning.
             if how != "exact" and located.name != whole:
                 self._found[how] += 1
@@ -114,14 +118,14 @@ class Locator:
             lines.append(f"{count} frames: {text}, for instance {name} for {listed}")
         return tuple(lines)
 
-    def _attempts(self, spellings: list[str]) -> Iterator[tuple[_How, Located]]:
-        """All files that may be meant, the likeliest first."""
+    def _attempts(self, spellings: list[str], *, suffixes: bool) -> Iterator[tuple[_How, Located]]:
+        """All files that may be meant, the likeliest first; of other suffixes if these may be."""
         for number, spelling in enumerate(spellings):
             for folder, prefix in self._folders:
                 for name in _with_suffixes(spelling):
                     if (folder / name).is_file():
                         yield "tail" if number else "exact", _located(folder, prefix, name)
-        for spelling in spellings:
+        for spelling in spellings if suffixes else []:
             for folder, prefix in self._folders:
                 if similar := self._of_same_stem(folder, spelling):
                     yield "suffix", _located(folder, prefix, similar)
@@ -130,7 +134,10 @@ class Locator:
             below = whole.removeprefix("images/")
             for folder in self._smaller if below != whole else []:
                 names = (name for name in _with_suffixes(below) if (folder / name).is_file())
-                if found := next(names, None) or self._of_same_stem(folder, below):
+                found = next(names, None)
+                if found is None and suffixes:
+                    found = self._of_same_stem(folder, below)
+                if found:
                     yield "smaller", replace(_located(folder, folder.name, found), smaller=True)
 
     def _of_same_stem(self, folder: Path, name: str) -> str | None:
@@ -161,6 +168,10 @@ class Locator:
 def leads_out(listed: str) -> Skipped:
     """The entry for an image whose name leads out of the scene's folder."""
     return Skipped(listed[:200], "its path leads out of the scene's folder")
+
+
+def _stem(listed: str) -> str:
+    return without_suffix(listed.replace("\\", "/"))
 
 
 def _joined(prefix: str, name: str) -> str:
