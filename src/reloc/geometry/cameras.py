@@ -262,15 +262,17 @@ class Camera:
         On the plane of the model's own formula, where a lens is most nearly linear. Gives up where
         the image turns inside out.
         """
-        points, whole = np.zeros_like(target), np.ones(len(target), np.bool_)
+        points = np.full_like(target, np.nan)
+        on_the_way, reached = np.arange(len(target)), np.zeros_like(target)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             for share in np.linspace(0.0, 1.0, 33)[1:]:
+                aim = share * target[on_the_way]
                 # Just before the fold it takes many steps to arrive.
                 for _ in range(25 if share == 1 else 4):
-                    delta, det = _newton_step(self._bent, points, share * target)
-                    points = points - delta
-                whole &= det > 0
-            points = np.where(whole[:, None], points, np.nan)
+                    delta, det = _newton_step(self._bent, reached, aim)
+                    reached = reached - delta
+                on_the_way, reached = on_the_way[det > 0], reached[det > 0]
+            points[on_the_way] = reached
             if not _MODELS[self.model].equidistant:
                 return points
             angle = np.linalg.norm(points, axis=1, keepdims=True)
