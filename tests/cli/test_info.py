@@ -2,6 +2,8 @@
 
 import json
 
+import cv2
+import numpy as np
 import pytest
 
 from reloc.cli.info import info
@@ -38,6 +40,27 @@ def test_query_list_and_pose_set_are_laid_over(capsys, small_scene):
     facts = json.loads(capsys.readouterr().out)
     assert (facts["mapping"], facts["queries"], facts["extent"]) == (2, 1, 5.0)
     assert facts["cameras"][0]["focal_min"] == 31.5
+
+
+def test_images_may_lie_elsewhere(reloc, tmp_path):
+    model, photos = tmp_path / "outputs" / "sfm", tmp_path / "photos"
+    photos.mkdir()
+    model.mkdir(parents=True)
+    (model / "cameras.txt").write_text("1 PINHOLE 32 24 30 30 16 12\n")
+    (model / "images.txt").write_text(
+        "".join(f"{n} 1 0 0 0 {n} 0 0 1 {n}.png\n\n" for n in range(5))
+    )
+    for number in range(3):
+        assert cv2.imwrite(str(photos / f"{number}.png"), np.zeros((24, 32), np.uint8))
+    for number in (3, 4):
+        pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{number}\nsize 9\n"
+        (photos / f"{number}.png").write_text(pointer)
+    assert "say where the images are with --images" in reloc("info", model).refusal()
+    run = reloc("info", model, "--images", photos)
+    assert run.status == 0, run.err
+    told = [line for line in run.out.splitlines() if "large-file store" in line]
+    assert len(told) == 1 and told[0].startswith("skipped 2: ")
+    assert "no such folder" in reloc("info", model, "--images", "none").refusal()
 
 
 def test_names_with_brackets_are_printed_as_they_are(capsys, small_scene):

@@ -72,6 +72,53 @@ def test_rays_are_those_that_made_the_pixels(model):
     np.testing.assert_allclose(camera.rays(camera.pixels(rays)), rays, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("model", "distortion"),
+    [
+        ("OPENCV_FISHEYE", (0.0901, 0.0263, 0.0036, -0.0036)),
+        ("OPENCV_FISHEYE", (0.0132, -0.0063, 0.0146, 0.0059)),
+        ("OPENCV_FISHEYE", (0.0602, 0.0127, 0.0056, -0.0113)),
+        ("SIMPLE_RADIAL_FISHEYE", (0.08,)),
+        ("RADIAL_FISHEYE", (0.05, 0.02)),
+        ("THIN_PRISM_FISHEYE", (0.06, 0.02, 0.001, -0.002, 0.003, 0.002, 0.002, -0.001)),
+    ],
+)
+def test_wide_lenses_have_rays_up_to_their_edge(model, distortion):
+    """Without a ring of NaN where a lens sees a point further out than an ideal fisheye."""
+    pycolmap = pytest.importorskip("pycolmap")
+    focals = (300.0,) if model.startswith(("SIMPLE", "RADIAL")) else (300.0, 305.0)
+    camera = Camera(model, 1200, 1200, (*focals, 600, 600, *distortion))
+    theirs = pycolmap.Camera(model=model, width=1200, height=1200, params=camera.params)
+    edge = 83.0 if distortion[-1] == -0.0113 else 89.5  # there the polynomial folds back
+    angle, turn = np.meshgrid(np.radians(np.linspace(60, edge, 119)), np.linspace(0, 6, 13))
+    rays = (np.tan(angle) * [np.cos(turn), np.sin(turn)]).reshape(2, -1).T
+    pixels = np.asarray(theirs.img_from_cam(np.c_[rays, np.ones(len(rays))]))
+    found = camera.rays(pixels)
+    np.testing.assert_allclose(camera.pixels(found), pixels, atol=1e-6)
+    np.testing.assert_allclose(found, rays, rtol=1e-4)
+
+
+def test_a_lens_that_bends_both_ways_has_rays_all_over():
+    """A rational model without a fold, and without a ring of NaN where Newton's method is lost."""
+    pycolmap = pytest.importorskip("pycolmap")
+    params = (300, 300, 600, 600, -0.2, 0.06, 0.002, -0.003, 0.01, 0.03, -0.02, 0.004)
+    camera = Camera("FULL_OPENCV", 1200, 1200, params)
+    theirs = pycolmap.Camera(model="FULL_OPENCV", width=1200, height=1200, params=params)
+    angle, turn = np.meshgrid(np.radians(np.linspace(1, 80, 159)), np.linspace(0, 6, 13))
+    rays = (np.tan(angle) * [np.cos(turn), np.sin(turn)]).reshape(2, -1).T
+    pixels = np.asarray(theirs.img_from_cam(np.c_[rays, np.ones(len(rays))]))
+    np.testing.assert_allclose(camera.rays(pixels), rays, atol=1e-6)
+
+
+def test_pixels_behind_the_fold_of_a_fisheye_have_no_ray():
+    camera = Camera("OPENCV_FISHEYE", 1200, 1200, (300, 300, 600, 600, 0.06, 0.013, 0.0056, -0.02))
+    # The polynomial turns at 76 degrees, 391.8 pixels from the centre.
+    turns = np.linspace(0, 6, 50)
+    circle = np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    assert np.isfinite(camera.rays(600 + 391 * circle)).all()
+    assert np.isnan(camera.rays(600 + 392 * circle)).all()
+
+
 def test_points_behind_the_camera_have_no_pixel():
     camera = camera_of("OPENCV")
     pixels = camera.project([(0.1, 0.1, 1), (0.1, 0.1, -1), (0.1, 0.1, 0), (0, 0, 0)])

@@ -189,3 +189,13 @@ def test_damaged_exif_gives_no_camera(saved, tmp_path):
         path.write_bytes(broken)
         camera = exif_camera(path)
         assert camera is None or camera.fx > 0
+
+
+def test_a_pointer_of_a_large_file_store_says_what_to_do(tmp_path):
+    path = tmp_path / "photo.jpg"
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{7:064d}\nsize 8\n")
+    with pytest.raises(ImageError, match=r"pointer of a large-file store.*git lfs pull"):
+        image_size(path)
+    path.write_text("version 2")
+    with pytest.raises(ImageError, match="no known format"):
+        image_size(path)

@@ -89,3 +89,14 @@ def test_what_is_not_there_or_no_image_is_refused(tmp_path):
         assert str(path) in str(caught.value)
     with pytest.raises(OptionError, match="at least 1"):
         list(named_images([tmp_path], every=0))
+
+
+def test_hidden_files_and_litter_are_no_images(tmp_path):
+    touched(tmp_path, "1.jpg", "._1.jpg", ".trash/2.jpg", "__MACOSX/._1.jpg", "__MACOSX/b/3.jpg")
+    touched(tmp_path, "@eaDir/1.jpg/SYNOPHOTO_THUMB_M.jpg", "b/4.jpg")
+    assert [item.image for item in named_images([tmp_path])] == [
+        tmp_path / "1.jpg",
+        tmp_path / "b/4.jpg",
+    ]
+    hidden = tmp_path / ".trash"
+    assert [item.image for item in named_images([hidden])] == [hidden / "2.jpg"]

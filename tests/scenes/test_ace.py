@@ -89,7 +89,7 @@ def test_damaged_depth_costs_the_depth_and_not_the_frame(tmp_path, place):
     [
         (np.full((4, 4), np.nan), "NaN"),
         (np.diag([1.0, 1, -1, 1]), "reflection"),
-        (np.diag([2.0, 2, 2, 1]), "orthonormal"),
+        (np.diag([2.0, 2, 3, 1]), "orthonormal"),
         (np.full((4, 4), np.inf), "infinity"),
         (np.eye(4) * 1e200, "last row"),
         (np.eye(5), "16 numbers"),
@@ -157,3 +157,14 @@ def test_a_name_that_fits_two_files_fits_none(tmp_path, place):
     place.text(tmp_path / "train/poses/1305.2.txt", place.pose(2))
     with pytest.raises(SceneError, match="no pose"):
         open_scene(tmp_path)
+
+
+def test_litter_is_no_frame(tmp_path, place):
+    """What a Mac, a file server or an editor leaves beside files."""
+    for number in range(3):
+        _write(place, tmp_path, number)
+    for path in list(tmp_path.glob("train/*/*")):
+        path.with_name("._" + path.name).write_bytes(b"\0\5\26\7" + bytes(99))
+    place.image(tmp_path / "train/rgb/.frame-000007.png")
+    scene = open_scene(tmp_path)
+    assert len(scene.mapping) == 3 and scene.skipped == () and scene.notes == ()

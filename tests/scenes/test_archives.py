@@ -97,6 +97,75 @@ def test_entries_that_lead_out_are_refused(tmp_path, kind, name):
     assert not list(tmp_path.rglob("*evil*"))
 
 
+@pytest.mark.parametrize("name", ["...zip", "a/...zip", "..zip", "a/..zip", "a/x..zip", "a/x .zip"])
+def test_archives_inside_do_not_lead_out(tmp_path, name):
+    """A folder of the archive's name is made: ``..`` for the first."""
+    inner = zip_bytes({"evil.txt": b"evil"})
+    with pytest.raises(DownloadError, match=r"leads out|names no folder|not every system"):
+        unpacked(make_zip(tmp_path / "a.zip", {name: inner}))
+    assert not list(tmp_path.rglob("evil.txt"))
+
+
+def test_hidden_and_mac_files_that_end_in_zip_are_no_archives(tmp_path):
+    files = {".zip": b"1", "__MACOSX/._seq-01.zip": b"2", "seq/._a.zip": b"3"}
+    assert unpacked(make_zip(tmp_path / "a.zip", files)) == files
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+@pytest.mark.parametrize(
+    "name",
+    ["a.", "a /b.txt", "a/b.txt ", "con", "a/Aux.txt", "lpt1 .b", "a\nb", "x" * 256, "x/" * 600],
+)
+def test_names_that_not_every_system_takes_are_refused(tmp_path, kind, name):
+    make = make_zip if kind == "zip" else make_tar
+    name = name + "c.txt" if name.endswith("/") else name
+    with pytest.raises(DownloadError, match="not every system takes"):
+        unpacked(make(tmp_path / "a.bin", {name: b"1"}))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("a.txt", "A.TXT"), ("a/b.txt", "A/c.txt"), ("a/b.txt", "A"), ("\u00e9.txt", "e\u0301.txt")],
+)
+def test_names_that_differ_in_case_alone_are_refused(tmp_path, names):
+    with pytest.raises(DownloadError, match="are one name"):
+        unpacked(make_zip(tmp_path / "a.zip", dict.fromkeys(names, b"1")))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"a": b"1", "a/b.txt": b"2"},
+        {"a": b"1", "a.zip": zip_bytes({"b.txt": b"2"})},
+        {"a/b.txt": b"1", "a": b"2"},
+        {"a/b.txt": b"1", "a.zip": zip_bytes({"b.txt": b"2"})},
+        {"A/c.txt": b"1", "a.zip": zip_bytes({"b.txt": b"2"})},
+    ],
+)
+def test_nothing_takes_the_place_of_something_else(tmp_path, files):
+    with pytest.raises(DownloadError, match=r"a link or a file|occurs twice|are one name"):
+        unpacked(make_zip(tmp_path / "x.bin", files))
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+@pytest.mark.parametrize("link", ["scene", "scene/sub", "scene/a.txt"])
+def test_links_that_lie_in_the_folder_are_not_followed(tmp_path, kind, link):
+    make = make_zip if kind == "zip" else make_tar
+    archive = make(tmp_path / "a.bin", FILES)
+    outside, out = tmp_path / "outside", tmp_path / "out"
+    outside.mkdir()
+    (out / link).parent.mkdir(parents=True)
+    (out / link).symlink_to(outside / "a.txt" if link.endswith(".txt") else outside)
+    with pytest.raises(DownloadError, match=r"is a link or a file|lies there already"):
+        unpack(archive, out)
+    assert not list(outside.iterdir())
+
+
+def test_names_of_a_tar_that_are_not_utf8_come_out(tmp_path):
+    name = b"scene/\xca\xd3.txt".decode("utf-8", "surrogateescape")
+    assert unpacked(make_tar(tmp_path / "a.tar.gz", {name: b"1"})) == {name: b"1"}
+
+
 @pytest.mark.parametrize(
     "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE]
 )

@@ -102,3 +102,17 @@ def test_bad_poses_are_skipped(root, place, pose):
 def test_paths_that_lead_out_are_skipped(root, place):
     place.text(root / "dataset_test.txt", f"{HEADER}../00003.png 0 0 0 1 0 0 0\n")
     assert "leads out" in open_scene(root).skipped[0].reason
+
+
+@pytest.mark.parametrize("header", ["", "\n", HEADER[:27], HEADER, "one\ntwo\n", "\n\n\n"])
+def test_lists_with_any_header_keep_all_their_frames(root, place, header):
+    lines = "".join(_line(place, f"seq1/{number:05d}.png", number) for number in range(3))
+    place.text(root / "dataset_train.txt", header + lines)
+    scene = open_scene(root)
+    assert [frame.name for frame in scene.mapping] == [f"seq1/{n:05d}.png" for n in range(3)]
+
+
+def test_a_malformed_first_line_is_no_header(root, place):
+    place.text(root / "dataset_train.txt", "seq1/00000.png 1 2 3\n")
+    with pytest.raises(SceneError, match=r"dataset_train\.txt:1"):
+        open_scene(root)

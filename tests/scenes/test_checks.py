@@ -9,7 +9,7 @@ from reloc.errors import SceneError
 from reloc.geometry import Camera
 from reloc.scenes import Frame, Scene, Skipped, check_mappable
 from reloc.scenes.checks import checked_scene
-from reloc.scenes.raw import RawFrame, RawScene
+from reloc.scenes.raw import RawDepth, RawFrame, RawScene
 
 
 def _scene(poses, *, unit="unknown", skipped=()):
@@ -98,3 +98,43 @@ def test_a_mapping_frame_needs_a_pose_and_a_query_does_not(tmp_path, place):
     assert [f.name for f in scene.queries] == ["b.png"]
     assert scene.skipped == (Skipped("a.png", "no pose"),)
     assert any("1 frames: skipped" in note for note in scene.notes)
+
+
+@pytest.mark.parametrize("scale", [0.2515, 3.0, 100.0])
+def test_a_scale_of_the_rotation_is_taken_out_and_told_once(tmp_path, place, scale):
+    frames = []
+    for number in range(6):
+        pose = place.pose(number)
+        pose[:3, :3] *= scale
+        image = place.image(tmp_path / f"{number}.png")
+        camera = Camera.pinhole(width=64, height=48, fx=70)
+        frames.append(RawFrame(image.name, image, camera, pose))
+    scene = checked_scene(RawScene(tuple(frames)), root=tmp_path, layout="ace")
+    for number, frame in enumerate(scene.mapping):
+        np.testing.assert_allclose(frame.world_from_cam, place.pose(number), atol=1e-9)
+    (note,) = scene.notes
+    assert note.startswith("6 frames: ") and f"{scale:.4g} of 0.png" in note
+
+
+@pytest.mark.parametrize("axes", [(2, 2, 3), (1, 1, 0.5), (-2, 2, 2), (0, 0, 0), (1e200,) * 3])
+def test_what_is_no_scaled_rotation_is_no_pose(tmp_path, place, axes):
+    pose = place.pose(0)
+    pose[:3, :3] *= axes
+    image = place.image(tmp_path / "0.png")
+    camera = Camera.pinhole(width=64, height=48, fx=70)
+    raw = RawScene((RawFrame("0.png", image, camera, pose),))
+    with pytest.raises(SceneError, match=r"no rotation|reflection"), np.errstate(over="ignore"):
+        checked_scene(raw, root=tmp_path, layout="ace")
+
+
+def test_what_is_true_of_many_frames_is_one_note(tmp_path, place):
+    """Also where each has an example of its own, such as the file of its depth."""
+    frames = []
+    for number in range(6):
+        image = place.image(tmp_path / f"{number}.png")
+        camera = Camera.pinhole(width=32, height=24, fx=35)
+        depth = RawDepth(place.text(tmp_path / f"depth{number}.png", "no image"))
+        frames.append(RawFrame(image.name, image, camera, place.pose(number), depth=depth))
+    scene = checked_scene(RawScene(tuple(frames)), root=tmp_path, layout="ace")
+    kinds = ["6 frames: the image ha", "6 frames: depth left o"]
+    assert [note[:22] for note in scene.notes] == kinds

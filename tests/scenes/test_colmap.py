@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import SceneError
-from reloc.geometry import inverted
+from reloc.geometry import inverted, quaternion_from_rotation
 from reloc.scenes import open_scene, read_points
 from reloc.scenes.colmap import points_seen
 
@@ -130,7 +130,7 @@ def test_images_are_told_which_points_they_saw(written, model, text):
     model.images[1].reset_point3D_for_point2D(0)
     for at in range(3, len(model.points3D)):
         model.images[2].reset_point3D_for_point2D(at)
-    seen = points_seen(written(text=text))
+    seen = points_seen(open_scene(written(text=text)).model)
     expected = [model.points3D[number].xyz for number in sorted(model.points3D)]
     np.testing.assert_allclose(seen["images/walk one/03.png"], expected, atol=1e-9)
     np.testing.assert_allclose(seen["images/walk one/01.png"], expected[1:], atol=1e-9)
@@ -307,3 +307,124 @@ def test_model_without_points_file(written):
     assert len(open_scene(root).mapping) == len(DISTORTED)
     with pytest.raises(SceneError, match="points3D"):
         read_points(root / "sparse/0")
+
+
+def _text_model(place, root, count=6, folder="sparse/0", points=None):
+    """A text model whose images are named by number; ``points`` gives an image's second line."""
+    place.text(root / folder / "cameras.txt", "1 PINHOLE 64 48 70 70 32 24\n")
+    place.text(root / folder / "points3D.txt", "7 0.1 0.2 0.3 1 2 3 0.5 1 0\n")
+    lines = []
+    for number in range(count):
+        pose = inverted(place.pose(number))
+        values = [*quaternion_from_rotation(pose[:3, :3]), *pose[:3, 3]]
+        lines.append(f"{number + 1} {' '.join(map(str, values))} 1 {number}.png\n")
+        second = "1.5 2.5 7 3.5 4.5 -1" if points is None else points(number)
+        lines += [] if second is None else [second + "\n"]
+        place.image(root / f"images/{number}.png")
+    place.text(root / folder / "images.txt", "# comment\n" + "".join(lines))
+    return root
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        lambda number: None,
+        lambda number: None if number == 3 else "1.5 2.5 7 3.5 4.5 -1 5.5 6.5 8",
+        lambda number: None if number == 3 else "",
+        lambda number: None if number % 2 else "1.5 2.5 7",
+        lambda number: "",
+    ],
+)
+def test_lines_of_points_may_be_missing(tmp_path, place, points):
+    scene = open_scene(_text_model(place, tmp_path, points=points))
+    assert [frame.name for frame in scene.mapping] == [f"images/{n}.png" for n in range(6)]
+    assert not scene.skipped
+    for number, frame in enumerate(scene.mapping):
+        np.testing.assert_allclose(frame.world_from_cam, place.pose(number), atol=1e-9)
+    seen = points_seen(scene.model)
+    expected = [int("7" in (points(number) or "").split()) for number in range(6)]
+    assert [len(seen[frame.name]) for frame in scene.mapping] == expected
+
+
+@pytest.mark.parametrize("second", ["1.5 2.5", "1.5 2.5 x", "1.5 2.5 7 3.5", "# 1", "spam"])
+def test_a_line_that_is_neither_points_nor_an_image_is_named(tmp_path, place, second):
+    root = _text_model(place, tmp_path, points=lambda number: second if number == 1 else "")
+    if second.startswith("#"):
+        assert len(open_scene(root).mapping) == 6
+        return
+    with pytest.raises(SceneError, match=r"images\.txt:5: not a line"):
+        open_scene(root)
+
+
+def test_an_image_whose_name_is_a_number_is_no_line_of_points(tmp_path, place):
+    root = _text_model(place, tmp_path, points=lambda number: None)
+    path = root / "sparse/0/images.txt"
+    path.write_text(path.read_text().replace(".png", ""))
+    assert [frame.name for frame in open_scene(root).mapping] == [
+        f"images/{n}.png" for n in range(6)
+    ]
+
+
+@pytest.mark.parametrize("parent", ["sparse", "colmap/sparse"])
+def test_the_largest_of_several_models_is_read_and_a_path_chooses(tmp_path, place, parent):
+    root = _text_model(place, tmp_path / "place", 3, f"{parent}/0")
+    _text_model(place, root, 8, f"{parent}/1")
+    _text_model(place, root, 5, f"{parent}/10")
+    place.text(root / parent / "1/points3D.txt", "7 9 9 9 1 2 3 0.5 1 0\n")
+    place.text(root / "query.txt", "images/0.png\n")
+    scene = open_scene(root)
+    assert (len(scene.mapping), scene.model.folder) == (7, root / parent / "1")
+    assert [note for note in scene.notes if "the largest of 3 models" in note]
+    np.testing.assert_allclose(points_seen(scene.model)["images/1.png"], [[9, 9, 9]])
+
+    chosen = open_scene(root / parent / "10")
+    assert (chosen.name, chosen.root, chosen.layout) == ("place", root, "colmap")
+    assert (len(chosen.mapping), len(chosen.queries)) == (4, 1)
+    assert [frame.name for frame in chosen.queries] == ["images/0.png"]
+    np.testing.assert_allclose(points_seen(chosen.model)["images/1.png"], [[0.1, 0.2, 0.3]])
+
+
+def test_a_damaged_model_beside_a_good_one_is_not_the_largest(tmp_path, place):
+    root = _text_model(place, tmp_path, 3)
+    _text_model(place, root, 5, "sparse/1")
+    place.text(root / "sparse/1/images.txt", "spam\n")
+    assert len(open_scene(root).mapping) == 3
+    with pytest.raises(SceneError, match=r"sparse/1/images\.txt:1"):
+        open_scene(root / "sparse/1")
+
+
+def test_a_model_in_the_working_folder_belongs_to_the_scene_around_it(tmp_path, place, monkeypatch):
+    root = _text_model(place, tmp_path / "place")
+    monkeypatch.chdir(root / "sparse/0")
+    scene = open_scene(".")
+    assert scene.name == "place" and len(scene.mapping) == 6
+
+
+def test_images_made_smaller_get_smaller_cameras(tmp_path, place, seen_by):
+    root = _text_model(place, tmp_path)
+    (root / "images").rename(root / "images_2")
+    for number in range(6):
+        place.image(root / f"images_2/{number}.png", 32, 24)
+    scene = open_scene(root)
+    assert [frame.name for frame in scene.mapping] == [f"images_2/{n}.png" for n in range(6)]
+    for number, frame in enumerate(scene.mapping):
+        expected = place.pinhole_pixels(number, 35, 35, 16, 12)
+        np.testing.assert_allclose(seen_by(frame), expected, atol=1e-6)
+    assert len(scene.notes) == 2
+
+
+def test_a_folder_of_images_apart_from_the_model(tmp_path, place):
+    root = _text_model(place, tmp_path, folder="outputs/sfm")
+    with pytest.raises(SceneError, match="say where the images are with --images"):
+        open_scene(root / "outputs/sfm")
+    scene = open_scene(root / "outputs/sfm", images=root / "images")
+    assert [frame.name for frame in scene.mapping] == [f"{n}.png" for n in range(6)]
+    assert scene.mapping[0].image == root / "images/0.png" and scene.notes == ()
+    assert len(points_seen(scene.model)["0.png"]) == 1
+
+
+def test_panoramas_say_what_to_do(tmp_path, place):
+    root = _text_model(place, tmp_path)
+    place.text(root / "sparse/0/cameras.txt", "1 EQUIRECTANGULAR 64 48 64 48\n")
+    with pytest.raises(SceneError, match="cut it into perspective views"):
+        open_scene(root)

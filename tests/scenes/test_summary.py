@@ -1,5 +1,6 @@
 """What a scene holds, in figures."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 
 from reloc.geometry import Camera, pose_from
 from reloc.scenes import Depth, Frame, Scene, Skipped
+from reloc.scenes.checks import skipped_note
 from reloc.scenes.summary import SkippedGroup, summarise
 
 WIDE = Camera.pinhole(width=640, height=480, fx=500)
@@ -76,3 +78,23 @@ def test_spacing_of_many_frames_goes_by_blocks():
     assert summarise(scene(mapping, [])).spacing == pytest.approx(1.0)
     twins = [*mapping, frame("twin", 0.0)]
     assert summarise(scene(twins, [frame("q", 699.4)])).query_distance == pytest.approx(0.4)
+
+
+def test_reasons_that_differ_in_paths_and_numbers_alone_are_one_group():
+    skipped = tuple(
+        Skipped(f"rgb/{n}.png", f"/data/poses/{n}.txt: a pose has 16 numbers, this file has {n}")
+        for n in range(1, 5)
+    ) + (Skipped("9.png", "pose holds NaN"), Skipped("8.png", "no pose"))
+    groups = summarise(scene([frame("a", 0)], [], skipped)).skipped
+    assert [(group.count, group.examples[0]) for group in groups] == [
+        (4, "rgb/1.png"),
+        (1, "9.png"),
+        (1, "8.png"),
+    ]
+    assert groups[0].reason == skipped[0].reason
+
+
+def test_groups_of_skipped_frames_stand_for_the_note_of_them():
+    skipped = (Skipped("x.png", "damaged"),)
+    noted = replace(scene([frame("a", 0)], [], skipped), notes=("a", skipped_note(skipped)))
+    assert summarise(noted).notes == ("a",)

@@ -50,7 +50,9 @@ def test_pinhole_reprojects(write, place, seen_by):
         ({"k1": 0.1, "k2": -0.05, "p1": 0.01, "p2": -0.02}, (0.1, -0.05, 0.01, -0.02), "OPENCV"),
         ({"k1": 0.1, "camera_model": "OPENCV"}, (0.1, 0, 0, 0), "OPENCV"),
         ({"k1": 0.1, "k2": 0.02, "k3": 0.03}, (0.1, 0.02, 0, 0, 0.03), "FULL_OPENCV"),
-        ({"k1": 0.1, "camera_model": "PINHOLE"}, (0, 0, 0, 0), "PINHOLE"),
+        ({"k1": 0.1, "camera_model": "PINHOLE"}, (0.1, 0, 0, 0), "OPENCV"),
+        ({"k1": 0.1, "camera_model": "SIMPLE_PINHOLE"}, (0.1, 0, 0, 0), "OPENCV"),
+        ({"k1": 0, "p1": None, "camera_model": "pinhole"}, (0, 0, 0, 0), "PINHOLE"),
         ({"camera_model": "SIMPLE_PINHOLE"}, (0, 0, 0, 0), "PINHOLE"),
     ],
 )
@@ -151,7 +153,7 @@ def test_split_files(write):
         ({"w": 48, "h": 64}, "turned"),
         ({"k1": [1]}, "k1"),
         ({"k4": 0.1}, "k4"),
-        ({"camera_model": "EQUIRECTANGULAR"}, "EQUIRECTANGULAR"),
+        ({"camera_model": "EQUIRECTANGULAR"}, "cut it into perspective views"),
         ({"file_path": 7}, "file_path"),
         ({"file_path": "images/none.png"}, "no such image"),
         ({"file_path": "images/0000.png"}, "same name"),
@@ -194,3 +196,94 @@ def test_garbage_is_an_error(tmp_path, content):
     (tmp_path / "transforms.json").write_bytes(content)
     with pytest.raises(SceneError):
         open_scene(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("common", "own", "focals"),
+    [
+        (FOCAL, {"camera_angle_x": 0.5}, (32 / np.tan(0.25), 32 / np.tan(0.25))),
+        (FOCAL, {"camera_angle_x": 0.5, "fl_y": 77}, (32 / np.tan(0.25), 77)),
+        (FOCAL, {"fl_x": 77}, (77, 77)),
+        (FOCAL, {"fl_x": None, "camera_angle_x": None}, (70, 90)),
+        ({**FOCAL, "camera_angle_x": 0.1}, {"fl_x": 75, "fl_y": 76}, (75, 76)),
+        ({"fl_x": 70}, {"fl_y": 90}, (70, 90)),
+    ],
+)
+def test_the_focal_lengths_of_a_frame_replace_those_of_the_file(write, common, own, focals):
+    first, second = open_scene(write(common, (own, own))).mapping
+    assert (second.camera.fx, second.camera.fy) == pytest.approx(focals)
+    assert first.camera == second.camera
+
+
+@pytest.mark.parametrize("mark", [1, 1.0, True])
+def test_marks_may_be_numbers(write, mark):
+    assert open_scene(write({**FOCAL, "is_fisheye": mark})).mapping[0].camera.model == (
+        "OPENCV_FISHEYE"
+    )
+    with pytest.raises(SceneError, match="cut it into perspective views"):
+        open_scene(write({**FOCAL, "equirectangular": mark}))
+
+
+@pytest.mark.parametrize("mark", [0, False, None])
+def test_marks_that_are_not_set(write, mark):
+    common = {**FOCAL, "is_fisheye": mark, "equirectangular": mark, "latlong": mark}
+    assert open_scene(write(common)).mapping[0].camera.model == "PINHOLE"
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"latlong": True}, "cut it into perspective views"),
+        ({"camera_model": "VR180_L"}, "cut it into perspective views"),
+        ({"ftheta_p0": 0.1}, "undistort"),
+        ({"is_fisheye": "yes"}, "neither true nor false"),
+        ({"camera_model": "FISHEYE624"}, "FISHEYE624"),
+        ({"camera_model": 7}, "unknown camera_model 7"),
+    ],
+)
+def test_lenses_that_are_not_read_say_so(write, fields, reason):
+    with pytest.raises(SceneError, match=reason):
+        open_scene(write({**FOCAL, **fields}))
+
+
+def test_a_fisheye_with_tangential_coefficients_is_told_once(write):
+    scene = open_scene(write({**FOCAL, "is_fisheye": True, "k1": 0.1, "p1": 0.01}))
+    assert scene.mapping[0].camera.distortion == (0.1, 0, 0, 0)
+    assert [note[:8] for note in scene.notes] == ["2 frames"]
+
+
+@pytest.mark.parametrize("listed", [lambda n: n[:-4], lambda n: n, lambda n: f"./{n}"])
+@pytest.mark.parametrize("suffix", ["", ".png", ".JPG"])
+def test_split_lists_may_have_other_suffixes(write, listed, suffix):
+    names = [f"./images/{n:04d}{suffix}" for n in range(5)]
+    lists = {"train_filenames": names[:3], "test_filenames": names[3:]}
+    scene = open_scene(write({**FOCAL, **lists}, [{}] * 5, listed=listed))
+    assert (len(scene.mapping), len(scene.queries), scene.skipped) == (3, 2, ())
+
+
+@pytest.mark.parametrize(("unit", "expected"), [(None, 0.001), (0.0002, 0.0002), (1, 1.0)])
+def test_depth_is_read(write, place, unit, expected):
+    frames = [{"depth_file_path": "depths/0.png"}, {}, {"depth_file_path": "depths/none.png"}]
+    root = write({**FOCAL, **({"depth_unit_scale_factor": unit} if unit else {})}, frames)
+    place.depth(root / "depths/0.png", 32, 24)
+    first, second, third = open_scene(root).mapping
+    assert (first.depth.unit, first.depth.path) == (expected, root / "depths/0.png")
+    assert first.depth.camera.params == (35, 45, 15.5, 12.5)
+    assert second.depth is None and third.depth is None
+    assert [note[:26] for note in open_scene(root).notes] == ["1 frames: depth left out, "]
+
+
+def test_masks_are_told_once(write):
+    scene = open_scene(write(FOCAL, [{"mask_path": f"masks/{n}.png"} for n in range(3)]))
+    (note,) = scene.notes
+    assert "3 frames of transforms.json have a mask, which is not used" in note
+
+
+def test_smaller_images_need_the_size_of_the_camera(write, place):
+    root = write({"fl_x": 70}, [{}] * 2)
+    (root / "images").rename(root / "images_4")
+    with pytest.raises(SceneError, match="no w and h"):
+        open_scene(root)
+    text = (root / "transforms.json").read_text()
+    (root / "transforms.json").write_text(json.dumps({**json.loads(text), "w": 128, "h": 96}))
+    assert open_scene(root).mapping[0].camera.fx == 35

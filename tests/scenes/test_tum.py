@@ -155,3 +155,41 @@ def test_paths_that_lead_out_are_skipped(write, place):
     text = (root / "rgb.txt").read_text()
     place.text(root / "rgb.txt", text + "3.001 /etc/hostname\n")
     assert "leads out" in open_scene(root).skipped[0].reason
+
+
+def test_truth_of_another_rate_is_interpolated_exactly(tmp_path, place):
+    """Truth at 25 Hz, images at 30: 1 m/s along x, half a radian a second about z."""
+    times = np.arange(20) / 30
+    for time in times:
+        place.image(tmp_path / f"rgb/{time:.6f}.png")
+    place.text(tmp_path / "calibration.txt", "70 70 32 24")
+    place.text(tmp_path / "rgb.txt", "".join(f"{t:.9f} rgb/{t:.6f}.png\n" for t in times))
+    place.text(
+        tmp_path / "groundtruth.txt",
+        "".join(
+            f"{t:.9f} {t:.9f} 0 0 0 0 {np.sin(t / 4):.12f} {np.cos(t / 4):.12f}\n"
+            for t in np.arange(20) / 25
+        ),
+    )
+    scene = open_scene(tmp_path)
+    assert len(scene.mapping) == 20 and scene.notes == ()
+    for frame in scene.mapping:
+        expected = pose_from(turned((0, 0, frame.time / 2)), (frame.time, 0, 0))
+        np.testing.assert_allclose(frame.world_from_cam, expected, atol=1e-6)
+
+
+def test_turns_are_even_over_a_long_step(write, place):
+    root = write()
+    ends = [pose_from(turned((0, angle, 0)), (0, 0, 0)) for angle in (0.0, 2.0)]
+    lines = _truth_line("0.975", ends[0]) + _truth_line("1.075", ends[1])
+    place.text(root / "groundtruth.txt", lines)
+    (frame,) = open_scene(root).mapping
+    expected = pose_from(turned((0, 0.5, 0)), (0, 0, 0))
+    np.testing.assert_allclose(frame.world_from_cam, expected, atol=1e-9)
+
+
+def test_nearest_poses_are_told_with_how_far_away_they_are(write, place):
+    root = write()
+    lines = _truth_line("0.988", place.pose(5)) + _truth_line("1.2", place.pose(6))
+    place.text(root / "groundtruth.txt", lines)
+    assert "1 frames: the pose is the nearest one, up to 12 ms away" in open_scene(root).notes[0]

@@ -7,6 +7,7 @@ import tyro
 
 from reloc.backbone import FeatureExtractor, load_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.devices import pick_device
 from reloc.mapping.calibration import region_features
 from reloc.maps import SceneMap
@@ -21,6 +22,7 @@ def compress(
     *,
     bits: int = 8,
     scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
+    images: ImageFolder = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -45,7 +47,7 @@ def compress(
         network = scene_map.serving_backbone(given)
         extractor = FeatureExtractor(network, device=pick_device(device))
         with progress_bar(quiet=quiet, json_log=json_log) as progress:
-            frames = open_scene(scene).mapping
+            frames = open_scene(scene, images=images).mapping
             features = region_features(scene_map, frames, extractor, progress=progress)
     compressed(scene_map, bits=bits, features=features).save(out)
     before, after = map.stat().st_size, out.stat().st_size

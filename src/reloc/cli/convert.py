@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.scenes import open_scene
 from reloc.scenes.writers import write_scene
 
@@ -19,6 +20,7 @@ def convert(
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     strip_metadata: bool = False,
+    images: ImageFolder = None,
     quiet: bool = False,
     json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
@@ -34,7 +36,7 @@ def convert(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
-    source = open_scene(scene, query=query, poses=poses)
+    source = open_scene(scene, query=query, poses=poses, images=images)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         written = write_scene(source, out, to=to, strip_metadata=strip_metadata, progress=progress)
     screen = console()

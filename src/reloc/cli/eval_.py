@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.errors import ImageError, SceneError
 from reloc.evaluate import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
 from reloc.images.files import read_image
@@ -34,6 +35,7 @@ def eval_(
     *,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     depth: bool = False,
     json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
@@ -58,7 +60,7 @@ def eval_(
         json_log: Write the progress as JSON lines to this file.
     """
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses)
+    found = open_scene(scene, query=query, poses=poses, images=images)
     if not found.queries:
         raise SceneError(
             f"{scene}: has no queries; name them with --query FILE, one image path per line"

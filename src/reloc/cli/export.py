@@ -9,6 +9,7 @@ import tyro
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
+from reloc.cli.image_folder import ImageFolder
 from reloc.errors import OptionError
 from reloc.files import atomic_folder
 from reloc.localize import Estimate, Localizer
@@ -38,6 +39,7 @@ def export(
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     strip_metadata: bool = False,
+    images: ImageFolder = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -67,7 +69,7 @@ def export(
     if points < 1 or views < 1:
         raise OptionError("--points and --views are at least 1")
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses)
+    found = open_scene(scene, query=query, poses=poses, images=images)
     localizer = Localizer(
         scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
     )

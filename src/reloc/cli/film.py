@@ -8,6 +8,7 @@ import tyro
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
+from reloc.cli.image_folder import ImageFolder
 from reloc.errors import OptionError, SceneError
 from reloc.evaluate import evaluate
 from reloc.localize import Localizer
@@ -32,6 +33,7 @@ def film(
     height: int = 720,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     quiet: bool = False,
@@ -59,7 +61,7 @@ def film(
     if not 90 <= height <= MAX_HEIGHT:
         raise OptionError(f"the height of a film is 90 to {MAX_HEIGHT} pixels, not {height}")
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses)
+    found = open_scene(scene, query=query, poses=poses, images=images)
     recording = None if growth is None else read_growth(growth)
     if recording is not None:
         recording.check_frames(found.mapping)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from reloc.capture import Survey, survey_scene
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.files import json_text
 from reloc.scenes import open_scene
 from reloc.scenes.summary import SceneSummary, summarise
@@ -22,6 +23,7 @@ def info(
     *,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     json: bool = False,
     advice: bool = False,
     report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
@@ -40,7 +42,7 @@ def info(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
-    scene = open_scene(path, query=query, poses=poses)
+    scene = open_scene(path, query=query, poses=poses, images=images)
     summary = summarise(scene)
     survey = None
     if advice or report is not None:

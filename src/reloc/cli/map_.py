@@ -11,6 +11,7 @@ from rich.markup import escape
 from reloc.backbone import load_backbone, load_context_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.film import make_film
+from reloc.cli.image_folder import ImageFolder
 from reloc.dsacstar import DsacStarOptions, Supervision, map_scene_dsacstar
 from reloc.errors import OptionError
 from reloc.files import check_writable
@@ -43,6 +44,7 @@ def map_(
     blocks: int | None = None,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     seed: int = 0,
@@ -98,7 +100,7 @@ def map_(
     own = (steps, learning_rate, None if supervision == "rgb" else supervision)
     if method != "dsacstar" and own != (None, None, None):
         raise OptionError("supervision, steps and learning-rate are for --method dsacstar")
-    found = open_scene(scene, query=query, poses=poses)
+    found = open_scene(scene, query=query, poses=poses, images=images)
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
     drawing = min(SKETCH_SECONDS, SKETCH_SHARE * time_limit) if time_limit else SKETCH_SECONDS
     options = preset_options(

@@ -19,6 +19,7 @@ from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.meta.trainer import meta_train as train
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
+from reloc.cli.image_folder import ImageFolder
 from reloc.cli.processes import processes
 from reloc.errors import OptionError, SceneError
 from reloc.evaluate import evaluate
@@ -48,6 +49,7 @@ def meta_train(
     validate: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     seed: int = 0,
     resume: bool = False,
     quiet: bool = False,
@@ -82,7 +84,9 @@ def meta_train(
     source = RoomEpisodes(rooms_folder or out / "rooms", rooms=rooms, grid_of=stacker)
     validation = None
     if validate is not None:
-        validation = _validation(open_scene(validate, query=query, poses=poses), backbone)
+        validation = _validation(
+            open_scene(validate, query=query, poses=poses, images=images), backbone
+        )
     with processes("cpu") as (first, _), progress_bar(quiet=quiet or not first) as bar:
         adapter.begin_at(source.sample(_FIRST_ROOMS))
         start = copy.deepcopy(adapter)

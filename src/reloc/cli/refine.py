@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.refine import RefineMapOptions, refine_map
@@ -30,6 +31,7 @@ def refine(
     train_backbone: bool = False,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,
     seed: int = 0,
@@ -61,7 +63,7 @@ def refine(
         json_log: Write the progress as JSON lines to this file.
     """
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses)
+    found = open_scene(scene, query=query, poses=poses, images=images)
     given: dict[str, Any] = {
         "steps": steps,
         "learning_rate": learning_rate,

@@ -9,6 +9,7 @@ import tyro
 
 from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
+from reloc.cli.image_folder import ImageFolder
 from reloc.errors import MapError, OptionError
 from reloc.evaluate import read_evaluation
 from reloc.evaluate.figures import bytes_text
@@ -36,6 +37,7 @@ def view(
     eval: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    images: ImageFolder = None,
     rerun: Annotated[Path | None, tyro.conf.arg(metavar="FILE.rrd")] = None,
     points: int = 500_000,
     photos: int = 400,
@@ -74,7 +76,7 @@ def view(
     if folder is None and (query is not None or poses is not None):
         raise OptionError("--query and --poses belong to a scene; add --scene FOLDER")
     scene_map = None if path.is_dir() or shelved else SceneMap.load(path)
-    found = None if folder is None else open_scene(folder, query=query, poses=poses)
+    found = None if folder is None else open_scene(folder, query=query, poses=poses, images=images)
     evaluation = None if eval is None else read_evaluation(eval)
     left_out = 0
     with progress_bar(quiet=quiet, json_log=json_log) as progress:

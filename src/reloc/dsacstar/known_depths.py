@@ -24,8 +24,8 @@ class KnownDepths:
 
     def __init__(self, scene: Scene) -> None:
         measured = any(frame.depth is not None for frame in scene.mapping)
-        by_model = scene.layout == colmap.LAYOUT and not measured
-        self._points = colmap.points_seen(scene.root) if by_model else {}
+        by_model = scene.model if not measured else None
+        self._points = colmap.points_seen(by_model) if by_model else {}
 
     def of(self, frame: Frame) -> bool:
         """Whether anything is known of a frame, as far as one can tell without reading an image."""

@@ -12,6 +12,7 @@ from reloc.geometry.poses import (
     rotation_angle_deg,
     rotation_from_quaternion,
     rotation_from_vector,
+    rotation_scale,
     transformed,
 )
 
@@ -28,5 +29,6 @@ __all__ = [
     "rotation_angle_deg",
     "rotation_from_quaternion",
     "rotation_from_vector",
+    "rotation_scale",
     "transformed",
 ]

@@ -50,13 +50,11 @@ def _equidistant(uv: Array) -> Array:
     return uv * np.where(r > 1e-8, np.arctan(r) / np.maximum(r, 1e-8), 1.0)
 
 
-def _fisheye(uv: Array, k: Array) -> Array:
-    theta = _equidistant(uv)
+def _fisheye(theta: Array, k: Array) -> Array:
     return theta * _radial(theta, k)
 
 
-def _thin_prism_fisheye(uv: Array, k: Array) -> Array:
-    theta = _equidistant(uv)
+def _thin_prism_fisheye(theta: Array, k: Array) -> Array:
     r2 = (theta**2).sum(axis=1, keepdims=True)
     prism = r2 * np.array([[k[6], k[7]]])
     return theta * _radial(theta, k[[0, 1, 4, 5]]) + _tangential(theta, k[2], k[3]) + prism
@@ -75,6 +73,7 @@ class _Model:
     focals: int  # 1: f, cx, cy, ...  2: fx, fy, cx, cy, ...
     distortion: int  # how many coefficients follow
     distort: Callable[[Array, Array], Array] | None
+    equidistant: bool = False  # distort takes points of the equidistant plane
 
 
 # Names, parameter order and formulas of COLMAP's src/colmap/sensor/models.h.
@@ -84,12 +83,12 @@ _MODELS = {
     "SIMPLE_RADIAL": _Model(1, 1, lambda uv, k: uv * _radial(uv, k)),
     "RADIAL": _Model(1, 2, lambda uv, k: uv * _radial(uv, k)),
     "OPENCV": _Model(2, 4, _opencv),
-    "OPENCV_FISHEYE": _Model(2, 4, _fisheye),
+    "OPENCV_FISHEYE": _Model(2, 4, _fisheye, equidistant=True),
     "FULL_OPENCV": _Model(2, 8, _full_opencv),
     "FOV": _Model(2, 1, _fov),
-    "SIMPLE_RADIAL_FISHEYE": _Model(1, 1, _fisheye),
-    "RADIAL_FISHEYE": _Model(1, 2, _fisheye),
-    "THIN_PRISM_FISHEYE": _Model(2, 8, _thin_prism_fisheye),
+    "SIMPLE_RADIAL_FISHEYE": _Model(1, 1, _fisheye, equidistant=True),
+    "RADIAL_FISHEYE": _Model(1, 2, _fisheye, equidistant=True),
+    "THIN_PRISM_FISHEYE": _Model(2, 8, _thin_prism_fisheye, equidistant=True),
 }
 
 CAMERA_MODELS: tuple[str, ...] = tuple(_MODELS)
@@ -119,7 +118,7 @@ class Camera:
         object.__setattr__(self, "params", tuple(float(p) for p in self.params))
         if self.model not in _MODELS:
             raise CameraError(
-                f"unknown camera model {self.model!r}; known are {', '.join(CAMERA_MODELS)}"
+                f"unknown camera model {self.model[:40]!r}; known are {', '.join(CAMERA_MODELS)}"
             )
         model = _MODELS[self.model]
         expected = model.focals + 2 + model.distortion
@@ -130,7 +129,8 @@ class Camera:
         if not np.isfinite(self.params).all():
             raise CameraError(f"camera parameters are not finite: {self.params}")
         if self.width < 1 or self.height < 1 or max(self.width, self.height) > 100_000:
-            raise CameraError(f"camera has an impossible image size {self.width}x{self.height}")
+            size = f"{str(self.width)[:20]}x{str(self.height)[:20]}"
+            raise CameraError(f"camera has an impossible image size {size}")
         if min(self.fx, self.fy) <= 0:
             raise CameraError(f"camera has a focal length that is not positive: {self.params}")
 
@@ -224,34 +224,60 @@ class Camera:
         """
         pixels = np.asarray(pixels, dtype=np.float64)
         target = (pixels - (self.cx, self.cy)) / (self.fx, self.fy)
-        if _MODELS[self.model].distort is None:
+        model = _MODELS[self.model]
+        if model.distort is None:
             return target
         uv = target.copy()
         # The fisheye models compress: start where the undistorted equidistant lens has the point.
-        if "FISHEYE" in self.model:
+        if model.equidistant:
             theta = np.linalg.norm(target, axis=1, keepdims=True)
             uv *= np.tan(np.minimum(theta, 1.5)) / np.maximum(theta, 1e-9)
         for _ in range(25):
-            error = self._distorted(uv) - target
-            du, dv, det = self._slopes(uv)
-            det = np.where(np.abs(det) > 1e-12, det, np.nan)
-            delta = np.stack(
-                [
-                    (dv[:, 1] * error[:, 0] - dv[:, 0] * error[:, 1]) / det,
-                    (du[:, 0] * error[:, 1] - du[:, 1] * error[:, 0]) / det,
-                ],
-                axis=1,
-            )
+            delta, _ = _newton_step(self._distorted, uv, target)
             uv = uv - delta
             if np.nanmax(np.abs(delta), initial=0.0) < 1e-12:
                 break
+        good = self._solved(uv, target)
+        if not good.all():
+            # A start where the lens bends otherwise than at the point throws the method far away,
+            # such as one beyond the point of a fisheye, where the angle hardly grows any more.
+            lost = ~good
+            uv[lost] = self._followed(target[lost])
+            good[lost] = self._solved(uv[lost], target[lost])
+        return np.where(good[:, None], uv, np.nan)
+
+    def _solved(self, uv: Array, target: Array) -> NDArray[np.bool_]:
+        """Which rays (N, 2) are those of distorted points (N, 2)."""
         with np.errstate(invalid="ignore", over="ignore"):
             good = np.abs(self._distorted(uv) - target).max(axis=1) < 1e-6
             # A polynomial has other roots behind its fold. The true one can be reached from the
             # axis without the image turning inside out on the way.
             for part in np.linspace(1.0, 0.0, 6, endpoint=False):
-                good &= self._slopes(uv * part)[2] > 0
-        return np.where(good[:, None], uv, np.nan)
+                good &= _slopes(self._distorted, uv * part)[2] > 0
+        return good
+
+    def _followed(self, target: Array) -> Array:
+        """Rays (N, 2) of distorted points (N, 2), followed from the axis; NaN where there is none.
+
+        On the plane of the model's own formula, where a lens is most nearly linear. Gives up where
+        the image turns inside out.
+        """
+        points = np.full_like(target, np.nan)
+        on_the_way, reached = np.arange(len(target)), np.zeros_like(target)
+        with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
+            for share in np.linspace(0.0, 1.0, 33)[1:]:
+                aim = share * target[on_the_way]
+                # Just before the fold it takes many steps to arrive.
+                for _ in range(25 if share == 1 else 4):
+                    delta, det = _newton_step(self._bent, reached, aim)
+                    reached = reached - delta
+                on_the_way, reached = on_the_way[det > 0], reached[det > 0]
+            points[on_the_way] = reached
+            if not _MODELS[self.model].equidistant:
+                return points
+            angle = np.linalg.norm(points, axis=1, keepdims=True)
+            rays = points * np.tan(angle) / np.maximum(angle, 1e-9)
+            return np.where(angle < np.pi / 2, rays, np.nan)
 
     def ray_bounds(self) -> tuple[Array, Array]:
         """Smallest and largest ray (2,) along the border of the image.
@@ -270,13 +296,35 @@ class Camera:
             return np.full(2, -np.inf), np.full(2, np.inf)
         return rays.min(axis=0), rays.max(axis=0)
 
-    def _slopes(self, uv: Array) -> tuple[Array, Array, Array]:
-        """Derivatives (N, 2) of the distortion by u and by v, and their determinant (N,)."""
-        step = 1e-6
-        du = (self._distorted(uv + (step, 0)) - self._distorted(uv - (step, 0))) / (2 * step)
-        dv = (self._distorted(uv + (0, step)) - self._distorted(uv - (0, step))) / (2 * step)
-        return du, dv, du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]
-
     def _distorted(self, uv: Array) -> Array:
+        return self._bent(_equidistant(uv) if _MODELS[self.model].equidistant else uv)
+
+    def _bent(self, points: Array) -> Array:
+        """What the lens makes of points (N, 2) of the plane that its formula is written for."""
         distort = _MODELS[self.model].distort
-        return uv if distort is None else distort(uv, np.asarray(self.distortion))
+        return points if distort is None else distort(points, np.asarray(self.distortion))
+
+
+def _newton_step(
+    distort: Callable[[Array], Array], points: Array, target: Array
+) -> tuple[Array, Array]:
+    """How far (N, 2) points are from those that become the target, and the determinant (N,)."""
+    error = distort(points) - target
+    du, dv, det = _slopes(distort, points)
+    safe = np.where(np.abs(det) > 1e-12, det, np.nan)
+    delta = np.stack(
+        [
+            (dv[:, 1] * error[:, 0] - dv[:, 0] * error[:, 1]) / safe,
+            (du[:, 0] * error[:, 1] - du[:, 1] * error[:, 0]) / safe,
+        ],
+        axis=1,
+    )
+    return delta, det
+
+
+def _slopes(distort: Callable[[Array], Array], points: Array) -> tuple[Array, Array, Array]:
+    """Derivatives (N, 2) of a distortion by u and by v, and their determinant (N,)."""
+    step = 1e-6
+    du = (distort(points + (step, 0)) - distort(points - (step, 0))) / (2 * step)
+    dv = (distort(points + (0, step)) - distort(points - (0, step))) / (2 * step)
+    return du, dv, du[:, 0] * dv[:, 1] - du[:, 1] * dv[:, 0]

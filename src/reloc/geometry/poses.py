@@ -36,6 +36,20 @@ def pose_problem(world_from_cam: ArrayLike) -> str | None:
     return None
 
 
+def rotation_scale(pose: ArrayLike) -> float | None:
+    """The factor by which the upper left 3x3 of a matrix (4, 4) is larger than its rotation.
+
+    None where it is no such multiple, as far as its determinant tells; ``pose_problem`` of the
+    matrix without the scale tells the rest.
+    """
+    matrix = np.asarray(pose, dtype=np.float64)
+    if matrix.shape != (4, 4) or not np.isfinite(matrix).all():
+        return None
+    with np.errstate(over="ignore"):
+        scale = float(np.cbrt(np.linalg.det(matrix[:3, :3])))
+    return scale if 1e-9 < scale < 1e9 else None
+
+
 def orthonormalized(world_from_cam: ArrayLike) -> Array:
     """The nearest rigid pose (Frobenius) to a (4, 4) matrix that is nearly one."""
     pose = np.array(world_from_cam, dtype=np.float64)

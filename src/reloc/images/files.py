@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from reloc.errors import ImageError
 from reloc.geometry import Camera
@@ -21,10 +21,22 @@ MAX_BYTES = 512 * 1024 * 1024
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 
 
+NO_IMAGE = "no such image"
+# What stands in a file of a repository until a large-file store has fetched it.
+_POINTER = b"version https://git-lfs.github.com/spec/"
+# Folders with copies and leftovers that archivers and file servers make.
+_LITTER = ("__MACOSX", "@eaDir", "lost+found")
+
+
+def is_litter(path: Path) -> bool:
+    """Whether a file or folder is none that a user put there: hidden, such as ``._photo.jpg``."""
+    return path.name.startswith(".") or path.name in _LITTER
+
+
 def _checked(path: Path) -> Path:
     path = Path(path)
     if not path.is_file():
-        raise ImageError(f"{path}: no such image")
+        raise ImageError(f"{path}: {NO_IMAGE}")
     size = path.stat().st_size
     if size == 0:
         raise ImageError(f"{path}: the file is empty; restore it or remove it")
@@ -46,6 +58,16 @@ def image_size(path: Path) -> tuple[int, int]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(path) as image:
                 width, height = image.size
+    except UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            if file.read(len(_POINTER)) == _POINTER:
+                raise ImageError(
+                    f"{path}: a pointer of a large-file store, not the image; fetch the images "
+                    "with `git lfs pull`"
+                ) from error
+        raise ImageError(
+            f"{path}: not a readable image (no known format); convert it again"
+        ) from error
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ImageError(f"{path}: not a readable image ({error}); convert it again") from error
     if width * height > MAX_PIXELS:

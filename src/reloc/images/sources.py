@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError, OptionError
-from reloc.images.files import IMAGE_SUFFIXES
+from reloc.images.files import IMAGE_SUFFIXES, is_litter
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
@@ -46,7 +46,11 @@ def named_images(paths: Sequence[Path], *, every: int = 1) -> Iterator[NamedImag
         suffix = path.suffix.lower()
         if path.is_dir():
             found = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES and p.is_file()
+                p
+                for p in path.rglob("*")
+                if p.suffix.lower() in IMAGE_SUFFIXES
+                and p.is_file()
+                and not any(is_litter(Path(part)) for part in p.relative_to(path).parts)
             )
             if not found:
                 raise ImageError(f"{path}: holds no images ({', '.join(IMAGE_SUFFIXES)})")

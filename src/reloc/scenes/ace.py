@@ -15,7 +15,7 @@ from reloc.scenes.raw import (
     no_camera,
 )
 from reloc.scenes.scene import Array, Skipped
-from reloc.scenes.text import image_files, read_numbers, read_pose
+from reloc.scenes.text import image_files, read_numbers, read_pose, text_files
 
 LAYOUT = "ace"
 LOOKS_FOR = "train/rgb or test/rgb"
@@ -33,8 +33,8 @@ def read(root: Path) -> RawScene:
     """
     frames, skipped = list[RawFrame](), list[Skipped]()
     for folder in (root / "train", root / "test"):
-        poses = Partners(_texts(folder / "poses"))
-        calibrations = Partners(_texts(folder / "calibration"))
+        poses = Partners(text_files(folder / "poses"))
+        calibrations = Partners(text_files(folder / "calibration"))
         depths = Partners(image_files(folder / "depth"))
         images = image_files(folder / "rgb")
         shared = {stem for stem, n in Counter(map(first_word, images)).items() if n > 1}
@@ -56,10 +56,6 @@ def read(root: Path) -> RawScene:
         lonely = [f"{folder.name}/poses/{path.name}" for path in poses.unused()]
         skipped += [Skipped(name, "a pose without an image") for name in lonely]
     return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
-
-
-def _texts(folder: Path) -> list[Path]:
-    return sorted(folder.glob("*.txt"))
 
 
 def _pose(path: Path | None) -> tuple[Array | None, str | None]:

@@ -1,9 +1,11 @@
 """Unpacking zip and tar.gz files from the internet: nothing leaves the folder, nothing explodes."""
 
 import gzip
+import os
 import shutil
 import stat
 import tarfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,6 +19,10 @@ from reloc.progress import Progress, silent
 
 _CHUNK = 1 << 20
 _TAR_HEADERS = 1 << 20
+_NAME_BYTES, _PATH_BYTES = 255, 1024
+_DEVICES = frozenset(
+    ("CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)))
+)
 
 
 @dataclass(frozen=True)
@@ -56,13 +62,14 @@ def unpack(
 
     Raises:
         DownloadError: the archive is damaged, cut short, encrypted or over the limits, or an entry
-            is a link, a device or leads out of the folder.
+            is a link, a device, leads out of the folder or has a name that another entry has or
+            not every system takes.
         OutputError: the disk has too little room.
         OSError: the folder cannot be written to.
     """
     # Archives inside count against the outermost, or each layer would multiply the ratio.
     most = min(limits.total_bytes, int(limits.ratio * archive.stat().st_size) + _CHUNK)
-    _Unpacker(limits, most, progress).unpack(archive, folder, depth=0)
+    _Unpacker(folder, limits, most, progress).unpack(archive, folder, depth=0)
 
 
 @contextmanager
@@ -90,37 +97,47 @@ def _damage_named(archive: Path) -> Iterator[None]:
 class _Unpacker:
     """Unpacks one archive with what is inside; keeps count over all of it."""
 
-    def __init__(self, limits: Limits, most: int, progress: Progress) -> None:
+    def __init__(self, root: Path, limits: Limits, most: int, progress: Progress) -> None:
+        self._root = root
         self._limits = limits
         self._most = most
         self._progress = progress
         self._entries = 0
         self._bytes = 0
+        # What was unpacked, by its path in lower case.
+        self._claimed: dict[str, Path] = {}
 
     def unpack(self, archive: Path, folder: Path, *, depth: int) -> None:
         with archive.open("rb") as file:
             magic = file.read(4)
         with _damage_named(archive):
             if magic[:2] == b"PK":
-                nested = self._unpack_zip(archive, folder)
+                written = self._unpack_zip(archive, folder)
             elif magic[:2] == b"\x1f\x8b":
-                nested = self._unpack_tar(archive, folder)
+                written = self._unpack_tar(archive, folder)
             else:
                 raise DownloadError(
                     f"{archive}: neither a zip nor a tar.gz file; the server may have sent an "
                     "error page, fetch it again"
                 )
-        for inner in nested:
+        for inner in written:
+            # What a Mac leaves beside a file has its name, but is no archive.
+            if inner.suffix.lower() != ".zip" or inner.name.startswith("._"):
+                continue
             if depth >= self._limits.depth:
                 raise DownloadError(f"{archive}: holds archives inside archives; not unpacked")
-            self._unpack_inner(inner, depth=depth + 1)
+            self._unpack_inner(archive, inner, depth=depth + 1)
 
-    def _unpack_inner(self, inner: Path, *, depth: int) -> None:
+    def _unpack_inner(self, archive: Path, inner: Path, *, depth: int) -> None:
         """``seq-01.zip`` gives ``seq-01``, whether or not its entries begin with that folder."""
         with _damage_named(inner), zipfile.ZipFile(inner) as opened:
             own_folder = any(name.startswith(inner.stem + "/") for name in opened.namelist())
-        folder = inner.parent if own_folder else inner.with_suffix("")
-        folder.mkdir(exist_ok=True)
+        folder = inner.parent
+        if not own_folder:
+            folder = self._target(archive, inner.parent, inner.stem)
+            if folder == inner.parent:
+                raise DownloadError(f"{archive}: {inner.name!r} names no folder; not unpacked")
+            self._make_folder(archive, folder)
         self.unpack(inner, folder, depth=depth)
         inner.unlink()
 
@@ -141,13 +158,13 @@ class _Unpacker:
                         "not unpacked"
                     )
                 if member.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
+                    self._make_folder(archive, target)
                     continue
                 with opened.open(member) as source:
                     self._write(archive, source.read, target)
                 written.append(target)
                 self._progress("unpack", self._entries, max(self._entries, len(members)))
-        return [path for path in written if path.suffix.lower() == ".zip"]
+        return written
 
     def _unpack_tar(self, archive: Path, folder: Path) -> list[Path]:
         written = []
@@ -159,7 +176,7 @@ class _Unpacker:
                 while (member := opened.next()) is not None:
                     target = self._target(archive, folder, member.name)
                     if member.isdir():
-                        target.mkdir(parents=True, exist_ok=True)
+                        self._make_folder(archive, target)
                     elif member.isreg() and not member.issparse():
                         self._check_room(archive, folder, member.size)
                         metered.allow(member.size + _TAR_HEADERS)
@@ -179,7 +196,7 @@ class _Unpacker:
             metered.allow(_TAR_HEADERS)
             while metered.read(_CHUNK):
                 pass
-        return [path for path in written if path.suffix.lower() == ".zip"]
+        return written
 
     def _target(self, archive: Path, folder: Path, name: str) -> Path:
         """Where an entry goes, if that is inside the folder."""
@@ -192,14 +209,45 @@ class _Unpacker:
         outside = path.is_absolute() or ".." in path.parts
         if outside or "\\" in name or "\0" in name or ":" in name:
             raise DownloadError(
-                f"{archive}: the entry {name!r} leads out of the folder; not unpacked"
+                f"{archive}: the entry {name[:200]!r} leads out of the folder; not unpacked"
+            )
+        if len(os.fsencode(name)) > _PATH_BYTES or not all(map(_portable, path.parts)):
+            raise DownloadError(
+                f"{archive}: the entry {name[:200]!r} has a name that not every system takes; not "
+                "unpacked"
             )
         return folder / path
 
+    def _make_folder(self, archive: Path, folder: Path) -> None:
+        """Makes a folder and those around it, none of which may be a link or a file."""
+        below = [folder, *folder.parents]
+        for path in reversed(below[: below.index(self._root)]):
+            if path.is_symlink() or (path.exists() and not path.is_dir()):
+                raise DownloadError(
+                    f"{archive}: {path.name!r} is a folder of it, but {path} is a link or a file; "
+                    "not unpacked"
+                )
+            self._claim(archive, path)
+            path.mkdir(exist_ok=True)
+
+    def _claim(self, archive: Path, path: Path) -> None:
+        """Refuses a name that is another's on systems without upper and lower case."""
+        key = unicodedata.normalize("NFC", path.as_posix()).casefold()
+        other = self._claimed.setdefault(key, path)
+        if other != path:
+            raise DownloadError(
+                f"{archive}: {other.name!r} and {path.name!r} are one name where case does not "
+                "count; not unpacked"
+            )
+
     def _write(self, archive: Path, read: Callable[[int], bytes], target: Path) -> None:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            raise DownloadError(f"{archive}: the entry {target.name!r} occurs twice; not unpacked")
+        self._make_folder(archive, target.parent)
+        if os.path.lexists(target):
+            raise DownloadError(
+                f"{archive}: the entry {target.name!r} occurs twice, or lies there already; not "
+                "unpacked"
+            )
+        self._claim(archive, target)
         with target.open("xb") as file:
             while chunk := read(_CHUNK):
                 self._bytes += len(chunk)
@@ -218,6 +266,22 @@ class _Unpacker:
                 f"{archive}: needs {size >> 20} MiB and {folder} has {free >> 20} MiB left; "
                 "choose another disk"
             )
+
+
+def _portable(part: str) -> bool:
+    """Whether a name of a file or folder means the same on every system.
+
+    Windows drops dots and spaces at the end and keeps names of devices to itself; 255 bytes are
+    what most file systems take.
+    """
+    device = part.split(".")[0].rstrip().upper() in _DEVICES
+    control = any(ord(letter) < 32 for letter in part)
+    return (
+        len(os.fsencode(part)) <= _NAME_BYTES
+        and part[-1] not in ". "
+        and not device
+        and not control
+    )
 
 
 class _Metered:

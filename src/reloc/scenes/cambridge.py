@@ -7,7 +7,9 @@ import numpy as np
 
 from reloc.errors import SceneError
 from reloc.geometry import Camera, pose_from, rotation_from_quaternion
-from reloc.scenes.names import inside, without_suffix
+from reloc.images.files import IMAGE_SUFFIXES
+from reloc.scenes.locate import Locator, leads_out
+from reloc.scenes.names import without_suffix
 from reloc.scenes.raw import CameraSource, RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Skipped
 from reloc.scenes.text import read_text
@@ -29,34 +31,47 @@ def matches(root: Path) -> bool:
     return any((root / name).is_file() for name, _ in _LISTS)
 
 
-def read(root: Path) -> RawScene:
+def read(root: Path, *, images: Path | None = None) -> RawScene:
     """Lines are ``image X Y Z W P Q R``: camera centre, then camera-from-world quaternion (wxyz).
 
     Focal lengths are those of the model, whose radial distortion is small and left out, as is
-    customary; the principal point is the centre.
+    customary; the principal point is the centre. The images lie in the scene's folder or in
+    ``images``.
 
     Raises:
         SceneError: a list or the model is malformed.
     """
     model = root / "reconstruction.nvm"
     focals = _focals(model) if model.is_file() else None
+    entries = [
+        (part, *_entry(root / file, number, line))
+        for file, part in _LISTS
+        if (root / file).is_file()
+        for number, line in _lines(root / file)
+    ]
+    locator = Locator(root, [listed for _, listed, _, _ in entries], given=images)
     frames, skipped = list[RawFrame](), list[Skipped]()
-    for file, part in _LISTS:
-        path = root / file
-        if not path.is_file():
+    for part, listed, pose, fault in entries:
+        located = locator.find(listed)
+        if located is None:
+            skipped.append(leads_out(listed))
             continue
-        lines = enumerate(read_text(path).splitlines(), start=1)
-        for number, line in lines:
-            if number <= _HEADER_LINES or not line.strip():
-                continue
-            listed, pose, fault = _entry(path, number, line)
-            name = inside(root, listed)
-            if name is None:
-                skipped.append(Skipped(listed, "its path leads out of the scene's folder"))
-                continue
-            camera = _camera(model, focals, listed)
-            frames.append(RawFrame(name, root / name, camera, pose, fault, part))
-    return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
+        camera = _camera(model, focals, listed)
+        frames.append(RawFrame(located.name, located.path, camera, pose, fault, part))
+    return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped), notes=locator.notes())
+
+
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Numbers and text of the lines after the header, which some copies of a list lack."""
+    lines = list(enumerate(read_text(path).splitlines(), start=1))
+    header = 0
+    while header < _HEADER_LINES and not _names_an_image(lines[header : header + 1]):
+        header += 1
+    return [(number, line) for number, line in lines[header:] if line.strip()]
+
+
+def _names_an_image(lines: list[tuple[int, str]]) -> bool:
+    return any(word.lower().endswith(IMAGE_SUFFIXES) for _, text in lines for word in text.split())
 
 
 def _entry(path: Path, number: int, line: str) -> tuple[str, Array | None, str | None]:
@@ -77,7 +92,7 @@ def _entry(path: Path, number: int, line: str) -> tuple[str, Array | None, str |
 def _camera(model: Path, focals: dict[str, float] | None, listed: str) -> CameraSource:
     if focals is None:
         return no_camera(f"{model} is missing, which holds the focal lengths; restore it")
-    focal = focals.get(without_suffix(listed))
+    focal = focals.get(without_suffix(listed.replace("\\", "/")))
     if focal is None:
         return no_camera(f"no focal length in {model.name}")
     if not 0 < focal < 1e6:

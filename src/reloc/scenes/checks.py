@@ -1,15 +1,17 @@
 """The one place where frames are checked, whatever format they came in."""
 
+import re
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from reloc.errors import CameraError, ImageError, SceneError
-from reloc.geometry import Camera, orthonormalized, pose_problem
-from reloc.images.files import image_size
+from reloc.geometry import Camera, orthonormalized, pose_problem, rotation_scale
+from reloc.images.files import NO_IMAGE, image_size
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
-from reloc.scenes.scene import Depth, Frame, Scene, Skipped, posed
+from reloc.scenes.scene import Array, Depth, Frame, Scene, Skipped, posed
 
 MIN_MAPPING_FRAMES = 5
 _SAME_ASPECT = 0.01
@@ -24,6 +26,23 @@ class _Unusable(Exception):
     """Why a frame cannot be used."""
 
 
+class _Remarks:
+    """What was noticed of frames: a line for each kind, however many frames it is true of."""
+
+    def __init__(self) -> None:
+        self._counts = Counter[str]()
+        self._examples: dict[str, str] = {}
+
+    def add(self, kind: str, example: str = "") -> None:
+        self._counts[kind] += 1
+        self._examples.setdefault(kind, f", for instance {example}" if example else "")
+
+    def lines(self) -> tuple[str, ...]:
+        return tuple(
+            f"{n} frames: {kind}{self._examples[kind]}" for kind, n in self._counts.items()
+        )
+
+
 def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
     """A scene of the frames that can be used, with the reasons for leaving out the others.
 
@@ -36,7 +55,7 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
     """
     parts: dict[str, list[Frame]] = {"mapping": [], "query": []}
     skipped = list(raw.skipped)
-    remarks = Counter[str]()
+    remarks = _Remarks()
     seen = set[str]()
     for frame in raw.frames:
         try:
@@ -53,8 +72,7 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         raise SceneError(
             f"{root}: no usable frame{_commonest(skipped[len(raw.skipped) :] or skipped)}"
         )
-    if skipped:
-        remarks[f"skipped, for instance {skipped[0].name}: {skipped[0].reason}"] = len(skipped)
+    notes = (*raw.notes, *remarks.lines(), skipped_note(skipped))
     return Scene(
         name=root.resolve().name,
         root=root,
@@ -63,8 +81,29 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         queries=tuple(parts["query"]),
         unit=raw.unit,
         skipped=tuple(skipped),
-        notes=raw.notes + tuple(f"{count} frames: {remark}" for remark, count in remarks.items()),
+        notes=tuple(dict.fromkeys(note for note in notes if note)),
+        model=raw.model,
     )
+
+
+def skipped_note(skipped: Sequence[Skipped]) -> str:
+    """The remark that frames were skipped; empty if none were."""
+    if not skipped:
+        return ""
+    return f"{len(skipped)} frames: skipped, for instance {skipped[0].name}: {skipped[0].reason}"
+
+
+def reason_groups(skipped: Sequence[Skipped]) -> list[list[Skipped]]:
+    """What was skipped for one kind of reason, most first.
+
+    Reasons are of one kind if they are the same but for paths, numbers and quoted text.
+    """
+    groups: dict[str, list[Skipped]] = {}
+    for entry in skipped:
+        reason = entry.reason.replace(entry.name, "#")
+        kind = re.sub(r"'[^']*'|\S*/\S*|[-+]?\d[\d.e+-]*|\b(nan|inf)\b", "#", reason)
+        groups.setdefault(kind, []).append(entry)
+    return sorted(groups.values(), key=lambda group: -len(group))
 
 
 def check_mappable(scene: Scene) -> None:
@@ -90,30 +129,31 @@ def check_mappable(scene: Scene) -> None:
         )
 
 
-def _commonest(skipped: list[Skipped] | tuple[Skipped, ...]) -> str:
+def _commonest(skipped: Sequence[Skipped]) -> str:
     if not skipped:
         return ""
-    reason, count = Counter(s.reason for s in skipped).most_common(1)[0]
-    name = next(s.name for s in skipped if s.reason == reason)
-    return f"; skipped {len(skipped)}, of which {count} because: {reason} (for instance {name})"
+    group = reason_groups(skipped)[0]
+    hint = "; say where the images are with --images DIR" if group[0].reason == NO_IMAGE else ""
+    return (
+        f"; skipped {len(skipped)}, of which {len(group)} because: {group[0].reason} "
+        f"(for instance {group[0].name}){hint}"
+    )
 
 
-def _checked_frame(frame: RawFrame, remarks: Counter[str]) -> Frame:
+def _checked_frame(frame: RawFrame, remarks: _Remarks) -> Frame:
     try:
         width, height = image_size(frame.image)
     except ImageError as error:
         raise _Unusable(str(error).removeprefix(f"{frame.image}: ")) from error
     camera = _fitted(frame.camera, width, height)
     if isinstance(frame.camera, Camera) and camera is not frame.camera:
-        remarks["the image has another size than its camera, which was scaled to fit"] += 1
+        remarks.add("the image has another size than its camera, which was scaled to fit")
     pose = frame.world_from_cam
     if pose is None:
         if frame.pose_fault or frame.part == "mapping":
             raise _Unusable(frame.pose_fault or "no pose")
     else:
-        problem = pose_problem(pose)
-        if problem:
-            raise _Unusable(problem)
+        pose = _rigid(pose, frame.name, remarks)
         if np.abs(pose[:3, 3]).max() > _MAX_COORDINATE:
             raise _Unusable("the camera stands impossibly far from the origin")
         pose = orthonormalized(pose)
@@ -122,8 +162,23 @@ def _checked_frame(frame: RawFrame, remarks: Counter[str]) -> Frame:
         try:
             depth = _checked_depth(frame.depth, camera)
         except (ImageError, _Unusable) as error:
-            remarks[f"depth left out, for instance of {frame.name}: {error}"] += 1
+            remarks.add("depth left out", f"of {frame.name}: {error}")
     return Frame(frame.name, frame.image, camera, pose, depth, frame.time)
+
+
+def _rigid(pose: Array, name: str, remarks: _Remarks) -> Array:
+    """The pose, without a scale that its rotation may have."""
+    problem = pose_problem(pose)
+    scale = rotation_scale(pose) if problem else None
+    if scale is not None:
+        pose = pose.copy()
+        pose[:3, :3] /= scale
+        problem = pose_problem(pose)
+    if problem:
+        raise _Unusable(problem)
+    if scale is not None:
+        remarks.add("the rotation has a scale, which was taken out", f"{scale:.4g} of {name}")
+    return pose
 
 
 def _checked_depth(depth: RawDepth, colour: Camera) -> Depth:

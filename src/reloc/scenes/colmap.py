@@ -1,5 +1,7 @@
 """COLMAP models with their images: sparse/0/{cameras,images,points3D}.{bin,txt} and images/."""
 
+import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,96 +15,130 @@ from reloc.scenes.colmap_model import (
     read_points,
     read_posed_images,
 )
-from reloc.scenes.names import inside
+from reloc.scenes.locate import Locator, leads_out, smaller_folders
 from reloc.scenes.raw import RawFrame, RawScene, no_camera
-from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.scene import Array, Model, Skipped
 
 LAYOUT = "colmap"
 LOOKS_FOR = "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0 or the folder"
 
-_MODEL_FOLDERS = ("sparse/0", "sparse", "colmap/sparse/0", "colmap/sparse", "")
+_NUMBERED_FOLDERS = ("sparse", "colmap/sparse")
 _IMAGE_FOLDERS = ("images", "", "colmap/images")
+_MODEL_PATH = re.compile(r"(colmap/)?sparse(/\d+)?")
 
 
 def matches(root: Path) -> bool:
-    return model_folder(root) is not None
+    return bool(_models(root))
 
 
 def model_folder(root: Path) -> Path | None:
-    """The folder that holds a scene's model, or None."""
-    for name in _MODEL_FOLDERS:
+    """The folder that holds a scene's model, the largest where there are several, or None."""
+    models = _models(root)
+    return max(models, key=_image_count) if len(models) > 1 else next(iter(models), None)
+
+
+def scene_of(path: Path) -> tuple[Path, Path | None]:
+    """A scene's folder, and its model if the path is that of a model of a scene around it."""
+    if not _holds_model(path) or (path / "images").is_dir():
+        return path, None
+    full = Path(os.path.abspath(path))  # noqa: PTH100
+    for root in reversed(full.parents[:3]):
+        if _MODEL_PATH.fullmatch(full.relative_to(root).as_posix()) and any(
+            folder.is_dir()
+            for folder in (root / "images", root / "colmap/images", *smaller_folders(root))
+        ):
+            return root, full
+    return path, None
+
+
+def _models(root: Path) -> list[Path]:
+    """The folders of models in the first place where there are any."""
+    for name in _NUMBERED_FOLDERS:
         folder = root / name
-        if model_file(folder, "cameras") and model_file(folder, "images"):
-            return folder
-    return None
+        numbered = [p for p in folder.glob("*") if p.name.isdecimal() and _holds_model(p)]
+        if numbered:
+            return sorted(numbered, key=lambda p: (len(p.name), p.name))
+        if _holds_model(folder):
+            return [folder]
+    return [root] if _holds_model(root) else []
 
 
-def read(root: Path) -> RawScene:
+def _holds_model(folder: Path) -> bool:
+    return bool(model_file(folder, "cameras") and model_file(folder, "images"))
+
+
+def _image_count(model: Path) -> int:
+    """How many images a model has registered; none if it is damaged."""
+    file = model_file(model, "images")
+    try:
+        return len(read_posed_images(file)) if file else 0
+    except SceneError:
+        return 0
+
+
+def read(root: Path, *, images: Path | None = None, model: Path | None = None) -> RawScene:
     """Reads the registered images; the scale of a model is arbitrary, so its unit is unknown.
+
+    Args:
+        root: the scene's folder.
+        images: the folder of the images, if it is not one of the usual ones.
+        model: the folder of the model; without it the largest.
 
     Raises:
         SceneError: there is no model, or one of its files is truncated or malformed.
     """
-    folder = model_folder(root)
+    folder = model or model_folder(root)
     cameras_file = folder and model_file(folder, "cameras")
     images_file = folder and model_file(folder, "images")
     if not folder or not cameras_file or not images_file:
         raise SceneError(f"{root}: no COLMAP model; looked for {LOOKS_FOR}")
     cameras = read_cameras(cameras_file)
-    frames, skipped = list[RawFrame](), list[Skipped]()
-    for image in read_posed_images(images_file):
-        name = _below_root(root, image.name)
-        if name is None:
-            skipped.append(Skipped(image.name, "its path leads out of the scene's folder"))
+    listed = read_posed_images(images_file)
+    locator = Locator(root, [image.name for image in listed], folders=_IMAGE_FOLDERS, given=images)
+    frames, skipped, names = list[RawFrame](), list[Skipped](), dict[str, str]()
+    for image in listed:
+        located = locator.find(image.name)
+        if located is None:
+            skipped.append(leads_out(image.name))
             continue
         pose, fault = _world_from_cam(image)
-        missing = no_camera(f"{cameras_file} has no camera {image.camera_id}")
+        missing = no_camera(f"{cameras_file} has no camera {str(image.camera_id)[:40]}")
         camera = cameras.get(image.camera_id, missing)
-        frames.append(RawFrame(name, root / name, camera, pose, pose_fault=fault))
-    notes = []
-    others = [p for p in folder.parent.iterdir() if p != folder and model_file(p, "images")]
-    if folder.name == "0" and others:
-        notes.append(f"read {folder.relative_to(root)}; {len(others)} more models lie beside it")
-    return RawScene(tuple(frames), skipped=tuple(skipped), notes=tuple(notes))
+        names[image.name] = located.name
+        frames.append(RawFrame(located.name, located.path, camera, pose, pose_fault=fault))
+    notes = list(locator.notes())
+    others = [p for p in _models(root) if p != folder] if model is None else []
+    if others:
+        notes.insert(
+            0,
+            f"read {folder.relative_to(root)} with {len(listed)} images, the largest of "
+            f"{len(others) + 1} models; for another open {others[0]} in place of {root}",
+        )
+    if (root / "masks").is_dir():
+        notes.append("the folder masks is not used: whatever the images show is mapped")
+    return RawScene(
+        tuple(frames), skipped=tuple(skipped), notes=tuple(notes), model=Model(folder, names)
+    )
 
 
-def points_seen(root: Path) -> dict[str, Array]:
+def points_seen(model: Model) -> dict[str, Array]:
     """The triangulated points (N, 3), in the world, that each image saw, by the frame's name.
 
     Raises:
-        SceneError: there is no model, it has no file of points, or a file is malformed.
+        SceneError: the model has no file of points, or a file is missing or malformed.
     """
-    folder = model_folder(root)
-    images_file = folder and model_file(folder, "images")
-    if not folder or not images_file:
-        raise SceneError(f"{root}: no COLMAP model; looked for {LOOKS_FOR}")
-    points = read_points(folder)
+    images_file = model_file(model.folder, "images")
+    if not images_file:
+        raise SceneError(f"{model.folder}: no COLMAP model; restore it")
+    points = read_points(model.folder)
     order = np.argsort(points.ids)
     ids, xyz = points.ids[order], points.xyz[order]
     seen = {}
     for image in read_posed_images(images_file, points=True):
-        name = _below_root(root, image.name)
         wanted = np.intersect1d(np.array(image.point_ids, np.int64), ids)
-        if name is not None:
-            seen[name] = xyz[np.searchsorted(ids, wanted)]
+        if image.name in model.names:
+            seen[model.names[image.name]] = xyz[np.searchsorted(ids, wanted)]
     return seen
-
-
-def frame_names(root: Path, folder: Path) -> dict[str, str]:
-    """Name of the frame for each image that a model in the folder names."""
-    images_file = model_file(folder, "images")
-    images = read_posed_images(images_file) if images_file else []
-    found = {image.name: _below_root(root, image.name) for image in images}
-    return {listed: name for listed, name in found.items() if name is not None}
-
-
-def _below_root(root: Path, name: str) -> str | None:
-    """Where the image lies, relative to the scene; in ``images`` if it is nowhere."""
-    places = [inside(root / folder, name) for folder in _IMAGE_FOLDERS]
-    if places[0] is None:
-        return None
-    found = [f"{f}/{n}".lstrip("/") for f, n in zip(_IMAGE_FOLDERS, places, strict=True) if n]
-    return next((path for path in found if (root / path).is_file()), found[0])
 
 
 def _world_from_cam(image: PosedImage) -> tuple[Array | None, str | None]:

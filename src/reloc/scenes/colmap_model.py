@@ -7,7 +7,7 @@ checked against the end of the file.
 
 import mmap
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import CameraError, SceneError
 from reloc.geometry import Camera
-from reloc.scenes.raw import CameraSource, no_camera
+from reloc.scenes.raw import PANORAMA, CameraSource, no_camera
 from reloc.scenes.scene import Array
 
 MAX_NAME_BYTES = 4096
@@ -106,10 +106,13 @@ def read_cameras(path: Path) -> dict[int, CameraSource]:
     rows = _binary_cameras(path) if binary else _text_rows(path, _text_camera)
     cameras: dict[int, CameraSource] = {}
     for camera_id, model, width, height, params in rows:
+        if model == "EQUIRECTANGULAR":
+            cameras[camera_id] = no_camera(PANORAMA)
+            continue
         try:
             cameras[camera_id] = Camera(model, width, height, params)
         except CameraError as error:
-            cameras[camera_id] = no_camera(f"{path}: camera {camera_id}: {error}")
+            cameras[camera_id] = no_camera(f"{path}: camera {str(camera_id)[:20]}: {error}")
     return cameras
 
 
@@ -125,8 +128,7 @@ def read_posed_images(path: Path, *, points: bool = False) -> list[PosedImage]:
     """
     if path.suffix == ".bin":
         return list(_binary_images(path, points=points))
-    # Each image has a second line, which may be empty: its 2D points.
-    return list(_text_rows(path, partial(_text_image, points=points), paired=True))
+    return list(_text_rows(path, partial(_text_image, points=points), second=_is_seen_line))
 
 
 def read_points(folder: Path) -> Points:
@@ -240,24 +242,68 @@ def _binary_points(path: Path) -> Iterator[PointRow]:
 
 
 def _text_rows(
-    path: Path, parse: Callable[..., tuple | PosedImage], *, paired: bool = False
+    path: Path,
+    parse: Callable[..., tuple | PosedImage],
+    *,
+    second: Callable[[str], bool] | None = None,
 ) -> Iterator:
-    """Parsed lines; if ``paired``, each with the line after it, whatever that is."""
+    """Parsed lines; if ``second`` is given, each with the line after it, where it says that this
+    belongs to it, else with an empty one.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
-            lines = enumerate(file, start=1)
-            for number, line in lines:
+            lines = _Lines(file)
+            for line in lines:
                 if not line.strip() or line.lstrip().startswith("#"):
                     continue
-                second = (next(lines, (0, ""))[1],) if paired else ()
+                number = lines.number
+                rest = (lines.take_if(second),) if second else ()
                 try:
-                    yield parse(line.strip(), *second)
+                    yield parse(line.strip(), *rest)
                 except (ValueError, IndexError, OverflowError) as error:
                     raise SceneError(
                         f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
                     ) from error
     except UnicodeDecodeError as error:
         raise SceneError(f"{path}: not a text file; export the COLMAP model again") from error
+
+
+class _Lines:
+    """Lines with their number, and a look at the next one."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._next: str | None = None
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line, self._next = self._next, None
+        line = next(self._lines) if line is None else line
+        self.number += 1
+        return line
+
+    def take_if(self, wanted: Callable[[str], bool]) -> str:
+        """The next line if it is wanted, else an empty one."""
+        self._next = next(self._lines, None)
+        return next(self) if self._next is not None and wanted(self._next) else ""
+
+
+def _is_seen_line(line: str) -> bool:
+    """Whether a line is the second one of an image: its 2D points, or nothing.
+
+    Some programs leave that line out. What follows is then an image, which has a name.
+    """
+    words = line.split()
+    if len(words) % 3:
+        return False
+    try:
+        _ = [float(word) for word in words[:12] + words[-3:]]
+    except ValueError:
+        return False
+    return True
 
 
 def _text_camera(line: str) -> CameraRow:
@@ -289,4 +335,7 @@ def _text_point(line: str) -> PointRow:
     red, green, blue = (int(word) for word in words[4:7])
     if not all(0 <= value < 256 for value in (red, green, blue)):
         raise ValueError("colours are 0 to 255")
-    return int(words[0]), x, y, z, red, green, blue, error, (len(words) - 8) // 2
+    point_id = int(words[0])
+    if not 0 <= point_id < 1 << 63:
+        raise ValueError("ids of points are 0 to 2^63 - 1")
+    return point_id, x, y, z, red, green, blue, error, (len(words) - 8) // 2

@@ -170,7 +170,7 @@ def _remember(folder: Path, archive: Archive, fetched: Fetched) -> list[str]:
     try:
         known = json.loads(path.read_text(encoding="utf-8"))
         before = known.get(archive.url, {}).get("sha256")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         known, before = {}, None
     known[archive.url] = {**asdict(fetched), "scenes": archive.scenes}
     write_text(path, json.dumps(known, indent=1) + "\n")

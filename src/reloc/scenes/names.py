@@ -1,9 +1,12 @@
 """Names of frames: relative paths that stay inside the scene, compared without their suffix."""
 
 import os.path
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+_SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{1,3}$")
 
 
 def inside(root: Path, name: str) -> str | None:
@@ -22,9 +25,45 @@ def inside(root: Path, name: str) -> str | None:
     return None if relative == "." else relative
 
 
+def is_absolute(name: str) -> bool:
+    """Whether a name starts at the root of some machine: ``/data/a.jpg``, ``C:\\data\\a.jpg``."""
+    return name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", name) is not None
+
+
+class Tails:
+    """The ends of listed paths, which may name files here though the beginnings do not.
+
+    An end that two of the names have is none, so that two never become one.
+
+    Args:
+        names: all of the list that may lose their beginnings.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._counts = Counter(end for name in set(names) for end in _ends(name))
+
+    def of(self, name: str) -> list[str]:
+        """The ends of a name, longest first."""
+        return [end for end in _ends(name) if self._counts[end] == 1]
+
+
+def _ends(name: str) -> list[str]:
+    parts = _parts(name)
+    return ["/".join(parts[cut:]) for cut in range(len(parts))]
+
+
+def _parts(name: str) -> list[str]:
+    """The words of a path, without what only says where it begins."""
+    path = os.path.normpath(re.sub(r"^[A-Za-z]:", "", name.replace("\\", "/")))
+    return [part for part in path.split("/") if part not in ("", ".", "..")]
+
+
 def without_suffix(name: str) -> str:
-    """``seq-01/frame-000000.color.png`` -> ``seq-01/frame-000000.color``."""
-    return PurePosixPath(name).with_suffix("").as_posix()
+    """``seq-01/frame-000000.color.png`` -> ``seq-01/frame-000000.color``.
+
+    Numbers after a dot are no suffix: ``frame.0001`` and ``frame.0002`` are two names.
+    """
+    return _SUFFIX.sub("", name)
 
 
 class NameIndex:

@@ -10,6 +10,7 @@ from reloc.errors import SceneError
 from reloc.scenes import ace, cambridge, colmap, seven_scenes, transforms, tum, twelve_scenes
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
+from reloc.scenes.locate import find_folder
 from reloc.scenes.raw import RawScene
 from reloc.scenes.scene import Scene
 
@@ -30,17 +31,16 @@ class Reader(Protocol):
     def read(self, root: Path) -> RawScene: ...
 
 
+class ListReader(Reader, Protocol):
+    """What the module of a format offers whose files name the images."""
+
+    def read(self, root: Path, *, images: Path | None = None) -> RawScene: ...
+
+
 # A folder may hold several layouts, such as a COLMAP model beside the transforms.json made of it;
 # the first in this order is read.
-READERS: tuple[Reader, ...] = (
-    ace,
-    seven_scenes,
-    twelve_scenes,
-    cambridge,
-    tum,
-    transforms,
-    colmap,
-)
+_LIST_READERS: tuple[ListReader, ...] = (cambridge, tum, transforms, colmap)
+READERS: tuple[Reader, ...] = (ace, seven_scenes, twelve_scenes, *_LIST_READERS)
 
 LAYOUTS: tuple[str, ...] = tuple(reader.LAYOUT for reader in READERS)
 
@@ -50,18 +50,21 @@ def open_scene(
     *,
     query: Path | None = None,
     poses: Path | None = None,
+    images: Path | None = None,
     layout: str | None = None,
 ) -> Scene:
     """Reads a scene of any known layout.
 
     Args:
-        path: the scene's folder.
+        path: the scene's folder, or one of the COLMAP models in it, such as ``sparse/1``.
         query: one image path per line, relative to the scene's folder; listed images are queries,
             all others map. Without it ``query.txt`` of the scene's folder, if there is one, else
             the split that the format itself has.
-        poses: a pose-set file, ``name qw qx qy qz tx ty tz [focal]`` with camera-from-world, whose
-            poses replace those of the scene. Both files are looked for as given, then below the
-            scene's folder.
+        poses: a pose-set file, ``name qw qx qy qz tx ty tz [focal [confidence]]`` with
+            camera-from-world, whose poses replace those of the scene. Both files are looked for as
+            given, then below the scene's folder.
+        images: the folder of the images, where it is not where the format has it; looked for as
+            given, then below the scene's folder. For formats whose files name the images.
         layout: one of ``LAYOUTS``, where a folder fits several.
 
     Returns:
@@ -79,14 +82,27 @@ def open_scene(
     try:
         # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
         with np.errstate(over="ignore", invalid="ignore"):
-            return _opened(root, query, poses, layout)
+            return _opened(root, query, poses, images, layout)
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
 
 
-def _opened(root: Path, query: Path | None, poses: Path | None, layout: str | None) -> Scene:
-    reader, notes = _reader(root, layout)
-    raw = reader.read(root)
+def _opened(
+    path: Path, query: Path | None, poses: Path | None, images: Path | None, layout: str | None
+) -> Scene:
+    root, model = colmap.scene_of(path) if layout in (None, colmap.LAYOUT) else (path, None)
+    given = None if images is None else find_folder(root, images)
+    reader: Reader = colmap
+    notes: tuple[str, ...] = ()
+    if model is not None:
+        raw = colmap.read(root, images=given, model=model)
+    else:
+        reader, notes = _reader(root, layout)
+        raw = (
+            reader.read(root)
+            if given is None
+            else _list_reader(root, reader).read(root, images=given)
+        )
     if poses is not None:
         raw = with_poses(raw, root, find_list(root, poses))
     if query is not None:
@@ -96,6 +112,16 @@ def _opened(root: Path, query: Path | None, poses: Path | None, layout: str | No
         notes += (f"queries are those of {QUERY_LIST} in the scene's folder",)
     raw = replace(raw, notes=notes + raw.notes + raw.pose_notes)
     return checked_scene(raw, root=root, layout=reader.LAYOUT)
+
+
+def _list_reader(root: Path, reader: Reader) -> ListReader:
+    for list_reader in _LIST_READERS:
+        if list_reader.LAYOUT == reader.LAYOUT:
+            return list_reader
+    raise SceneError(
+        f"{root}: a scene of layout {reader.LAYOUT} has its images in folders of its own; leave "
+        "out the folder of images"
+    )
 
 
 def _reader(root: Path, layout: str | None) -> tuple[Reader, tuple[str, ...]]:

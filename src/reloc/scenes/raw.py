@@ -7,11 +7,13 @@ from typing import Literal, NoReturn
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.scene import Array, Model, Skipped
 
 # Formats that store a focal length without an image size mean the size of the image at hand; they
 # give a function of (width, height). It may raise CameraError to say why there is no camera.
 CameraSource = Camera | Callable[[int, int], Camera]
+
+PANORAMA = "the image is a panorama (equirectangular or the like); cut it into perspective views"
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class RawScene:
         skipped: entries that did not even become a raw frame.
         notes: one-line remarks that a user should see.
         pose_notes: remarks on the format's own poses, moot when a pose set replaces them.
+        model: the COLMAP model that the frames are of.
     """
 
     frames: tuple[RawFrame, ...]
@@ -71,6 +74,7 @@ class RawScene:
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = ()
     pose_notes: tuple[str, ...] = ()
+    model: Model | None = None
 
 
 def no_camera(reason: str) -> CameraSource:

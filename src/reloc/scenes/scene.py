@@ -1,6 +1,6 @@
 """A scene: posed frames of one place, and what was left out of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -71,6 +71,19 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Model:
+    """The COLMAP model that a scene was read from.
+
+    Attributes:
+        folder: of ``cameras``, ``images`` and ``points3D``.
+        names: name of the frame for each image that the model names.
+    """
+
+    folder: Path
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Scene:
     """Posed frames of one place.
 
@@ -83,6 +96,7 @@ class Scene:
         unit: ``metre`` where the data is metric, else ``unknown``.
         skipped: frames that were found but cannot be used.
         notes: one-line remarks of the reader that a user should see.
+        model: the COLMAP model of layout ``colmap``.
     """
 
     name: str
@@ -93,6 +107,7 @@ class Scene:
     unit: Literal["metre", "unknown"] = "unknown"
     skipped: tuple[Skipped, ...] = ()
     notes: tuple[str, ...] = field(default=())
+    model: Model | None = None
 
     def mapping_centres(self) -> Array:
         """Centres (N, 3) of the mapping cameras in the world."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from reloc.geometry import Camera
 from reloc.geometry.poses import Array
+from reloc.scenes.checks import reason_groups, skipped_note
 from reloc.scenes.scene import Scene, Skipped, poses_of
 
 _EXAMPLES = 3
@@ -38,7 +39,10 @@ class CameraGroup:
 
 @dataclass(frozen=True)
 class SkippedGroup:
-    """Frames that were left out for one reason; ``examples`` names the first few."""
+    """Frames that were left out for one kind of reason, whose first is ``reason``.
+
+    ``examples`` names the first few.
+    """
 
     reason: str
     count: int
@@ -103,7 +107,8 @@ def summarise(scene: Scene) -> SceneSummary:
         spacing=_median_nearest(centres, centres, skip_self=True),
         query_distance=_median_nearest(query_centres, centres),
         skipped=_skipped_groups(scene.skipped),
-        notes=scene.notes,
+        # The groups say more than the remark that there are such frames.
+        notes=tuple(note for note in scene.notes if note != skipped_note(scene.skipped)),
     )
 
 
@@ -143,11 +148,11 @@ def _median_nearest(points: Array, others: Array, *, skip_self: bool = False) ->
 
 
 def _skipped_groups(skipped: tuple[Skipped, ...]) -> tuple[SkippedGroup, ...]:
-    names: dict[str, list[str]] = defaultdict(list)
-    for frame in skipped:
-        names[frame.reason].append(frame.name)
-    groups = [
-        SkippedGroup(reason=reason, count=len(members), examples=tuple(members[:_EXAMPLES]))
-        for reason, members in names.items()
-    ]
-    return tuple(sorted(groups, key=lambda group: -group.count))
+    return tuple(
+        SkippedGroup(
+            reason=group[0].reason,
+            count=len(group),
+            examples=tuple(frame.name for frame in group[:_EXAMPLES]),
+        )
+        for group in reason_groups(skipped)
+    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from reloc.errors import SceneError
-from reloc.images.files import IMAGE_SUFFIXES
+from reloc.images.files import IMAGE_SUFFIXES, is_litter
 from reloc.scenes.scene import Array
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
@@ -72,6 +72,15 @@ def read_pose(path: Path) -> tuple[Array | None, str | None]:
 
 def image_files(folder: Path) -> list[Path]:
     """Image files of a folder in the order of their names; empty if there is no such folder."""
+    return _files(folder, IMAGE_SUFFIXES)
+
+
+def text_files(folder: Path) -> list[Path]:
+    """``.txt`` files of a folder in the order of their names; empty if there is no such folder."""
+    return _files(folder, (".txt",))
+
+
+def _files(folder: Path, suffixes: tuple[str, ...]) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in suffixes and not is_litter(p))

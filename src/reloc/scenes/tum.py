@@ -8,7 +8,7 @@ import numpy as np
 
 from reloc.errors import SceneError
 from reloc.geometry import Camera, pose_from, rotation_from_quaternion
-from reloc.scenes.names import inside
+from reloc.scenes.locate import Locator, leads_out
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Skipped
 from reloc.scenes.text import data_lines, read_numbers
@@ -17,9 +17,14 @@ LAYOUT = "tum"
 LOOKS_FOR = "rgb.txt with groundtruth.txt"
 
 DEPTH_UNIT = 1 / 5000
-# Colour and depth come at 30 Hz, ground truth at 100 Hz: more than this apart belongs to another
-# frame.
+# Colour and depth come at 30 Hz: more than this apart belongs to another frame.
 MAX_GAP_SECONDS = 0.02
+# Ground truth comes at 100 Hz, of other systems at 10 and more: over a longer time a camera may do
+# anything.
+MAX_STEP_SECONDS = 0.101
+
+# What rounding of a list makes of one time.
+_SAME_TIME_SECONDS = 1e-3
 
 # fx fy cx cy k1 k2 p1 p2 k3 of the colour cameras, published with the data set.
 _INTRINSICS = {
@@ -33,13 +38,14 @@ def matches(root: Path) -> bool:
     return (root / "rgb.txt").is_file() and (root / "groundtruth.txt").is_file()
 
 
-def read(root: Path) -> RawScene:
+def read(root: Path, *, images: Path | None = None) -> RawScene:
     """Pairs images with poses and depth by time; there is no native split.
 
-    The pose is interpolated where ground truth lies on both sides within 20 ms, else the nearest
-    one is taken; without one within 20 ms a frame is skipped. Depth is registered to the colour
-    image. Intrinsics come from ``calibration.txt`` (``fx fy cx cy [k1 k2 p1 p2 k3]``) in the
-    folder, else from freiburg1, 2 or 3 in its name.
+    The pose is interpolated between ground truth on both sides that is at most 0.1 s apart, else
+    the nearest one within 20 ms is taken; without one a frame is skipped. Depth is registered to
+    the colour image. Intrinsics come from ``calibration.txt`` (``fx fy cx cy [k1 k2 p1 p2 k3]``) in
+    the folder, else from freiburg1, 2 or 3 in its name. The images lie in the scene's folder or in
+    ``images``.
 
     Raises:
         SceneError: a list is malformed or missing.
@@ -48,27 +54,44 @@ def read(root: Path) -> RawScene:
     truth = _trajectory(root / "groundtruth.txt")
     depths = _timed_files(root / "depth.txt") if (root / "depth.txt").is_file() else []
     depth_times = [time for time, _ in depths]
-    frames, skipped = list[RawFrame](), list[Skipped]()
-    for time, listed in _timed_files(root / "rgb.txt"):
-        name = inside(root, listed)
-        if name is None:
-            skipped.append(Skipped(listed, "its path leads out of the scene's folder"))
+    depth_locator = Locator(root, [file for _, file in depths])
+    colours = _timed_files(root / "rgb.txt")
+    locator = Locator(root, [file for _, file in colours], given=images)
+    frames, skipped, apart = list[RawFrame](), list[Skipped](), list[float]()
+    for time, listed in colours:
+        located = locator.find(listed)
+        if located is None:
+            skipped.append(leads_out(listed))
             continue
-        pose = _pose_at(truth, time)
+        pose, gap = _pose_at(truth, time)
+        if pose is not None and gap > _SAME_TIME_SECONDS:
+            apart.append(gap)
         nearest = _nearest(depth_times, time)
-        depth = None if nearest is None else inside(root, depths[nearest][1])
+        depth = None if nearest is None else depth_locator.find(depths[nearest][1])
         frames.append(
             RawFrame(
-                name=name,
-                image=root / name,
+                name=located.name,
+                image=located.path,
                 camera=camera,
                 world_from_cam=pose,
                 pose_fault=None if pose is not None else "no ground truth within 20 ms",
-                depth=RawDepth(root / depth, None, DEPTH_UNIT) if depth else None,
+                depth=RawDepth(depth.path, None, DEPTH_UNIT) if depth else None,
                 time=time,
             )
         )
-    return RawScene(tuple(frames), unit="metre", skipped=tuple(skipped))
+    pose_notes: tuple[str, ...] = ()
+    if apart:
+        pose_notes = (
+            f"{len(apart)} frames: the pose is the nearest one, up to {1000 * max(apart):.0f} ms "
+            "away, where ground truth has a gap or an end",
+        )
+    return RawScene(
+        tuple(frames),
+        unit="metre",
+        skipped=tuple(skipped),
+        notes=locator.notes() + depth_locator.notes(),
+        pose_notes=pose_notes,
+    )
 
 
 def _camera(root: Path) -> CameraSource:
@@ -145,19 +168,30 @@ def _nearest(times: list[float], time: float) -> int | None:
     return best if best is not None and abs(times[best] - time) <= MAX_GAP_SECONDS else None
 
 
-def _pose_at(truth: tuple[list[float], Array], time: float) -> Array | None:
+def _pose_at(truth: tuple[list[float], Array], time: float) -> tuple[Array | None, float]:
+    """The pose at a time, and how many seconds away it was measured; 0 between two others."""
     times, rows = truth
+    after = bisect_left(times, time)
+    if 0 < after < len(times) and times[after] - times[after - 1] <= MAX_STEP_SECONDS:
+        share = (time - times[after - 1]) / (times[after] - times[after - 1])
+        a, b = rows[after - 1], rows[after]
+        return _pose((1 - share) * a[:3] + share * b[:3], _between(a[3:], b[3:], share)), 0.0
     nearest = _nearest(times, time)
     if nearest is None:
-        return None
-    row = rows[nearest]
-    after = bisect_left(times, time)
-    if 0 < after < len(times) and times[after] - time <= MAX_GAP_SECONDS >= time - times[after - 1]:
-        share = (time - times[after - 1]) / (times[after] - times[after - 1])
-        a, b = rows[after - 1], rows[after].copy()
-        if a[3:] @ b[3:] < 0:  # the same rotation has two quaternions
-            b[3:] = -b[3:]
-        # Over 10 ms a camera turns so little that the straight line between quaternions will do.
-        row = (1 - share) * a + share * b
-    x, y, z, w = row[3:]
-    return pose_from(rotation_from_quaternion((w, x, y, z)), row[:3])
+        return None, 0.0
+    return _pose(rows[nearest, :3], rows[nearest, 3:]), abs(times[nearest] - time)
+
+
+def _pose(centre: Array, xyzw: Array) -> Array:
+    return pose_from(rotation_from_quaternion(np.roll(xyzw, 1)), centre)
+
+
+def _between(a: Array, b: Array, share: float) -> Array:
+    """The rotation at a share of the way from one quaternion to another, turning evenly."""
+    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
+    if a @ b < 0:  # the same rotation has two quaternions
+        b = -b
+    half = 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
+    if half < 1e-6:
+        return a + share * (b - a)
+    return (np.sin((1 - share) * half) * a + np.sin(share * half) * b) / np.sin(half)

@@ -15,7 +15,7 @@ from reloc.geometry import (
     pose_from,
     rotation_from_quaternion,
 )
-from reloc.scenes import colmap, transforms
+from reloc.scenes import transforms
 from reloc.scenes.colmap_model import (
     PosedImage,
     model_file,
@@ -50,8 +50,8 @@ def source_points(scene: Scene) -> SourcePoints:
     """The points of a scene as it lies on the disk, if they fit the poses of its frames."""
     frames = posed((*scene.mapping, *scene.queries))
     try:
-        if scene.layout == colmap.LAYOUT and (folder := colmap.model_folder(scene.root)):
-            return _of_model(folder, colmap.frame_names(scene.root, folder), frames)
+        if scene.model is not None:
+            return _of_model(scene.model.folder, scene.model.names, frames)
         if scene.layout == transforms.LAYOUT:
             return _of_transforms(scene.root, frames)
     except SceneError as error:
