@@ -21,6 +21,7 @@ from reloc.errors import CameraError, MapError
 from reloc.files import atomic_file
 from reloc.geometry import Camera
 from reloc.heads import build_head
+from reloc.maps.lenses import lens_records, lenses_of
 from reloc.maps.packing import BITS, PackedMatrix, PackedWeights, unpacked_matrix
 from reloc.maps.scene_map import (
     MAX_REGIONS,
@@ -74,7 +75,7 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
         np.array([c.world_from_cam[:3] for c in cameras], np.float32).reshape(-1, 3, 4)
     )
     distinct = {
-        camera: index for index, camera in enumerate(dict.fromkeys(c.camera for c in cameras))
+        both: index for index, both in enumerate(dict.fromkeys((c.camera, c.lens) for c in cameras))
     }
     header = {
         "backbone": scene_map.backbone,
@@ -93,8 +94,9 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
             }
             for region in scene_map.regions
         ],
-        "camera_models": [[c.model, c.width, c.height, list(c.params)] for c in distinct],
-        "camera_of_frame": [distinct[c.camera] for c in cameras],
+        "camera_models": [[c.model, c.width, c.height, list(c.params)] for c, _ in distinct],
+        "lenses": lens_records([lens for _, lens in distinct]),
+        "camera_of_frame": [distinct[c.camera, c.lens] for c in cameras],
         "frame_names": [c.name for c in cameras],
         "info": dict(scene_map.info),
     }
@@ -224,9 +226,10 @@ def _cameras(header: dict[str, Any], poses: Tensor) -> tuple[MappingCamera, ...]
     if poses.ndim != 3 or poses.shape[1:] != (3, 4):
         raise ValueError("impossible poses")
     models = [Camera(m, int(w), int(h), tuple(p)) for m, w, h, p in header["camera_models"]]
+    lenses = lenses_of(header.get("lenses"), len(models))
     bottom = np.array([[0.0, 0.0, 0.0, 1.0]])
     return tuple(
-        MappingCamera(str(name), np.vstack([pose, bottom]), models[int(index)])
+        MappingCamera(str(name), np.vstack([pose, bottom]), models[int(index)], lenses[int(index)])
         for name, pose, index in zip(
             header["frame_names"], poses.double().numpy(), header["camera_of_frame"], strict=True
         )
