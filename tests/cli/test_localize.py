@@ -10,9 +10,7 @@ from PIL import Image
 
 from reloc.backbone import save_backbone
 from reloc.backbone.network import ConvBackbone
-from reloc.cli.localize import query_camera
 from reloc.geometry import Camera, pose_error
-from reloc.images.sources import NamedImage
 from reloc.localize.pose_files import read_ace, read_estimates, read_tum
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
@@ -156,30 +154,85 @@ def test_a_camera_may_be_given_in_several_ways(
     assert row["localized"]
 
 
-def test_a_query_without_a_camera_says_so(reloc, several_cameras, made_place):
-    (row,) = rows(reloc("localize", several_cameras, made_place / "train/rgb/00000.jpg"))
+def test_of_several_cameras_the_one_that_fits_the_image_is_taken(
+    reloc, several_cameras, made_place
+):
+    (row,) = rows(reloc("localize", several_cameras, made_place / "train/rgb/00002.jpg"))
+    assert row["localized"]
+    assert row["camera_source"] == "map"
+
+
+def test_a_query_without_a_camera_says_so(reloc, several_cameras, made_place, tmp_path):
+    pixels = cv2.imread(str(made_place / "train/rgb/00000.jpg"))
+    cv2.imwrite(str(tmp_path / "wide.png"), pixels[:90])
+    scene_map = SceneMap.load(several_cameras)
+    first, *others = scene_map.cameras
+    first = replace(first, camera=first.camera.resized(320, 180))
+    replace(scene_map, cameras=(first, *others)).save(several_cameras)
+    square = cv2.resize(pixels, (120, 120))
+    cv2.imwrite(str(tmp_path / "square.png"), square)
+    (row,) = rows(reloc("localize", several_cameras, tmp_path / "square.png"))
     assert not row["localized"]
     assert "no camera at hand" in row["reason"]
     assert "--camera" in row["reason"]
 
 
-def test_exif_serves_where_the_map_has_no_camera_or_another(made_map, several_cameras, tmp_path):
-    own = SceneMap.load(made_map)
-    none = SceneMap.load(several_cameras)
-    photo = Image.new("RGB", (320, 240))
+def tagged(path, photo, *, lens=None, orientation=None):
+    """A copy of a photo with EXIF."""
+    exif = Image.Exif()
+    if lens is not None:
+        exif.get_ifd(0x8769)[0xA405] = lens
+    if orientation is not None:
+        exif[0x0112] = orientation
+    photo.save(path, exif=exif, quality=95)
+    return path
 
-    def asked(scene_map, millimetres):
-        tags = Image.Exif()
-        tags.get_ifd(0x8769)[0xA405] = millimetres
-        path = tmp_path / f"{millimetres}.jpg"
-        photo.save(path, exif=tags)
-        return query_camera(NamedImage("a", path), None, scene_map)
 
-    twice = own.query_camera().resized(320, 240)
-    same = round(twice.focal / 400 * 43.27)
-    assert asked(own, same) == twice
-    assert asked(none, same).focal == pytest.approx(twice.focal, rel=0.06)
-    assert asked(own, 100).focal == pytest.approx(100 / 43.27 * 400)
+def test_exif_of_another_lens_is_believed_where_the_size_is_the_maps(
+    reloc, made_map, made_place, tmp_path
+):
+    """The middle of a photo at its own size: twice the focal length, as EXIF says."""
+    with Image.open(made_place / "train/rgb/00002.jpg") as photo:
+        middle = photo.crop((40, 30, 120, 90)).resize((160, 120), Image.Resampling.BICUBIC)
+    own = SceneMap.load(made_map).query_camera()
+    zoomed = tagged(tmp_path / "zoomed.jpg", middle, lens=round(2 * own.focal / 200 * 43.27))
+    plain = tagged(tmp_path / "plain.jpg", middle)
+    out = tmp_path / "model"
+    rows_of = {p.stem: rows(reloc("localize", made_map, p))[0] for p in (zoomed, plain)}
+    assert [rows_of[n]["camera_source"] for n in ("zoomed", "plain")] == ["exif", "map"]
+    truth = open_scene(made_place).mapping[2].world_from_cam
+    errors = {
+        name: pose_error(np.array(row["world_from_cam"]), truth)[0]
+        for name, row in rows_of.items()
+        if row["localized"]
+    }
+    assert errors["zoomed"] < 0.25
+    assert errors.get("plain", np.inf) > 2 * errors["zoomed"]
+    assert reloc("localize", made_map, zoomed, "--out", out, "--format", "colmap").status == 0
+    line = (out / "cameras.txt").read_text().splitlines()[-1].split()
+    assert float(line[4]) == pytest.approx(2 * own.fx, rel=0.03)
+
+
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_a_photo_stored_on_its_side_is_found_with_either_camera(
+    reloc, made_map, made_place, tmp_path, orientation
+):
+    turn = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}[orientation]
+    with Image.open(made_place / "train/rgb/00002.jpg") as photo:
+        upright = photo.transpose(Image.Transpose.ROTATE_180).transpose(Image.Transpose.ROTATE_180)
+        path = tagged(tmp_path / "side.png", upright.transpose(turn), orientation=orientation)
+    (upright_row,) = rows(reloc("localize", made_map, made_place / "train/rgb/00002.jpg"))
+    own = SceneMap.load(made_map).query_camera()
+    wanted = np.array(upright_row["world_from_cam"])
+    spins = {6: [[0, -1, 0], [1, 0, 0], [0, 0, 1]], 8: [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
+    spin = np.array(spins[orientation])
+    upright_camera = f"{own.fx},{own.fy},{own.cx},{own.cy}"
+    stored_camera = f"PINHOLE 120 160 {own.fy} {own.fx} 60 80"
+    for options in ((), ("--camera", upright_camera), ("--camera", stored_camera)):
+        (row,) = rows(reloc("localize", made_map, path, *options))
+        found = np.array(row["world_from_cam"])
+        np.testing.assert_allclose(found[:3, 3], wanted[:3, 3], atol=1e-6)
+        np.testing.assert_allclose(found[:3, :3], wanted[:3, :3] @ spin, atol=1e-6)
 
 
 @pytest.mark.parametrize(
