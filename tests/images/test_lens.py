@@ -37,6 +37,18 @@ def test_what_a_photo_says_is_read(tagged):
     assert read_lens(path) == Lens("Acme", "Phone 3", 4.25, 26.0, 2.0, 1)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.tif", "a.webp"])
+def test_it_is_read_from_all_files_that_hold_it(tagged, name):
+    path = tagged({TAG.Model: "Phone", TAG.Orientation: 8}, name=name)
+    assert read_lens(path) == Lens(model="Phone", turn=3)
+
+
+def test_a_png_is_not_decoded_to_find_nothing(tmp_path, monkeypatch):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", lambda *_: 1 / 0)
+    assert read_lens(tmp_path / "a.png") == Lens()
+
+
 def test_the_equivalent_scales_with_the_diagonal(tagged):
     camera = read_lens(tagged({TAG.FocalLengthIn35mmFilm: 26})).camera(60, 40)
     assert (camera.width, camera.height) == (60, 40)

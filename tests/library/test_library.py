@@ -4,10 +4,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
 from reloc.backbone.descriptor import image_descriptor
 from reloc.errors import MapError, OptionError
-from reloc.geometry import Camera, look_at, transformed
+from reloc.geometry import Camera, look_at, pose_from, transformed
 from reloc.heads import MlpHead
 from reloc.library import Hint, LibraryLocalizer, MapLibrary, is_library
 from reloc.localize import Query
@@ -115,6 +116,17 @@ def test_an_image_finds_its_map(library, place, camera):
     assert estimate.localized
     np.testing.assert_allclose(estimate.world_from_cam, POSE, atol=1e-3)
     assert set(estimate.seconds) == {"read", "backbone", "head", "pose"}
+
+
+def test_a_photo_stored_on_its_side_finds_its_map(library, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(photo(5).T).save(tmp_path / "a.png", exif=exif)
+    (estimate,) = localizer(library).localize_many([Query("a", tmp_path / "a.png")])
+    assert (estimate.place, estimate.camera_source) == ("place-5", "map")
+    assert (estimate.camera.width, estimate.camera.height) == (240, 320)
+    turned = pose_from([[0, -1, 0], [1, 0, 0], [0, 0, 1]], (0, 0, 0))
+    np.testing.assert_allclose(estimate.world_from_cam, POSE @ turned, atol=1e-3)
 
 
 def test_a_hint_rules_out_all_others(library):

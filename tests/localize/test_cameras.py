@@ -152,6 +152,13 @@ def test_photos_of_two_zooms_are_two_cameras():
     assert chosen(MAIN, *many).source == "map (median of 11)"
 
 
+def test_a_few_bad_calibrations_are_no_lenses_of_their_own():
+    many = per_photo([*np.linspace(600, 630, 90), 560, 565, 690, 720, 540])
+    choice = chosen(Lens(), *many)
+    assert choice.source == "map (median of 95)"
+    assert choice.camera.fx == pytest.approx(615, rel=0.01)
+
+
 def test_cameras_that_do_not_agree_at_all_are_told():
     with pytest.raises(CameraError, match=r"for 800x600 do not agree.*--camera") as caught:
         tried(Lens(), *per_photo(np.geomspace(300, 3000, 60)))

@@ -20,6 +20,7 @@ MAX_ZOOM = 100.0
 # Quarter turns clockwise that make the stored picture upright, by the orientation tag. The other
 # four tags are mirrored; no rigid pose has such a picture, so it is taken as stored.
 _TURNS = {1: 0, 3: 2, 6: 1, 8: 3}
+_EXIF_OF_PNG = {"exif", "Raw profile type exif"}
 _MILLIMETRES = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 
 
@@ -93,6 +94,8 @@ def read_lens(path: Path) -> Lens:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow talks about damaged tags; they say nothing
             with Image.open(path) as image:
+                if image.format == "PNG" and not _EXIF_OF_PNG & image.info.keys():
+                    return Lens()  # Pillow would decode all of it to look behind the pixels
                 size, tags = image.size, image.getexif()
                 return _lens_of(tags, tags.get_ifd(ExifTags.IFD.Exif), size)
     except (

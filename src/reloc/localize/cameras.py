@@ -15,6 +15,7 @@ from reloc.errors import CameraError
 from reloc.geometry import Camera
 from reloc.geometry.turns import turned_camera, turned_size
 from reloc.images.lens import Lens
+from reloc.localize.calibrations import calibrations
 from reloc.localize.magnification import is_near, is_same_glass, magnifications, magnified
 from reloc.maps.scene_map import MappingCamera
 
@@ -22,11 +23,9 @@ from reloc.maps.scene_map import MappingCamera
 EXIF_TOLERANCE = 0.06
 # Sizes in one shape: whole numbers round.
 SHAPE_TOLERANCE = 0.01
-# Cameras whose focal lengths differ by no more are one camera, calibrated several times.
-AGREEING = 0.06
 # So many cameras are tried on an image.
 MAX_CHOICES = 4
-# Among so many mapping frames the cameras tried must make up this share.
+# The mapping frames that they are of must make up this share of those that it may be of.
 ENOUGH = 0.8
 # A way of lying that fewer of the mapping photos have is no habit.
 HABIT = 0.05
@@ -237,14 +236,9 @@ def _few(known: Iterable[_Known]) -> list[CameraChoice]:
         counts[one.camera] += one.frames
     if len(counts) <= MAX_CHOICES:
         return [CameraChoice(camera, "map") for camera, _ in counts.most_common()]
-    groups: list[list[Camera]] = []
-    for camera in sorted(counts, key=lambda camera: camera.focal):
-        if not groups or camera.focal > (1 + AGREEING) * groups[-1][0].focal:
-            groups.append([])
-        groups[-1].append(camera)
-    frames = {id(group): sum(counts[camera] for camera in group) for group in groups}
-    largest = sorted(groups, key=lambda group: -frames[id(group)])[:MAX_CHOICES]
-    if sum(frames[id(group)] for group in largest) < ENOUGH * counts.total():
+    groups = calibrations(counts)
+    largest = groups[:MAX_CHOICES]
+    if sum(counts[camera] for group in largest for camera in group) < ENOUGH * counts.total():
         return []
     return [
         CameraChoice(
