@@ -21,7 +21,7 @@ from reloc.geometry import pose_error
 from reloc.images.augment import View
 from reloc.localize import Localizer
 from reloc.localize.place import Candidate
-from reloc.localize.query import PreparedQuery, Query, prepared_query
+from reloc.localize.query import PreparedQuery, Query
 from reloc.maps import SceneMap
 from reloc.pose.solver import refine_pose
 from reloc.sampling import evenly
@@ -86,11 +86,7 @@ def passes_of(view: View) -> dict[str, list[View]]:
 
 def errors(localizer: Localizer, frame: Frame) -> dict[str, tuple[float, float]]:
     """Position and rotation error of a query by what is looked at."""
-    query = prepared_query(
-        Query(frame.name, frame.image, frame.camera),
-        camera=None,
-        short_side=localizer.map.short_side,
-    )
+    query = localizer._read(Query(frame.name, frame.image, frame.camera))[0][0]
     place = localizer.place
     first = place.candidates(localizer.extractor(query.view.image), query)
     pose = place.estimate(query, first, {}).world_from_cam

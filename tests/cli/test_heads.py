@@ -1,5 +1,10 @@
 """``reloc heads``: listing and changing the heads of a map."""
 
+from dataclasses import replace
+
+import numpy as np
+
+from reloc.geometry import pose_from
 from reloc.maps import SceneMap
 
 
@@ -35,3 +40,19 @@ def test_what_cannot_be_is_one_clear_line(reloc, made_map, tmp_path):
     assert "needs a head" in reloc("heads", made_map, "--drop", 0).refusal()
     assert "no such map" in reloc("heads", tmp_path / "none").refusal()
     assert count(made_map) == 1
+
+
+def test_the_frames_of_maps_that_are_added_are_checked(reloc, made_map, tmp_path):
+    scene_map, path = SceneMap.load(made_map), tmp_path / "other.safetensors"
+    foreign = [replace(c, name=f"other/{c.name}") for c in scene_map.cameras]
+    replace(scene_map, cameras=tuple(foreign)).save(path)
+    run = reloc("heads", made_map, "--add", path, "--out", tmp_path / "both")
+    assert run.status == 0, run.err
+    assert "note: no image is in both maps" in run.out
+    shift = pose_from(np.eye(3), (0, 2.0, 0))
+    moved = [replace(c, world_from_cam=shift @ c.world_from_cam) for c in scene_map.cameras]
+    replace(scene_map, cameras=tuple(moved)).save(path)
+    for options in ((), ("--replace", 0)):
+        refusal = reloc("heads", made_map, "--add", path, "--out", tmp_path / "no", *options)
+        assert "in two frames: 7 images that both hold stand 2 m" in refusal.refusal()
+    assert not (tmp_path / "no").exists()

@@ -10,9 +10,8 @@ from PIL import Image
 
 from reloc.backbone import save_backbone
 from reloc.backbone.network import ConvBackbone
-from reloc.cli.localize import query_camera
 from reloc.geometry import Camera, pose_error
-from reloc.images.sources import NamedImage
+from reloc.images.lens import Lens
 from reloc.localize.pose_files import read_ace, read_estimates, read_tum
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
@@ -156,30 +155,83 @@ def test_a_camera_may_be_given_in_several_ways(
     assert row["localized"]
 
 
-def test_a_query_without_a_camera_says_so(reloc, several_cameras, made_place):
-    (row,) = rows(reloc("localize", several_cameras, made_place / "train/rgb/00000.jpg"))
+def test_of_several_cameras_the_one_that_fits_the_image_is_taken(
+    reloc, several_cameras, made_place
+):
+    (row,) = rows(reloc("localize", several_cameras, made_place / "train/rgb/00002.jpg"))
+    assert row["localized"]
+    assert row["camera_source"] == "map"
+
+
+def test_a_query_without_a_camera_says_so(reloc, several_cameras, made_place, tmp_path):
+    pixels = cv2.imread(str(made_place / "train/rgb/00000.jpg"))
+    cv2.imwrite(str(tmp_path / "wide.png"), pixels[:90])
+    scene_map = SceneMap.load(several_cameras)
+    first, *others = scene_map.cameras
+    first = replace(first, camera=first.camera.resized(320, 180))
+    replace(scene_map, cameras=(first, *others)).save(several_cameras)
+    square = cv2.resize(pixels, (120, 120))
+    cv2.imwrite(str(tmp_path / "square.png"), square)
+    (row,) = rows(reloc("localize", several_cameras, tmp_path / "square.png"))
     assert not row["localized"]
     assert "no camera at hand" in row["reason"]
     assert "--camera" in row["reason"]
 
 
-def test_exif_serves_where_the_map_has_no_camera_or_another(made_map, several_cameras, tmp_path):
-    own = SceneMap.load(made_map)
-    none = SceneMap.load(several_cameras)
-    photo = Image.new("RGB", (320, 240))
+def tagged(path, photo, *, lens=None, orientation=None, make=None, model=None):
+    """A copy of a photo with EXIF."""
+    exif = Image.Exif()
+    for tag, value in ((0x010F, make), (0x0110, model)):
+        if value is not None:
+            exif[tag] = value
+    if lens is not None:
+        exif.get_ifd(0x8769)[0xA405] = lens
+    if orientation is not None:
+        exif[0x0112] = orientation
+    photo.save(path, exif=exif, quality=95)
+    return path
 
-    def asked(scene_map, millimetres):
-        tags = Image.Exif()
-        tags.get_ifd(0x8769)[0xA405] = millimetres
-        path = tmp_path / f"{millimetres}.jpg"
-        photo.save(path, exif=tags)
-        return query_camera(NamedImage("a", path), None, scene_map)
 
-    twice = own.query_camera().resized(320, 240)
-    same = round(twice.focal / 400 * 43.27)
-    assert asked(own, same) == twice
-    assert asked(none, same).focal == pytest.approx(twice.focal, rel=0.06)
-    assert asked(own, 100).focal == pytest.approx(100 / 43.27 * 400)
+def test_exif_decides_where_the_size_is_the_maps_and_the_image_where_it_stays_open(
+    reloc, made_map, made_place, tmp_path
+):
+    with Image.open(made_place / "train/rgb/00002.jpg") as photo:
+        path = tagged(tmp_path / "a.jpg", photo, lens=100)
+    (row,) = rows(reloc("localize", made_map, path))
+    # Of its lens the map knows nothing, and the photo is one that it was made from.
+    assert row["localized"]
+    assert row["camera_source"] == "map"
+    scene_map, known = SceneMap.load(made_map), tmp_path / "known.safetensors"
+    lens = Lens("Acme", "Phone", None, 28.0)
+    cameras = tuple(replace(c, lens=lens) for c in scene_map.cameras)
+    replace(scene_map, cameras=cameras).save(known)
+    with Image.open(path) as photo:
+        foreign = tagged(tmp_path / "b.jpg", photo, lens=100, make="Other")
+        zoomed = tagged(tmp_path / "c.jpg", photo, lens=56, make="Acme", model="Phone")
+    found = [rows(reloc("localize", known, p))[0]["camera_source"] for p in (foreign, zoomed)]
+    assert found == ["exif", "scaled"]
+
+
+@pytest.mark.parametrize("orientation", [6, 8])
+def test_a_photo_stored_on_its_side_is_found_with_either_camera(
+    reloc, made_map, made_place, tmp_path, orientation
+):
+    turn = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}[orientation]
+    with Image.open(made_place / "train/rgb/00002.jpg") as photo:
+        photo.save(tmp_path / "upright.png")
+        path = tagged(tmp_path / "side.png", photo.transpose(turn), orientation=orientation)
+    (upright_row,) = rows(reloc("localize", made_map, tmp_path / "upright.png"))
+    own = SceneMap.load(made_map).query_camera()
+    wanted = np.array(upright_row["world_from_cam"])
+    spins = {6: [[0, -1, 0], [1, 0, 0], [0, 0, 1]], 8: [[0, 1, 0], [-1, 0, 0], [0, 0, 1]]}
+    spin = np.array(spins[orientation])
+    upright_camera = f"{own.fx},{own.fy},{own.cx},{own.cy}"
+    stored_camera = f"PINHOLE 120 160 {own.fy} {own.fx} 60 80"
+    for options in ((), ("--camera", upright_camera), ("--camera", stored_camera)):
+        (row,) = rows(reloc("localize", made_map, path, *options))
+        found = np.array(row["world_from_cam"])
+        np.testing.assert_allclose(found[:3, 3], wanted[:3, 3], atol=0.02)
+        np.testing.assert_allclose(found[:3, :3], wanted[:3, :3] @ spin, atol=0.01)
 
 
 @pytest.mark.parametrize(

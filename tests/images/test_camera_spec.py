@@ -108,3 +108,14 @@ def test_a_binary_file_is_refused(tmp_path):
         parsed(path)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("turn", [1, 3])
+def test_of_a_picture_on_its_side_the_principal_point_may_be_the_upright_ones(turn):
+    for text in ("600,610,235,330", "600 0 235\n0 610 330\n0 0 1"):
+        camera = parse_camera(text, width=640, height=480, turn=turn)
+        assert (camera.width, camera.height, camera.cx, camera.cy) == (480, 640, 235, 330)
+    stored = parse_camera("600,610,330,235", width=640, height=480, turn=turn)
+    assert (stored.width, stored.height) == (640, 480)
+    assert parse_camera("600", width=640, height=480, turn=turn).width == 640
+    assert parse_camera("600,610,235,330", width=640, height=480, turn=2).width == 640

@@ -10,9 +10,9 @@ from PIL import ExifTags, Image
 
 from reloc.errors import ImageError
 from reloc.images import files
-from reloc.images.files import exif_camera, image_size, read_depth, read_image
+from reloc.images.files import image_size, read_depth, read_image
 
-READERS = [image_size, read_image, read_depth, exif_camera]
+READERS = [image_size, read_image, read_depth]
 
 
 @pytest.fixture
@@ -153,42 +153,6 @@ def test_depth_is_read_as_stored(tmp_path):
 def test_a_colour_image_is_no_depth(saved):
     with pytest.raises(ImageError, match="single channel"):
         read_depth(saved(".png"))
-
-
-def with_focal(saved, value):
-    exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = value
-    return saved(".jpg", exif=exif)
-
-
-def test_the_focal_length_of_exif_scales_with_the_diagonal(saved):
-    camera = exif_camera(with_focal(saved, 26))
-    assert (camera.width, camera.height) == (60, 40)
-    # On 35 mm film 36x24, whose shape this photo has, the width is 36 mm.
-    assert camera.fx == camera.fy == pytest.approx(26 / 36 * 60, rel=1e-3)
-    assert (camera.cx, camera.cy) == (30, 20)
-
-
-@pytest.mark.parametrize("value", [0, 3, 60000])
-def test_a_senseless_focal_length_gives_no_camera(saved, value):
-    assert exif_camera(with_focal(saved, value)) is None
-
-
-def test_no_exif_gives_no_camera(saved):
-    assert exif_camera(saved(".png")) is None
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow talks about the damage
-def test_damaged_exif_gives_no_camera(saved, tmp_path):
-    content = with_focal(saved, 26).read_bytes()
-    start = content.index(b"Exif\0\0") + 6
-    for offset in range(4, 40):
-        broken = bytearray(content)
-        broken[start + offset] ^= 0xFF
-        path = tmp_path / "broken.jpg"
-        path.write_bytes(broken)
-        camera = exif_camera(path)
-        assert camera is None or camera.fx > 0
 
 
 def test_a_pointer_of_a_large_file_store_says_what_to_do(tmp_path):

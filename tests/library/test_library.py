@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
 from reloc.backbone.descriptor import image_descriptor
 from reloc.errors import MapError, OptionError
-from reloc.geometry import Camera, look_at, transformed
+from reloc.geometry import Camera, look_at, pose_from, transformed
 from reloc.heads import MlpHead
 from reloc.library import Hint, LibraryLocalizer, MapLibrary, is_library
 from reloc.localize import Query
@@ -123,6 +124,17 @@ def test_an_image_finds_its_map(library, place, camera):
     assert set(estimate.seconds) == {"read", "backbone", "head", "pose"}
 
 
+def test_a_photo_stored_on_its_side_finds_its_map(library, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(photo(5).T).save(tmp_path / "a.png", exif=exif)
+    (estimate,) = localizer(library).localize_many([Query("a", tmp_path / "a.png")])
+    assert (estimate.place, estimate.camera_source) == ("place-5", "map")
+    assert (estimate.camera.width, estimate.camera.height) == (240, 320)
+    turned = pose_from([[0, -1, 0], [1, 0, 0], [0, 0, 1]], (0, 0, 0))
+    np.testing.assert_allclose(estimate.world_from_cam, POSE @ turned, atol=1e-3)
+
+
 def test_a_hint_rules_out_all_others(library):
     (right,) = localizer(library, hint=Hint("odd")).localize_many([Query("a", photo(3), CAMERA)])
     assert right.place == "place-3"
@@ -190,7 +202,8 @@ def test_what_does_not_belong_is_refused(library, tmp_path):
 
 
 def test_a_map_whose_views_fit_no_others_is_refused(library, tmp_path):
-    def written(*lengths):
+    def written(*lengths, channels=4):
+        plain = MlpHead(channels=channels, width=1, blocks=0)
         regions = tuple(
             Region(plain, np.zeros(3), views=np.ones((2, length), np.int8)) for length in lengths
         )
@@ -198,10 +211,9 @@ def test_a_map_whose_views_fit_no_others_is_refused(library, tmp_path):
         SceneMap(regions, "oracle", 240, 4.0, "metre", ()).save(path)
         return path
 
-    plain = MlpHead(channels=4, width=1, blocks=0)
-    with pytest.raises(MapError, match="views have 7 numbers"):
-        library.add(written(7))
-    with pytest.raises(MapError, match="views"):
+    with pytest.raises(MapError, match="views have 6 numbers"):
+        library.add(written(6, channels=3))
+    with pytest.raises(MapError, match="damaged"):
         library.add(written(10, 7))
     with pytest.raises(OptionError, match="place"):
         library.add(written(10), place="\udcff")

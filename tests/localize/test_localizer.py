@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import ExifTags, Image
 
 from reloc.errors import CameraError, ImageError, MapError, OptionError
 from reloc.geometry import (
@@ -17,9 +18,11 @@ from reloc.geometry import (
     rotation_from_vector,
     transformed,
 )
+from reloc.geometry.turns import turned_camera
 from reloc.heads.mlp import MlpHead
+from reloc.localize.cameras import fitting_camera
 from reloc.localize.localizer import Localizer
-from reloc.localize.query import Query, fitting_camera
+from reloc.localize.query import Query
 from reloc.maps.scene_map import MappingCamera, Region, SceneMap
 
 LANDSCAPE = Camera("OPENCV", 400, 300, (330, 350, 215, 140, -0.18, 0.05, 0.002, -0.001))
@@ -270,7 +273,78 @@ def test_a_camera_of_another_shape_is_refused(size):
 
 
 def test_no_camera_at_hand_is_said():
-    with pytest.raises(CameraError, match=r"a\.jpg: no camera"):
-        fitting_camera(None, width=400, height=300, name="a.jpg")
-    with pytest.raises(CameraError, match="no camera"):
-        localizer(cameras=(LANDSCAPE, PORTRAIT)).localize(photo())
+    with pytest.raises(CameraError, match="image: no camera at hand"):
+        localizer(cameras=()).localize(photo())
+
+
+def test_of_several_cameras_the_size_decides():
+    estimate = localizer(cameras=(PORTRAIT, LANDSCAPE)).localize(photo())
+    assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-4
+
+
+OTHER_LENS = replace(LANDSCAPE, params=(264, 280, *LANDSCAPE.params[2:]))
+
+
+@pytest.mark.parametrize("cameras", [(OTHER_LENS, LANDSCAPE), (LANDSCAPE, OTHER_LENS)])
+def test_of_several_cameras_that_may_be_the_image_tells_the_right_one(cameras):
+    estimate = localizer(cameras=cameras).localize(photo())
+    assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-4
+    assert (estimate.camera, estimate.camera_source) == (LANDSCAPE, "map")
+    assert set(estimate.seconds) == {"read", "backbone", "head", "pose"}
+
+
+def test_every_estimate_says_where_its_camera_comes_from():
+    place = localizer()
+    given = place.localize(photo(), LANDSCAPE)
+    assert (given.camera, given.camera_source) == (LANDSCAPE, "given")
+    assert place.localize(photo()).camera_source == "map"
+    assert localizer(Oracle(outliers=1.0)).localize(photo()).camera_source == "map"
+
+
+def stored_turned(path, turn, *, tag):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = tag
+    Image.fromarray(np.rot90(photo(), turn)).save(path, exif=exif)
+    return path
+
+
+TAGS = {1: 6, 2: 3, 3: 8}
+
+
+@pytest.mark.parametrize(
+    ("turn", "given"),
+    [(t, g) for t in TAGS for g in ("none", "stored", "upright") if (t, g) != (2, "upright")],
+)
+def test_a_photo_stored_turned_gives_the_pose_of_its_stored_pixels(tmp_path, turn, given):
+    path = stored_turned(tmp_path / "a.png", turn, tag=TAGS[turn])
+    stored = turned_camera(LANDSCAPE, -turn)
+    camera = {"none": None, "stored": stored, "upright": LANDSCAPE}[given]
+    rays = stored.rays(np.random.default_rng(0).uniform(50, 250, (40, 2)))
+    upright = rays @ rotation_from_vector([0, 0, turn * np.pi / 2])[:2, :2].T
+    depth = 3 + np.sin(5 * upright[:, :1]) + upright[:, 1:]
+    points = transformed(POSE, np.c_[upright, np.ones(40)] * depth)
+    (estimate,) = localizer().localize_many([Query("a", path, camera)])
+    assert estimate.localized
+    assert estimate.camera_source == ("map" if camera is None else "given")
+    seen = estimate.camera.project(transformed(inverted(estimate.world_from_cam), points))
+    np.testing.assert_allclose(seen, stored.pixels(rays), atol=0.05)
+
+
+class Upright(Oracle):
+    """Sees nothing in a picture that is upside down: the sky is bright."""
+
+    def __call__(self, images):
+        above, below = images[0, 0].float().chunk(2)
+        self.outliers = 0.3 if above.mean() > below.mean() else 1.0
+        return super().__call__(images)
+
+
+def test_a_tag_that_is_wrong_does_not_turn_a_photo_away(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 3
+    pixels = photo() // 2
+    pixels[:150] += 100
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    (estimate,) = localizer(Upright()).localize_many([Query("a", tmp_path / "a.png")])
+    assert estimate.localized
+    assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-4

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import ExifTags, Image
 
 from reloc.geometry import Camera, pose_from
 from reloc.heads import MlpHead
+from reloc.images.lens import Lens
 from reloc.mapping.result import finished
 from reloc.maps.scene_map import MAX_CAMERAS, Region
 from reloc.scenes import Frame, Scene, Skipped
@@ -42,3 +44,25 @@ def test_a_map_remembers_a_sample_of_its_frames_and_tells_how_it_was_made():
     assert (made.info["skipped"], made.info["seconds"]) == (1, {"training": 1.23})
     assert (made.info["method"], made.unit, made.extent) == ("mine", "metre", len(frames) - 1)
     assert result.skipped == tuple(lost)
+
+
+def test_a_map_remembers_the_lenses_of_its_photos(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Model] = "Phone"
+    for name, options in (("a.jpg", {"exif": exif}), ("b.jpg", {})):
+        Image.new("RGB", (40, 30)).save(tmp_path / name, **options)
+    frames = [
+        Frame(name, tmp_path / name, CAMERA, np.eye(4)) for name in ("a.jpg", "b.jpg", "gone")
+    ]
+    made = finished(
+        Scene("walk", tmp_path, "ace", tuple(frames)),
+        frames,
+        [Region(MlpHead(channels=4, width=8, blocks=1, scale=1.0), np.zeros(3))],
+        backbone="abc",
+        short_side=480,
+        device=torch.device("cpu"),
+        skipped=(),
+        seconds={},
+        info={},
+    ).scene_map
+    assert [camera.lens for camera in made.cameras] == [Lens(model="Phone"), Lens(), Lens()]

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from reloc.errors import MapError, OptionError
-from reloc.geometry import Camera, look_at
+from reloc.geometry import Camera, look_at, pose_from, rotation_from_vector
 from reloc.heads import MlpHead
 from reloc.maps import MappingCamera, Region, SceneMap
 from reloc.maps.edit import with_added, with_replaced, without
+from reloc.maps.frames import frame_note
 
 CAMERA = Camera.pinhole(width=64, height=48, fx=50)
 
@@ -56,11 +57,66 @@ def test_added_regions_keep_their_frames_and_shared_ones_are_one():
     assert [r.origin[0] for r in both.regions] == [2.5, 5.5, 9.5]
 
 
-def test_frames_of_one_name_from_elsewhere_are_two():
-    there = made(0, 3)
-    moved = [replace(c, world_from_cam=c.world_from_cam + 1) for c in there.cameras]
-    both = with_added(made(0, 3), replace(there, cameras=tuple(moved)))
-    assert len(both.cameras) == 6
+def elsewhere(scene_map, frame):
+    """The map in another world frame."""
+    cameras = [replace(c, world_from_cam=frame @ c.world_from_cam) for c in scene_map.cameras]
+    return replace(scene_map, cameras=tuple(cameras))
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize(
+    ("frame", "words"),
+    [
+        (pose_from(np.eye(3), (0, 0.3, 0)), "0.3 m (2.73 % of the extent) and 0 degrees"),
+        (pose_from(rotation_from_vector([0, 0, 0.1]), (0, 0, 0)), "5.73 degrees"),
+    ],
+)
+def test_maps_in_two_frames_are_refused_with_how_far_they_are_apart(frame, words, replaced):
+    moved = elsewhere(made(4, 16), frame)
+    with pytest.raises(MapError, match="in two frames: 6 images") as caught:
+        with_replaced(made(0, 10), 0, moved) if replaced else with_added(made(0, 10), moved)
+    assert words in str(caught.value)
+    assert "in one frame" in str(caught.value)
+
+
+def test_small_differences_and_one_stray_image_are_no_other_frame():
+    near = elsewhere(made(4, 16), pose_from(rotation_from_vector([0, 0, 0.005]), (0, 0.02, 0)))
+    stray = replace(near.cameras[0], world_from_cam=np.eye(4))
+    near = replace(near, cameras=(stray, *near.cameras[1:]))
+    assert frame_note(made(0, 10), near) is None
+    assert len(with_added(made(0, 10), near).regions) == 2
+
+
+def test_frames_far_from_the_origin_are_as_exact_as_the_file_keeps_them():
+    far = pose_from(np.eye(3), (4.5e6, -3.2e6, 100))
+    a = elsewhere(made(0, 10), far)
+    b = elsewhere(a, pose_from(np.eye(3), (0.25, 0, 0)))
+    assert frame_note(a, replace(b, extent=9.0)) is None
+
+
+def test_without_common_images_the_frame_cannot_be_checked():
+    assert "could not be checked" in frame_note(made(0, 6), made(6, 12))
+    other = replace(CAMERA, params=(60, 60, 32, 24))
+    cameras = tuple(replace(c, camera=other) for c in made(0, 6).cameras)
+    assert "could not be checked" in frame_note(made(0, 6), made(0, 6, cameras=cameras))
+
+
+def test_maps_in_two_worlds_are_refused_without_common_images():
+    far = elsewhere(made(6, 12), pose_from(np.eye(3), (4.5e6, -3.2e6, 100)))
+    with pytest.raises(MapError, match="m apart, so they are not in one frame"):
+        with_added(made(0, 6), far)
+
+
+def test_images_that_share_names_only_are_two():
+    rng = np.random.default_rng(0)
+    there = made(0, 6)
+    cameras = [
+        replace(c, world_from_cam=pose_from(rotation_from_vector(rng.normal(size=3)), (n, 3, 1)))
+        for n, c in enumerate(there.cameras)
+    ]
+    both = with_added(made(0, 6), replace(there, cameras=tuple(cameras)))
+    assert len(both.cameras) == 12
+    assert "share names only" in frame_note(made(0, 6), replace(there, cameras=tuple(cameras)))
 
 
 def test_dropped_regions_take_their_own_cameras_along():

@@ -15,6 +15,7 @@ from reloc.backbone.weights import fingerprint
 from reloc.errors import MapError, OutputError
 from reloc.geometry import Camera, look_at
 from reloc.heads import HEADS, MlpHead
+from reloc.images.lens import Lens
 from reloc.maps.map_file import FORMAT, MAX_BYTES
 from reloc.maps.scene_map import MAX_SKETCH, MAX_VIEWS, MappingCamera, Region, SceneMap, Sketch
 from reloc.tensor_files import write_tensors
@@ -185,6 +186,49 @@ def test_the_default_head_takes_four_megabytes(tmp_path):
     path = tmp_path / "map"
     made_map(head=head, cameras=[ONE] * 1000).save(path)
     assert 3.0e6 < path.stat().st_size <= 4.2e6
+
+
+PHONE = Lens("Acme", "Phone 3", 4.25, 26.0, 2.0, 1)
+
+
+def with_lenses(*lenses):
+    made = made_map(cameras=(ONE,) * len(lenses))
+    cameras = [replace(c, lens=lens) for c, lens in zip(made.cameras, lenses, strict=True)]
+    return replace(made, cameras=tuple(cameras))
+
+
+def stored_header(path):
+    with safe_open(path, framework="pt") as file:
+        return json.loads(file.metadata()["reloc"])
+
+
+def test_lenses_come_back_and_are_stored_once(tmp_path):
+    lenses = (PHONE, None, Lens(), PHONE, replace(PHONE, turn=None))
+    with_lenses(*lenses).save(tmp_path / "map")
+    assert tuple(c.lens for c in SceneMap.load(tmp_path / "map").cameras) == lenses
+    header = stored_header(tmp_path / "map")
+    assert len(header["lenses"]) == len(header["camera_models"]) == 4
+    assert header["lenses"][1:3] == [None, {}]
+
+
+def test_maps_that_say_nothing_of_lenses_are_read(saved):
+    header = stored_header(saved)
+    del header["lenses"]
+    rewritten(saved, metadata={"reloc": json.dumps(header)})
+    assert {c.lens for c in SceneMap.load(saved).cameras} == {None}
+
+
+@pytest.mark.parametrize(
+    "lenses",
+    [
+        "Acme", [], [{}], [{}] * 3, [7, {}], [{"make": 7}, {}], [{"make": "x" * 1000}, {}],
+        [{"focal_mm": -1}, {}], [{"focal_mm": "wide"}, {}], [{"equivalent_mm": 1e9}, {}],
+        [{"zoom": 0}, {}], [{"zoom": None}, {}], [{"turn": 4}, {}], [{"turn": "left"}, {}],
+        [{"focal_mm": float("nan")}, {}],
+    ],
+)  # fmt: skip
+def test_lenses_that_are_none_are_refused(saved, lenses):
+    assert "damaged" in refused(rewritten(saved, header={"lenses": lenses}))
 
 
 def test_a_map_without_cameras_is_a_map(tmp_path):

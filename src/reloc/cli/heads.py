@@ -11,6 +11,7 @@ from reloc.cli.console import console
 from reloc.errors import OptionError
 from reloc.maps import SceneMap
 from reloc.maps.edit import with_added, with_replaced, without
+from reloc.maps.frames import frame_note
 
 
 def heads(
@@ -38,17 +39,22 @@ def heads(
         raise OptionError("--replace and --drop at once are unclear; do one after the other")
     if drop:
         scene_map = without(scene_map, drop)
+    note = None
     if add is not None:
         other = SceneMap.load(add)
+        before = scene_map
         if replace is None:
             scene_map = with_added(scene_map, other)
         else:
             scene_map = with_replaced(scene_map, replace, other)
+        note = frame_note(before, other)
     if drop or add is not None:
         scene_map.save(out or map)
     elif out is not None:
         raise OptionError("nothing to change; --out goes with --add or --drop")
     console().print(_table(scene_map))
+    if note is not None:
+        console().print(f"note: {note}", markup=False)
 
 
 def _table(scene_map: SceneMap) -> Table:

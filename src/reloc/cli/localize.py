@@ -15,7 +15,8 @@ from reloc.errors import ImageError, MapError, OptionError
 from reloc.files import json_text
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
-from reloc.images.files import exif_camera, image_size
+from reloc.images.files import image_size
+from reloc.images.lens import read_lens
 from reloc.images.sources import VIDEO_SUFFIXES, NamedImage, named_images
 from reloc.library import LibraryLocalizer, is_library
 from reloc.localize import Estimate, Localizer, Query
@@ -25,8 +26,6 @@ from reloc.scenes.scene import Frame
 
 if TYPE_CHECKING:
     from reloc.cli.overlays import Overlays
-
-EXIF_TOLERANCE = 0.06
 
 
 def localize(
@@ -55,7 +54,7 @@ def localize(
         map: A map made by `reloc map`, or a library made by `reloc library`.
         images: Image files, folders of images, or videos.
         camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. By
-            default the map's own camera where the size fits, then EXIF.
+            default one of the map's that took the photo as far as EXIF says, else by EXIF.
         out: Write the poses here; by default one JSON line per image goes to the screen.
         format: Of the file: json, tum (for evo), colmap (a folder), or ace.
         every: Take only every so many frames of a video.
@@ -102,17 +101,19 @@ def localize(
         if scene_map is None:
             raise OptionError("overlay goes with a map, not with a library")
         overlays = _overlays(overlay, map, scene_map)
-    frames: list[Frame] = []
+    items: list[NamedImage] = []
     estimates: list[Estimate] = []
 
     def queries() -> Iterator[Query]:
         for item in named if named is not None else named_images(images, every=every):
-            chosen = query_camera(item, camera, scene_map)
-            frames.append(_frame(item, chosen))
+            items.append(item)
             if overlays is not None:
-                overlays.expect(item, chosen)
+                overlays.expect(item)
             yield Query(
-                item.name, item.image, chosen, measured.of(item, chosen) if measured else None
+                item.name,
+                item.image,
+                given_camera(item, camera),
+                measured.of(item) if measured else None,
             )
 
     with progress_bar(quiet=quiet or out is None, json_log=json_log) as progress:
@@ -125,6 +126,7 @@ def localize(
                 overlays.draw(estimate)
             progress("localizing", len(estimates), max(total, len(estimates)))
     if out is not None:
+        frames = [_frame(item, e.camera) for item, e in zip(items, estimates, strict=True)]
         write_poses(out, estimates, frames, format=format)
         good = sum(e.localized for e in estimates)
         console().print(f"{out}: {good} of {len(estimates)} localized", markup=False)
@@ -144,16 +146,15 @@ def _only_files(images: tuple[Path, ...]) -> bool:
     return all(path.suffix.lower() not in VIDEO_SUFFIXES for path in images)
 
 
-def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap | None) -> Camera | None:
-    """The camera of a query: as given, the map's own, or from EXIF.
-
-    EXIF is good to a few percent. Where it agrees with the map's camera to within that, the photo
-    was most likely taken by the same lens and the map, whose camera was calibrated, knows better.
-    None leaves it to the localizer to say why there is none.
+def given_camera(item: NamedImage, text: str | None) -> Camera | None:
+    """The camera that a user gives for an image; None leaves it to the localizer.
 
     Raises:
         CameraError: what was given describes no camera.
     """
+    if text is None:
+        return None
+    turn = 0
     if isinstance(item.image, np.ndarray):
         height, width = item.image.shape[:2]
     else:
@@ -161,24 +162,8 @@ def query_camera(item: NamedImage, given: str | None, scene_map: SceneMap | None
             width, height = image_size(item.image)
         except ImageError:
             return None  # the localizer will say what is wrong with the image
-    if given is not None:
-        camera = parse_camera(given, width=width, height=height)
-        return _fitted(camera, width, height) or camera
-    own = scene_map.query_camera() if scene_map else None
-    if own is not None and (own.width, own.height) == (width, height):
-        return own
-    exif = exif_camera(item.image) if isinstance(item.image, Path) else None
-    own = own and _fitted(own, width, height)
-    if own is None or exif is None:
-        return own or exif
-    return own if abs(own.focal / exif.focal - 1) < EXIF_TOLERANCE else exif
-
-
-def _fitted(camera: Camera, width: int, height: int) -> Camera | None:
-    """The camera at the size of an image, None if that is of another shape."""
-    if abs(camera.width * height / (camera.height * width) - 1) >= 0.01:
-        return None
-    return camera.resized(width, height)
+        turn = read_lens(item.image).turn or 0
+    return parse_camera(text, width=width, height=height, turn=turn)
 
 
 def _frame(item: NamedImage, camera: Camera | None) -> Frame:

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from reloc.errors import CameraError, ImageError, OptionError
-from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
 from reloc.images.files import image_size
 from reloc.images.sources import NamedImage
+from reloc.localize import DepthFile
 from reloc.maps import SceneMap
 from reloc.scenes.depth import guessed_unit
 from reloc.scenes.partners import Partners, first_word
-from reloc.scenes.scene import Depth
 from reloc.scenes.text import image_files
 
 _UNITS = {"mm": 0.001, "m": 1.0}
@@ -52,27 +51,36 @@ class MeasuredDepth:
         self._unit = guessed_unit(self._files.values()) if unit is None else _metres(unit)
         self._camera = camera
 
-    def of(self, item: NamedImage, camera: Camera | None) -> Depth | None:
-        """The depth of an image with a camera, if it has any.
+    def of(self, item: NamedImage) -> DepthFile | None:
+        """The depth of an image, if it has any.
 
         Raises:
-            CameraError: the depth has another shape than the image, and no camera of its own.
+            CameraError: the depth has another shape than the image, and no camera of its own; or
+                that has another shape than the depth.
             ImageError: the file is no image.
         """
         path = self._files.get(item.name)
-        if path is None or camera is None:
+        if path is None or not isinstance(item.image, Path):
             return None
         width, height = image_size(path)
         if self._camera is not None:
-            own = parse_camera(self._camera, width=width, height=height)
-        else:
-            own = camera
-        if abs(own.width * height / (own.height * width) - 1) >= 0.01:
-            raise CameraError(
-                f"{path}: depth is {width}x{height}, its camera {own.width}x{own.height}, which is "
-                "another shape; give that of the depth with --depth-camera"
-            )
-        return Depth(path, own.resized(width, height), self._unit)
+            camera = parse_camera(self._camera, width=width, height=height)
+            _check_shape(path, (width, height), (camera.width, camera.height), "its camera")
+            return DepthFile(path, self._unit, camera.resized(width, height))
+        try:
+            size = image_size(item.image)
+        except ImageError:
+            return None  # the localizer will say what is wrong with the image
+        _check_shape(path, (width, height), size, "the image")
+        return DepthFile(path, self._unit)
+
+
+def _check_shape(path: Path, size: tuple[int, int], other: tuple[int, int], owner: str) -> None:
+    if abs(other[0] * size[1] / (other[1] * size[0]) - 1) >= 0.01:
+        raise CameraError(
+            f"{path}: depth is {size[0]}x{size[1]}, {owner} {other[0]}x{other[1]}, which is "
+            "another shape; give that of the depth with --depth-camera"
+        )
 
 
 def _paired(source: Path, images: Sequence[NamedImage]) -> dict[str, Path]:

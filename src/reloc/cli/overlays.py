@@ -26,11 +26,11 @@ class Overlays:
     def __init__(self, folder: Path, proof: Proof) -> None:
         self._folder, self._proof = folder, proof
         self._taken: Counter[str] = Counter()
-        self._waiting: deque[tuple[NamedImage, Camera | None]] = deque()
+        self._waiting: deque[NamedImage] = deque()
 
-    def expect(self, item: NamedImage, camera: Camera | None) -> None:
+    def expect(self, item: NamedImage) -> None:
         """Notes an image that an estimate will come for."""
-        self._waiting.append((item, camera))
+        self._waiting.append(item)
 
     def draw(self, estimate: Estimate) -> None:
         """Writes the picture of the next image; none if the image cannot be read.
@@ -38,7 +38,7 @@ class Overlays:
         Raises:
             OutputError: it cannot be written.
         """
-        item, camera = self._waiting.popleft()
+        item, camera = self._waiting.popleft(), estimate.camera
         try:
             photo = item.image if isinstance(item.image, np.ndarray) else read_image(item.image)
         except ImageError:

@@ -1,5 +1,6 @@
 """Cameras as a user types them."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ HELP = (
 MAX_FILE_BYTES = 100_000
 
 
-def parse_camera(text: str, *, width: int, height: int) -> Camera:
+def parse_camera(text: str, *, width: int, height: int, turn: int = 0) -> Camera:
     """The camera that a text or the file it names describes.
 
     Args:
@@ -23,13 +24,19 @@ def parse_camera(text: str, *, width: int, height: int) -> Camera:
             calibration matrix.
         width: of the image, for texts that do not tell.
         height: of the image.
+        turn: quarter turns that make the stored image upright. Of a picture on its side, a
+            principal point may be that of the upright one: it is, where it is nearer to its middle.
+
+    Returns:
+        The camera at its own size; without one, at that of the image, or of the upright picture.
 
     Raises:
         CameraError: it describes no camera.
     """
     path = Path(text)
+    sizes = [(width, height), (height, width)] if turn % 2 else [(width, height)]
     if not _is_file(path):
-        return _parsed(text, width, height)
+        return _parsed(text, sizes)
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
             raise CameraError("too large to describe a camera")
@@ -38,7 +45,7 @@ def parse_camera(text: str, *, width: int, height: int) -> Camera:
         models = [line for line in content if any(w in CAMERA_MODELS for w in line.split())]
         if len(models) > 1:
             raise CameraError(f"holds {len(models)} cameras; give one of its lines")
-        return _parsed(" ".join(content), width, height)
+        return _parsed(" ".join(content), sizes)
     except CameraError as error:
         raise CameraError(f"{path}: {error}") from error
     except OSError as error:
@@ -53,7 +60,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _parsed(text: str, width: int, height: int) -> Camera:
+def _parsed(text: str, sizes: Sequence[tuple[int, int]]) -> Camera:
     words = text.replace(",", " ").split()
     model = next((i for i, word in enumerate(words[:2]) if word in CAMERA_MODELS), None)
     try:
@@ -64,15 +71,21 @@ def _parsed(text: str, width: int, height: int) -> Camera:
     except (ValueError, IndexError) as error:
         raise CameraError(f"{text[:80]!r} describes no camera; {HELP}") from error
     if len(values) == 1:
+        width, height = sizes[0]
         return Camera.pinhole(width=width, height=height, fx=values[0])
     if len(values) == 4:
         fx, fy, cx, cy = values
-        return Camera.pinhole(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)
+        return _centred(fx, fy, cx, cy, sizes)
     if len(values) == 9:
         matrix = np.array(values).reshape(3, 3)
         if np.allclose(matrix[[0, 1, 2, 2, 2], [1, 0, 0, 1, 2]], [0, 0, 0, 0, 1]):
-            return Camera.pinhole(
-                width=width, height=height,
-                fx=matrix[0, 0], fy=matrix[1, 1], cx=matrix[0, 2], cy=matrix[1, 2],
-            )  # fmt: skip
+            return _centred(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], sizes)
     raise CameraError(f"{text[:80]!r} describes no camera; {HELP}")
+
+
+def _centred(
+    fx: float, fy: float, cx: float, cy: float, sizes: Sequence[tuple[int, int]]
+) -> Camera:
+    """A pinhole camera at the size whose middle its principal point is nearest to."""
+    width, height = min(sizes, key=lambda size: np.hypot(cx - size[0] / 2, cy - size[1] / 2))
+    return Camera.pinhole(width=width, height=height, fx=fx, fy=fy, cx=cx, cy=cy)

@@ -1,4 +1,4 @@
-"""Image files: size, pixels and the camera that EXIF tells of.
+"""Image files: size and pixels.
 
 Pixels are taken as stored: the EXIF orientation is ignored, as COLMAP does, since poses and
 intrinsics belong to the stored image.
@@ -11,10 +11,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from reloc.errors import ImageError
-from reloc.geometry import Camera
 
 MAX_PIXELS = 120_000_000
 MAX_BYTES = 512 * 1024 * 1024
@@ -118,25 +117,3 @@ def read_depth(path: Path) -> NDArray[np.uint16] | NDArray[np.float32]:
     if pixels.ndim != 2 or pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise ImageError(f"{path}: depth must be a single channel of 8 or 16 bits, or of floats")
     return pixels if pixels.dtype == np.float32 else pixels.astype(np.uint16)
-
-
-def exif_camera(path: Path) -> Camera | None:
-    """A pinhole camera from the EXIF focal length, or None if the file does not tell one.
-
-    Uses the 35 mm equivalent, which needs no sensor size. EXIF is good to a few percent at best.
-
-    Raises:
-        ImageError: as ``image_size``.
-    """
-    width, height = image_size(path)
-    try:
-        with Image.open(path) as image:
-            tags = image.getexif().get_ifd(ExifTags.IFD.Exif)
-        equivalent = float(tags.get(ExifTags.Base.FocalLengthIn35mmFilm, 0))
-    except (OSError, ValueError, TypeError, SyntaxError, ZeroDivisionError):
-        return None
-    if not np.isfinite(equivalent) or not 5 <= equivalent <= 2000:
-        return None
-    # The equivalent compares diagonals: 43.27 mm on 35 mm film.
-    focal = equivalent / 43.27 * float(np.hypot(width, height))
-    return Camera.pinhole(width=width, height=height, fx=focal)

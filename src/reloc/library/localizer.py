@@ -10,12 +10,11 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.backbone.descriptor import image_descriptor
 from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError, MapError
-from reloc.geometry import Camera
 from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, fitting_camera, prepared_query
+from reloc.localize.query import PreparedQuery, Query, ReadQuery, read_query
 from reloc.pose.solver import SolverOptions
 
 
@@ -28,6 +27,7 @@ class _Match:
     region: int
     agreeing: int
     query: PreparedQuery
+    features: torch.Tensor
 
 
 class LibraryLocalizer:
@@ -100,26 +100,28 @@ class LibraryLocalizer:
         return [name for name, _ in similar]
 
     def _localized(self, query: Query) -> Estimate:
-        # Without a camera each map's own is tried; features need none.
-        stand_in = None if query.camera else _any_camera(query)
-        prepared = prepared_query(query, camera=stand_in, short_side=self._short_side)
-        seconds = {"read": prepared.seconds}
+        read = read_query(query)
+        seconds = {"read": read.seconds}
         began = time.perf_counter()
-        features = self.extractor(prepared.view.image)
+        # No map says yet how pictures lie in it: as they say themselves, or as they are stored.
+        seen = {turn: self._features(read, turn) for turn in {read.lens.turn or 0: None, 0: None}}
         seconds["backbone"] = time.perf_counter() - began
         began = time.perf_counter()
         matches: list[_Match] = []
-        for name in self.candidates(features):
+        for name in dict.fromkeys(n for looks in seen.values() for n in self.candidates(looks)):
             try:
                 place = self._place(name)
             except MapError:
                 if self.library.entry(name) is None:
                     continue  # another process has removed it since
                 raise
-            own = prepared if query.camera else _with_camera_of(place, prepared)
-            if own is not None:
+            for tries in self._prepared(read, place):
+                features = seen.get(turn := tries[0].turn)
+                if features is None:
+                    features = seen[turn] = self._features(read, turn)
                 matches += [
-                    _Match(name, place, region, agreeing, own)
+                    _Match(name, place, region, agreeing, own, features)
+                    for own in tries
                     for region, agreeing in place.ranked(features, own)
                 ]
         if not matches:
@@ -128,15 +130,32 @@ class LibraryLocalizer:
             )
         matches.sort(key=lambda match: -match.agreeing)
         finalists = matches[: self._ranking.finalists]
-        seen = [m.place.seen(features, [m.region], m.query) for m in finalists]
+        seen_whole = [m.place.seen(m.features, [m.region], m.query) for m in finalists]
         seconds["head"] = time.perf_counter() - began
         began = time.perf_counter()
         estimates = [
             replace(match.place.estimate(match.query, candidates, {}), place=match.name)
-            for match, candidates in zip(finalists, seen, strict=True)
+            for match, candidates in zip(finalists, seen_whole, strict=True)
         ]
         best = max(estimates, key=lambda estimate: estimate.inliers)
         return replace(best, seconds={**seconds, "pose": time.perf_counter() - began})
+
+    def _features(self, read: ReadQuery, turn: int) -> torch.Tensor:
+        return self.extractor(read.view(turn, short_side=self._short_side).image)
+
+    def _prepared(self, read: ReadQuery, place: Place) -> list[list[PreparedQuery]]:
+        """The query with the cameras that it may have in a map; none if that has none for it.
+
+        Raises:
+            CameraError: the query's own camera does not fit its image.
+        """
+        try:
+            choices = place.cameras.choices(read.photo, read.query.camera)
+        except CameraError:
+            if read.query.camera is not None:
+                raise
+            return []
+        return read.prepared(choices, short_side=self._short_side)
 
     def _place(self, name: str) -> Place:
         scene_map = self.library.load(name)
@@ -154,24 +173,3 @@ class LibraryLocalizer:
             kept = self.library.kept()
             self._places = {n: p for n, p in self._places.items() if n in kept} | {name: place}
         return place
-
-
-def _any_camera(query: Query) -> Camera | None:
-    """A camera of the image's size, for what does not depend on it."""
-    from reloc.images.files import image_size
-
-    if hasattr(query.image, "shape"):
-        height, width = query.image.shape[:2]
-    else:
-        width, height = image_size(query.image)
-    return Camera.pinhole(width=width, height=height, fx=float(max(width, height)))
-
-
-def _with_camera_of(place: Place, prepared: PreparedQuery) -> PreparedQuery | None:
-    """The query with the camera of a map, None if that has none or does not fit."""
-    size = {"width": prepared.camera.width, "height": prepared.camera.height}
-    try:
-        camera = fitting_camera(place.map.query_camera(), **size, name=prepared.name)
-    except CameraError:
-        return None
-    return replace(prepared, camera=camera)

@@ -3,6 +3,6 @@
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer
 from reloc.localize.place import Correspondences, RankingOptions
-from reloc.localize.query import Query
+from reloc.localize.query import DepthFile, Query
 
-__all__ = ["Correspondences", "Estimate", "Localizer", "Query", "RankingOptions"]
+__all__ = ["Correspondences", "DepthFile", "Estimate", "Localizer", "Query", "RankingOptions"]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.geometry import Camera
+
 Array = NDArray[np.float64]
 
 
@@ -25,6 +27,10 @@ class Estimate:
         seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``.
         reason: one line that says why there is no pose to be trusted, else None.
         place: the map of a library that gave the pose; None where there was but one map.
+        camera: intrinsics that the pose is for, at the size of the stored image; None where there
+            was none or the image could not be read.
+        camera_source: where they come from: ``given``, ``map``, ``map (median of N)`` of so many
+            cameras of the map, ``scaled`` (the map's, magnified as EXIF says) or ``exif``.
     """
 
     image: str
@@ -37,6 +43,8 @@ class Estimate:
     seconds: dict[str, float] = field(default_factory=dict)
     reason: str | None = None
     place: str | None = None
+    camera: Camera | None = None
+    camera_source: str | None = None
 
     @property
     def total_seconds(self) -> float:

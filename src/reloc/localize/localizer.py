@@ -1,7 +1,7 @@
 """From images to poses in one map: reading, backbone and solver side by side."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -14,11 +14,13 @@ from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
-from reloc.localize.place import Correspondences, Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, prepared_query
+from reloc.localize.place import Candidate, Correspondences, Place, RankingOptions
+from reloc.localize.query import PreparedQuery, Query, read_query
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.solver import SolverOptions
 from reloc.scenes.depth import DepthMap
+
+_Try = tuple[PreparedQuery, list[Candidate], dict[str, float]]
 
 
 class Localizer:
@@ -69,7 +71,7 @@ class Localizer:
 
         Args:
             image: (H, W) grey or (H, W, 3) RGB, uint8.
-            camera: intrinsics; the map's own camera if None.
+            camera: intrinsics; the map's own if None, see ``localize.cameras``.
             depth: measured depth of the same view, in the map's unit.
             name: what the estimate is called.
 
@@ -91,7 +93,7 @@ class Localizer:
         Raises:
             CameraError, ImageError: as ``localize``.
         """
-        query = self._read(Query("image", image, camera))
+        query = self._read(Query("image", image, camera))[0][0]
         best = self.place.candidates(self.extractor(query.view.image), query)[0]
         origin = self.map.regions[best.region].origin
         return replace(best.local, scene_coordinates=best.local.scene_coordinates + origin)
@@ -120,33 +122,61 @@ class Localizer:
     def _start(
         self,
         query: Query,
-        job: "Future[PreparedQuery]",
+        job: "Future[list[list[PreparedQuery]]]",
         solvers: ThreadPoolExecutor,
         *,
         strict: bool,
     ) -> "Callable[[], Estimate]":
         """Runs the networks on a query that was read; what it returns waits for the pose."""
         try:
-            prepared = job.result()
+            first, *others = job.result()
         except (ImageError, CameraError) as error:
             if strict:
                 raise
             failed = Estimate(query.name, localized=False, world_from_cam=None, reason=str(error))
             return lambda: failed
-        began = time.perf_counter()
-        features = self.extractor(prepared.view.image)
-        between = time.perf_counter()
-        candidates = self.place.candidates(features, prepared)
-        seconds = {
-            "read": prepared.seconds,
-            "backbone": between - began,
-            "head": time.perf_counter() - between,
-        }
-        return solvers.submit(self.place.estimate, prepared, candidates, seconds).result
+        return solvers.submit(self._solved, self._seen(first), others).result
 
-    def _read(self, query: Query) -> PreparedQuery:
-        own = self.map.query_camera()
-        return prepared_query(query, camera=own, short_side=self.map.short_side)
+    def _seen(self, tries: "list[PreparedQuery]") -> list[_Try]:
+        """What the networks see in one view, with each of the cameras that may have taken it."""
+        began = time.perf_counter()
+        features = self.extractor(tries[0].view.image)
+        between = time.perf_counter()
+        seen: list[_Try] = []
+        for prepared in tries:
+            candidates = self.place.candidates(features, prepared)
+            seconds = {
+                "read": prepared.seconds,
+                "backbone": 0.0 if seen else between - began,
+                "head": time.perf_counter() - between,
+            }
+            seen.append((prepared, candidates, seconds))
+            between = time.perf_counter()
+        return seen
+
+    def _solved(self, seen: list[_Try], others: "list[list[PreparedQuery]]") -> Estimate:
+        """The pose that most of the image agrees with, over cameras and ways to lie."""
+        estimates = [self.place.estimate(*one) for one in seen]
+        for tries in others:
+            if max(e.inlier_share for e in estimates) >= self.place.ranking.sure:
+                break
+            estimates += [self.place.estimate(*one) for one in self._seen(tries)]
+        return most_agreed(estimates)
+
+    def _read(self, query: Query) -> list[list[PreparedQuery]]:
+        """The query with all cameras that are to be tried; those with one view together."""
+        read = read_query(query)
+        choices = self.place.cameras.choices(read.photo, query.camera)
+        return read.prepared(choices, short_side=self.map.short_side)
+
+
+def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
+    """The estimate of an image that most of it agrees with, with the time that all took."""
+    best = max(estimates, key=lambda estimate: estimate.inliers)
+    seconds = {
+        stage: sum(estimate.seconds[stage] for estimate in estimates) for stage in best.seconds
+    }
+    return replace(best, seconds=seconds)
 
 
 def _ahead(items: Iterable, count: int) -> Iterator:

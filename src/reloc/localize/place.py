@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from reloc.backbone.descriptor import image_descriptor, similarity
 from reloc.heads.stack import HeadStack
+from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
 from reloc.localize.query import PreparedQuery
 from reloc.maps.scene_map import SceneMap
@@ -99,6 +100,7 @@ class Place:
         ranking: RankingOptions,
     ) -> None:
         self.map = scene_map
+        self.cameras = QueryCameras(scene_map.cameras)
         self.stride = stride
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
@@ -186,6 +188,8 @@ class Place:
                 world_from_cam=None,
                 seconds={**seconds, "pose": time.perf_counter() - began},
                 reason="no pose agrees with what the map sees",
+                camera=query.camera,
+                camera_source=query.camera_source,
             )
         candidate, solution = max(solved, key=lambda pair: int(pair[1].inliers.sum()))
         if len(candidates) > 1:
@@ -210,6 +214,8 @@ class Place:
             covariance=covariance,
             seconds={**seconds, "pose": time.perf_counter() - began},
             reason=None if trust >= 0.5 else self._doubt(),
+            camera=query.camera,
+            camera_source=query.camera_source,
         )
 
     def _doubt(self) -> str:

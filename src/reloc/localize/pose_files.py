@@ -143,6 +143,7 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "covariance": estimate.covariance if trusted else None,
         "seconds": estimate.seconds,
         "reason": estimate.reason,
+        "camera_source": estimate.camera_source,
         **({} if estimate.place is None else {"place": estimate.place}),
     }
 
@@ -173,6 +174,7 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
         covariance=matrix("covariance", 6),
         seconds={str(k): float(v) for k, v in (row.get("seconds") or {}).items()},
         reason=row.get("reason"),
+        camera_source=row.get("camera_source"),
     )
 
 

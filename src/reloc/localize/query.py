@@ -1,7 +1,8 @@
 """Queries: what is to be localized, read and brought to the size that the networks want."""
 
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -9,14 +10,45 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.errors import CameraError, ImageError
+from reloc.errors import ImageError
 from reloc.geometry import Camera
+from reloc.geometry.turns import original_from_turned
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
-from reloc.images.files import read_image
+from reloc.images.files import image_size, read_image
+from reloc.images.lens import Lens, read_lens
+from reloc.localize.cameras import CameraChoice, QueryPhoto, fitting_camera
 from reloc.scenes.depth import DepthMap, read_depth_map
 from reloc.scenes.scene import Depth
 
 Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DepthFile:
+    """Measured depth in a file, of the view of a photo whose camera may not be known yet.
+
+    Attributes:
+        path: a single-channel image.
+        unit: scene units per stored step.
+        camera: at the size of the file; None for that of the photo.
+    """
+
+    path: Path
+    unit: float
+    camera: Camera | None = None
+
+    def seen_by(self, camera: Camera) -> Depth:
+        """The depth, if the photo was taken with a camera.
+
+        Raises:
+            CameraError: it has another shape than the photo, and no camera of its own.
+            ImageError: the file is no image.
+        """
+        own = self.camera
+        if own is None:
+            width, height = image_size(self.path)
+            own = fitting_camera(camera, width=width, height=height, name=str(self.path))
+        return Depth(self.path, own, self.unit)
 
 
 @dataclass(frozen=True)
@@ -26,26 +58,30 @@ class Query:
     Attributes:
         name: what the estimate will be called.
         image: a file, or pixels (H, W) grey or (H, W, 3) RGB, uint8.
-        camera: intrinsics, or None to take the map's own camera.
+        camera: intrinsics of the stored pixels; those of the upright picture are turned where the
+            shape tells. None to go by the map and by what the file says of its lens: see
+            ``localize.cameras``.
         depth: measured depth of the same view in the map's unit, if there is any: a file or values.
     """
 
     name: str
     image: Path | NDArray[np.uint8]
     camera: Camera | None = None
-    depth: Depth | DepthMap | None = None
+    depth: Depth | DepthFile | DepthMap | None = None
 
 
 @dataclass(frozen=True)
 class PreparedQuery:
-    """A query ready for the backbone.
+    """A query ready for the backbone, with one of the cameras that may have taken it.
 
     Attributes:
         name: of the query.
-        view: the plain view.
-        camera: at the size of the image.
+        view: the plain view, turned to lie as the mapping photos do.
+        camera: of the stored pixels, at the size of the image.
         depth: measured, if there is any.
-        seconds: that reading took.
+        seconds: that reading took, what this query shares with one before it left out.
+        camera_source: where the camera comes from, see ``CameraChoice``.
+        turn: quarter turns clockwise from the stored image to the view.
     """
 
     name: str
@@ -53,6 +89,8 @@ class PreparedQuery:
     camera: Camera
     depth: DepthMap | None
     seconds: float
+    camera_source: str = "given"
+    turn: int = 0
 
     @property
     def focal(self) -> float:
@@ -68,50 +106,106 @@ class PreparedQuery:
         return _cells(self.camera, *self.view.image.shape, stride, homography)
 
 
-def prepared_query(query: Query, *, camera: Camera | None, short_side: int) -> PreparedQuery:
-    """Reads a query.
+@dataclass(frozen=True)
+class ReadQuery:
+    """A query whose image was read.
 
-    Args:
-        query: what to read.
-        camera: for a query without one.
-        short_side: of the view, in pixels.
+    Attributes:
+        query: what was read.
+        image: (H, W) grey, as stored.
+        lens: what the file says of its lens.
+        seconds: that reading took.
+    """
+
+    query: Query
+    image: NDArray[np.uint8]
+    lens: Lens
+    seconds: float
+    _views: dict[tuple[int, int], View] = field(default_factory=dict)
+
+    @property
+    def photo(self) -> QueryPhoto:
+        """What is known of it before anything is seen in it."""
+        height, width = self.image.shape
+        return QueryPhoto(self.query.name, width, height, self.lens)
+
+    def view(self, turn: int, *, short_side: int) -> View:
+        """The view after quarter turns clockwise, see ``turned_view``; made but once."""
+        if (turn, short_side) not in self._views:
+            self._views[turn, short_side] = turned_view(self.image, turn, short_side=short_side)
+        return self._views[turn, short_side]
+
+    def prepared(
+        self, choices: Sequence[CameraChoice], *, short_side: int
+    ) -> list[list[PreparedQuery]]:
+        """The query with each of the cameras that may have taken it, those with one view together.
+
+        Args:
+            choices: from ``QueryCameras``.
+            short_side: of the view, in pixels.
+
+        Raises:
+            ImageError: the depth is no image, or the view would be enormous.
+            CameraError: the depth has another shape and no camera of its own.
+        """
+        groups: list[list[PreparedQuery]] = []
+        began = time.perf_counter() - self.seconds
+        for turn in dict.fromkeys(choice.turn for choice in choices):
+            view = self.view(turn, short_side=short_side)
+            groups.append([])
+            for choice in choices:
+                if choice.turn == turn:
+                    depth = self._depth(choice.camera)
+                    now = time.perf_counter()
+                    groups[-1].append(
+                        PreparedQuery(
+                            self.query.name,
+                            view,
+                            choice.camera,
+                            depth,
+                            now - began,
+                            choice.source,
+                            turn,
+                        )
+                    )
+                    began = now
+        return groups
+
+    def _depth(self, camera: Camera) -> DepthMap | None:
+        depth = self.query.depth
+        if isinstance(depth, DepthFile):
+            depth = depth.seen_by(camera)
+        return read_depth_map(depth) if isinstance(depth, Depth) else depth
+
+
+def read_query(query: Query) -> ReadQuery:
+    """Reads the image of a query and what it says of its lens.
 
     Raises:
         ImageError: no image, or a damaged one.
-        CameraError: no camera is at hand, or it contradicts the image.
     """
     began = time.perf_counter()
     if isinstance(query.image, np.ndarray):
-        image = as_grey(query.image)
+        image, lens = as_grey(query.image), Lens()
     else:
-        image = read_image(query.image, grey=True)
-    fitting = fitting_camera(
-        query.camera or camera, width=image.shape[1], height=image.shape[0], name=query.name
-    )
-    view = plain_view(image, short_side=short_side)
-    depth = read_depth_map(query.depth) if isinstance(query.depth, Depth) else query.depth
-    return PreparedQuery(query.name, view, fitting, depth, time.perf_counter() - began)
+        image, lens = read_image(query.image, grey=True), read_lens(query.image)
+    return ReadQuery(query, image, lens, time.perf_counter() - began)
 
 
-def fitting_camera(camera: Camera | None, *, width: int, height: int, name: str) -> Camera:
-    """The camera at the size of an image.
+def turned_view(image: NDArray[np.uint8], turn: int, *, short_side: int) -> View:
+    """The plain view of an image after quarter turns clockwise; its original is the stored image.
+
+    So rays, poses and depth stay those of the stored pixels: the view alone is turned.
 
     Raises:
-        CameraError: there is none, or its aspect ratio is another.
+        ImageError: the image is so long and thin that the view would be enormous.
     """
-    if camera is None:
-        raise CameraError(
-            f"{name}: no camera at hand; the map was made with several, so give one with --camera"
-        )
-    if (camera.width, camera.height) == (width, height):
-        return camera
-    ratio = (width / height) / (camera.width / camera.height)
-    if abs(ratio - 1) > 0.01:
-        raise CameraError(
-            f"{name}: the image is {width}x{height}, its camera {camera.width}x{camera.height} of "
-            "another shape; give the right one with --camera"
-        )
-    return camera.resized(width, height)
+    if turn == 0:
+        return plain_view(image, short_side=short_side)
+    height, width = image.shape
+    view = plain_view(np.ascontiguousarray(np.rot90(image, -turn)), short_side=short_side)
+    stored_from_turned = original_from_turned(width, height, turn)
+    return replace(view, original_from_view=stored_from_turned @ view.original_from_view)
 
 
 def as_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:

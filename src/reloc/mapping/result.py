@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.backbone import ConvBackbone
+from reloc.images.lens import read_lens
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, Scene, Skipped, poses_of
@@ -65,7 +66,10 @@ def finished(
         short_side=short_side,
         extent=scene.extent(),
         unit=scene.unit,
-        cameras=tuple(MappingCamera(frames[i].name, poses[i], frames[i].camera) for i in picks),
+        cameras=tuple(
+            MappingCamera(frames[i].name, poses[i], frames[i].camera, read_lens(frames[i].image))
+            for i in picks
+        ),
         info={
             "scene": scene.name,
             "frames": len(frames),

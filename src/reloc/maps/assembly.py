@@ -81,11 +81,11 @@ def _filled(head: Head, spec: HeadSpec, stored: dict[str, Tensor]) -> PackedWeig
 def _cameras(header: MapHeader, poses: Tensor) -> tuple[MappingCamera, ...]:
     bottom = np.array([[0.0, 0.0, 0.0, 1.0]])
     cameras = []
-    for (name, camera), rows in zip(header.frames, poses.double().numpy(), strict=True):
+    for (name, camera, lens), rows in zip(header.frames, poses.double().numpy(), strict=True):
         pose = np.vstack([rows, bottom])
         if pose_problem(pose) or np.abs(pose[:3, 3]).max() > MOST_SCALE:
             raise ValueError("a pose that is none")
-        cameras.append(MappingCamera(name, pose, camera))
+        cameras.append(MappingCamera(name, pose, camera, lens))
     return tuple(cameras)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reloc.errors import MapError, OptionError
+from reloc.maps.frames import frame_note
 from reloc.maps.scene_map import MAX_CAMERAS, MAX_REGIONS, MappingCamera, Region, SceneMap
 from reloc.sampling import evenly
 
@@ -15,10 +16,11 @@ def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
     """A map with the regions of two, the other's last. Both must be in one world frame.
 
     Raises:
-        MapError: they cannot be in one map: other backbones, image sizes or units, or too many
-            regions.
+        MapError: they cannot be in one map: other backbones, image sizes or units, too many
+            regions, or images that both hold contradict each other (``maps.frames``).
     """
     _check_alike(scene_map, other)
+    frame_note(scene_map, other)
     known = {_key(camera): row for row, camera in enumerate(scene_map.cameras)}
     cameras = list(scene_map.cameras)
     rows = []

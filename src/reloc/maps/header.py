@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from reloc.geometry import Camera
 from reloc.images.files import MAX_PIXELS
+from reloc.images.lens import Lens
+from reloc.maps.lenses import lens_records, lenses_of
 from reloc.maps.packing import BITS
 from reloc.maps.scene_map import MAX_CAMERAS, MAX_REGIONS, MAX_SHORT_SIDE, SceneMap
 from reloc.untrusted import (
@@ -56,7 +58,7 @@ class MapHeader:
         unit: of a scene unit.
         reliability: share of the mapping frames that the map finds.
         heads: one for each region.
-        frames: name and camera of each mapping frame.
+        frames: name, camera and lens of each mapping frame; None for a lens that is not known.
         info: how the map was made.
     """
 
@@ -67,7 +69,7 @@ class MapHeader:
     unit: Literal["metre", "unknown"]
     reliability: float
     heads: tuple[HeadSpec, ...]
-    frames: tuple[tuple[str, Camera], ...]
+    frames: tuple[tuple[str, Camera, Lens | None], ...]
     info: Mapping[str, Any]
 
 
@@ -75,7 +77,7 @@ def header_text(scene_map: SceneMap) -> str:
     """The header of a map as JSON. Raises ValueError if ``info`` holds what JSON does not know."""
     cameras, own = scene_map.cameras, scene_map.own_backbone
     distinct = {
-        camera: index for index, camera in enumerate(dict.fromkeys(c.camera for c in cameras))
+        both: index for index, both in enumerate(dict.fromkeys((c.camera, c.lens) for c in cameras))
     }
     header = {
         "backbone": scene_map.backbone,
@@ -94,8 +96,9 @@ def header_text(scene_map: SceneMap) -> str:
             }
             for region in scene_map.regions
         ],
-        "camera_models": [[c.model, c.width, c.height, list(c.params)] for c in distinct],
-        "camera_of_frame": [distinct[c.camera] for c in cameras],
+        "camera_models": [[c.model, c.width, c.height, list(c.params)] for c, _ in distinct],
+        "lenses": lens_records([lens for _, lens in distinct]),
+        "camera_of_frame": [distinct[c.camera, c.lens] for c in cameras],
         "frame_names": [c.name for c in cameras],
         "info": dict(scene_map.info),
     }
@@ -159,17 +162,18 @@ def _head(spec: dict[str, Any], *, frames: int) -> HeadSpec:
     )
 
 
-def _frames(header: dict[str, Any]) -> tuple[tuple[str, Camera], ...]:
+def _frames(header: dict[str, Any]) -> tuple[tuple[str, Camera, Lens | None], ...]:
     models = [
         _camera(model) for model in items(header["camera_models"], "cameras", most=MAX_CAMERAS)
     ]
+    lenses = lenses_of(header.get("lenses"), len(models))
     names = items(header["frame_names"], "names of frames", most=MAX_CAMERAS)
-    indices = items(header["camera_of_frame"], "cameras of frames", most=MAX_CAMERAS)
+    indices = [
+        integer(index, "camera of a frame", most=len(models) - 1)
+        for index in items(header["camera_of_frame"], "cameras of frames", most=MAX_CAMERAS)
+    ]
     return tuple(
-        (
-            text(name, "name of a frame"),
-            models[integer(index, "camera of a frame", most=len(models) - 1)],
-        )
+        (text(name, "name of a frame"), models[index], lenses[index])
         for name, index in zip(names, indices, strict=True)
     )
 

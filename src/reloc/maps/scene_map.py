@@ -13,6 +13,7 @@ from reloc.backbone import Backbone, ConvBackbone, FeatureExtractor
 from reloc.errors import MapError
 from reloc.geometry import Camera
 from reloc.heads import Head
+from reloc.images.lens import Lens
 from reloc.maps.packing import PackedWeights
 
 Array = NDArray[np.float64]
@@ -31,11 +32,19 @@ MAX_SHORT_SIDE = 1440
 
 @dataclass(frozen=True)
 class MappingCamera:
-    """A mapping frame as the map remembers it: its name, pose (4, 4) and camera."""
+    """A mapping frame as the map remembers it.
+
+    Attributes:
+        name: of the frame.
+        world_from_cam: (4, 4) pose.
+        camera: intrinsics of the stored pixels.
+        lens: what its photo says of it; None in maps that were made before this was kept.
+    """
 
     name: str
     world_from_cam: Array
     camera: Camera
+    lens: Lens | None = None
 
 
 @dataclass(frozen=True)
