@@ -28,12 +28,14 @@ class Query:
         image: a file, or pixels (H, W) grey or (H, W, 3) RGB, uint8.
         camera: intrinsics, or None to take the map's own camera.
         depth: measured depth of the same view in the map's unit, if there is any: a file or values.
+        fault: why the image cannot be localized, where that is known before it is read.
     """
 
     name: str
     image: Path | NDArray[np.uint8]
     camera: Camera | None = None
     depth: Depth | DepthMap | None = None
+    fault: ImageError | CameraError | None = None
 
 
 @dataclass(frozen=True)
@@ -81,15 +83,19 @@ def prepared_query(query: Query, *, camera: Camera | None, short_side: int) -> P
         CameraError: no camera is at hand, or it contradicts the image.
     """
     began = time.perf_counter()
-    if isinstance(query.image, np.ndarray):
-        image = as_grey(query.image)
-    else:
-        image = read_image(query.image, grey=True)
-    fitting = fitting_camera(
-        query.camera or camera, width=image.shape[1], height=image.shape[0], name=query.name
-    )
-    view = plain_view(image, short_side=short_side)
-    depth = read_depth_map(query.depth) if isinstance(query.depth, Depth) else query.depth
+    if query.fault is not None:
+        raise query.fault
+    try:
+        if isinstance(query.image, np.ndarray):
+            image = as_grey(query.image)
+        else:
+            image = read_image(query.image, grey=True)
+        height, width = image.shape
+        fitting = fitting_camera(query.camera or camera, width=width, height=height, name=query.name)
+        view = plain_view(image, short_side=short_side)
+        depth = read_depth_map(query.depth) if isinstance(query.depth, Depth) else query.depth
+    except (cv2.error, MemoryError) as error:
+        raise ImageError(f"{query.name}: too large to be localized here; make it smaller") from error
     return PreparedQuery(query.name, view, fitting, depth, time.perf_counter() - began)
 
 

@@ -174,7 +174,7 @@ class _Cursor:
             raise SceneError(f"{self._path}: an image name does not end; export the model again")
         raw = self._data[self._at : end]
         self._at = end + 1
-        return raw.decode("utf-8", errors="replace")
+        return raw.decode("utf-8", errors="surrogateescape")
 
 
 @contextmanager
@@ -241,21 +241,21 @@ def _text_rows(
     path: Path, parse: Callable[..., tuple | PosedImage], *, paired: bool = False
 ) -> Iterator:
     """Parsed lines; if ``paired``, each with the line after it, whatever that is."""
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            lines = enumerate(file, start=1)
-            for number, line in lines:
-                if not line.strip() or line.lstrip().startswith("#"):
-                    continue
-                second = (next(lines, (0, ""))[1],) if paired else ()
-                try:
-                    yield parse(line.strip(), *second)
-                except (ValueError, IndexError, OverflowError) as error:
-                    raise SceneError(
-                        f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
-                    ) from error
-    except UnicodeDecodeError as error:
-        raise SceneError(f"{path}: not a text file; export the COLMAP model again") from error
+    # Names of files need not be UTF-8.
+    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+        lines = enumerate(file, start=1)
+        for number, line in lines:
+            if "\0" in line:
+                raise SceneError(f"{path}: not a text file; export the COLMAP model again")
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            second = (next(lines, (0, ""))[1],) if paired else ()
+            try:
+                yield parse(line.strip(), *second)
+            except (ValueError, IndexError, OverflowError) as error:
+                raise SceneError(
+                    f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
+                ) from error
 
 
 def _text_camera(line: str) -> CameraRow:

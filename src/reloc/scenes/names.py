@@ -1,9 +1,13 @@
 """Names of frames: relative paths that stay inside the scene, compared without their suffix."""
 
 import os.path
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+
+# Behind a byte that is no UTF-8 it is half of a letter, in code pages of Chinese and Japanese.
+_BACKSLASH = re.compile("(?<![\udc80-\udcff])\\\\")
 
 
 def inside(root: Path, name: str) -> str | None:
@@ -13,7 +17,7 @@ def inside(root: Path, name: str) -> str | None:
     """
     if "\0" in name:
         return None
-    name = name.replace("\\", "/")
+    name = _BACKSLASH.sub("/", name)
     full = os.path.normpath(Path(os.path.abspath(root)) / name)  # noqa: PTH100
     try:
         relative = Path(full).relative_to(os.path.abspath(root)).as_posix()  # noqa: PTH100

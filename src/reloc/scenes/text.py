@@ -13,7 +13,7 @@ _MAX_NUMBER_BYTES = 4096
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
-    """The text of a UTF-8 file.
+    """The text of a UTF-8 file; bytes that are none become surrogates, as in names of files.
 
     Raises:
         SceneError: no such file, not text, or larger than ``limit`` bytes.
@@ -22,11 +22,13 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
         size = path.stat().st_size
         if size > limit:
             raise SceneError(f"{path}: {size} bytes are over the limit of {limit} for such a file")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SceneError(f"{path}: not a text file; restore it") from error
+        # Names of files need not be UTF-8; their bytes come through as they do in names of files.
+        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise SceneError(f"{path}: cannot be read ({error.strerror}); restore it") from error
+    if "\0" in text:
+        raise SceneError(f"{path}: not a text file; restore it")
+    return text
 
 
 def data_lines(path: Path) -> list[tuple[int, str]]:

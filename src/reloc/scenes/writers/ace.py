@@ -6,12 +6,11 @@ Depth is in millimetres, seen by the colour camera.
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from reloc.errors import CameraError, SceneError
 from reloc.geometry.poses import Array
-from reloc.images.files import read_depth
+from reloc.images.files import read_depth, write_image
 from reloc.progress import Progress
 from reloc.scenes.scene import Depth, Frame
 from reloc.scenes.writers.content import Content, copy_images
@@ -104,5 +103,4 @@ def _write_depth(path: Path, depth: Depth) -> None:
     valid = ~np.isin(stored, (*depth.invalid, 0)) & (millimetres < _INVALID)
     path.parent.mkdir(parents=True, exist_ok=True)
     image = np.where(valid, millimetres, 0).astype(np.uint16)
-    if not cv2.imwrite(str(path), image):
-        raise OSError(f"{path.name} could not be encoded")
+    write_image(path, image)

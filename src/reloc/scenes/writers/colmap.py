@@ -51,6 +51,7 @@ def write_model(folder: Path, frames: Sequence[Frame], names: Mapping[str, str])
         "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n"
         + "".join(_camera_line(number, camera) for camera, number in camera_ids.items()),
         encoding="utf-8",
+        errors="surrogateescape",
     )
     (folder / "images.txt").write_text(
         "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# POINTS2D[] (none)\n"
@@ -59,6 +60,7 @@ def write_model(folder: Path, frames: Sequence[Frame], names: Mapping[str, str])
             for number, frame in enumerate(frames, start=1)
         ),
         encoding="utf-8",
+        errors="surrogateescape",
     )
     (folder / "points3D.txt").write_text("# none\n", encoding="utf-8")
 

@@ -71,6 +71,20 @@ def write_colmap_with_points(
     (model / "points3D.bin").write_bytes(COUNT.pack(len(points)) + b"".join(rows))
 
 
+def write_binary_model(folder: Path, frames: Sequence[Frame], names: Mapping[str, str]) -> None:
+    """Writes a binary model without points; unlike a text model it holds names with spaces.
+
+    Args:
+        folder: where to; made if missing.
+        frames: posed frames.
+        names: the name in the model of each frame's name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    nothing = Sighting(np.zeros((0, 2)), np.zeros(0, np.intp))
+    _write_frames(folder, frames, names, [nothing] * len(frames))
+    (folder / "points3D.bin").write_bytes(COUNT.pack(0))
+
+
 def _tracks(count: int, sightings: Sequence[Sighting]) -> list[bytes]:
     """For each point the images that see it, and which of their 2D points it is."""
     seen = np.array([len(sighting.points) for sighting in sightings], np.intp)

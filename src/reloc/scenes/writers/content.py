@@ -98,4 +98,6 @@ def copy_images(files: dict[Path, Path], progress: Progress) -> None:
 def write_query_list(folder: Path, names: list[str]) -> None:
     """Writes ``query.txt``, one image per line; nothing where no image is a query."""
     if names:
-        (folder / "query.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
+        (folder / "query.txt").write_text(
+            "\n".join(names) + "\n", encoding="utf-8", errors="surrogateescape"
+        )

@@ -1,0 +1,113 @@
+"""Frames of videos, with the times at which they are shown."""
+
+import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.errors import ImageError
+from reloc.images.ascii_names import ascii_name
+
+VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+
+# A video may begin in black. One that is black for longer is either of no use or interlaced:
+# builds of OpenCV with a new FFmpeg then hand out black frames.
+MOST_BLACK = 250
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A frame of a video.
+
+    Attributes:
+        number: counted from zero.
+        time: seconds at which it is shown, from the start of the video; rises from frame to frame.
+        grey: (H, W) uint8, turned upright where the video says how.
+    """
+
+    number: int
+    time: float
+    grey: NDArray[np.uint8]
+
+
+def check_video(path: Path) -> None:
+    """Decodes the beginning of a video, to refuse before work begins what cannot be used.
+
+    Raises:
+        ImageError: it is no video that can be decoded, or all black.
+    """
+    for frame in video_frames(path):
+        if frame.grey.any():
+            return
+        if frame.number >= MOST_BLACK:
+            break
+    raise ImageError(
+        f"{path}: decodes to black frames, as interlaced video does; convert it first: "
+        "ffmpeg -i IN -vf yadif OUT.mp4"
+    )
+
+
+def video_frames(path: Path, *, every: int = 1) -> Iterator[VideoFrame]:
+    """The frames of a video that can be decoded, every so many.
+
+    Raises:
+        ImageError: it cannot be read as a video, or holds no frame.
+    """
+    with _opened(path) as video:
+        rate = video.get(cv2.CAP_PROP_FPS)
+        step = 1 / rate if math.isfinite(rate) and 0 < rate <= 1000 else 1 / 30
+        number, time = 0, -step
+        while video.grab():
+            time = _shown(video, number, before=time, step=step)
+            if number % every == 0:
+                good, pixels = video.retrieve()
+                if good:
+                    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+                    yield VideoFrame(number, time, np.asarray(grey, np.uint8))
+            number += 1
+        if number == 0:
+            raise ImageError(f"{path}: the video holds no frame that can be decoded")
+
+
+def _shown(video: cv2.VideoCapture, number: int, *, before: float, step: float) -> float:
+    """When the frame that was grabbed is shown; phones do not take them at an even rate.
+
+    Where a container does not tell, or not sensibly, one step of the mean rate after the last.
+    """
+    told = video.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    sensible = math.isfinite(told) and told >= 0 and (number == 0 or told > before)
+    return told if sensible else before + step
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+    # FFmpeg would write pages about a damaged file to standard error; read when OpenCV loads it.
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")
+    try:
+        if not path.exists():
+            raise ImageError(f"{path}: no such image, folder or video")
+        if not path.is_file():  # to open a pipe would wait for a writer
+            raise ImageError(f"{path}: no such video; this is a pipe or device")
+        with path.open("rb"), ascii_name(path) as name:
+            video = cv2.VideoCapture(name)
+            try:
+                if not video.isOpened():
+                    raise ImageError(
+                        f"{path}: cannot be read as a video; convert it to MP4 (H.264)"
+                    )
+                # Turned as players show it: what the video says of that is often all that tells
+                # upright from lying, and frames cut out of it by other tools are turned as well.
+                video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+                yield video
+            finally:
+                video.release()
+    except cv2.error as error:
+        raise ImageError(f"{path}: cannot be decoded; convert it to MP4 (H.264)") from error
+    except OSError as error:
+        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
