@@ -20,6 +20,7 @@ from reloc.backbone.pretrain.parallel import (
     synchronise_norms,
 )
 from reloc.checkpoint import restored_step, save_checkpoint
+from reloc.devices import training_dtype
 from reloc.errors import OptionError
 from reloc.progress import Progress, silent
 
@@ -100,13 +101,14 @@ def pretrain(
     start = restored_step(checkpoint, recipe, parts) if resume else 0
     began = time.monotonic()
     steps = range(start, options.steps)
+    amp = training_dtype(device)
     for step, batch in zip(
         steps,
         _ahead(steps, lambda s: objective.batch(options, s, rank=rank, world=world)),
         strict=True,
     ):
         batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
-        with torch.autocast(device.type, torch.bfloat16):
+        with torch.autocast(device.type, amp, enabled=amp != torch.float32):
             loss, correct = objective.loss(network, batch, options)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
