@@ -59,9 +59,7 @@ def check_new_folder(path: Path) -> None:
             written to.
     """
     try:
-        if (path.exists() or path.is_symlink()) and not (
-            path.is_dir() and not any(path.iterdir())
-        ):
+        if (path.exists() or path.is_symlink()) and not (path.is_dir() and not any(path.iterdir())):
             raise OutputError(f"{path}: already there; remove it or choose another folder")
         path.parent.mkdir(parents=True, exist_ok=True)
         Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".probe", dir=path.parent)).rmdir()

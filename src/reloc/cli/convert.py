@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from reloc.cli.console import console, progress_bar
+from reloc.files import check_new_folder
 from reloc.scenes import open_scene
 from reloc.scenes.writers import write_scene
 
@@ -32,6 +33,7 @@ def convert(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
+    check_new_folder(out)
     source = open_scene(scene, query=query, poses=poses)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         written = write_scene(source, out, to=to, progress=progress)

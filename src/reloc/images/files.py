@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -20,10 +21,12 @@ from PIL import ExifTags, Image
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.images.sixteen_bits import narrow_range, stretched
+from reloc.sampling import evenly
 
 MAX_PIXELS = 120_000_000
 MAX_BYTES = 512 * 1024 * 1024
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
+_LOOKED_AT = 3
 
 
 def _content(path: Path, *, most: int = -1) -> bytes:
@@ -117,13 +120,23 @@ def _decoded(path: Path, content: bytes, flags: int) -> NDArray | None:
         ) from error
 
 
-def stretch_note(path: Path) -> str | None:
-    """What to tell of an image of 16 bits that is stretched to 8; None for all others.
+def stretch_notes(paths: Sequence[Path]) -> tuple[str, ...]:
+    """What to tell of images of 16 bits that are stretched to 8, once; looks at a few of them."""
+    for path in evenly(paths, _LOOKED_AT):
+        try:
+            used = _stretched_range(Path(path))
+        except ImageError:
+            continue
+        if used is not None:
+            return (
+                "images of 16 bits that use little of their range are stretched to 8, each by "
+                f"itself; {Path(path).name} holds {used[0]} to {used[1]}",
+            )
+    return ()
 
-    Raises:
-        ImageError: as ``read_image``.
-    """
-    path = Path(path)
+
+def _stretched_range(path: Path) -> tuple[int, int] | None:
+    """What an image of 16 bits that is stretched uses of its range; None for all others."""
     start = _content(path, most=25)
     # A PNG tells its depth here; of the others only these may have 16 bits.
     if not (start[24] == 16 if start[:4] == b"\x89PNG" and len(start) == 25 else
@@ -132,12 +145,7 @@ def stretch_note(path: Path) -> str | None:
     content = _content(path)
     _header_size(path, io.BytesIO(content))
     pixels = _decoded(path, content, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_ANYCOLOR)
-    if pixels is None or pixels.dtype != np.uint16 or (found := narrow_range(pixels)) is None:
-        return None
-    return (
-        "images of 16 bits that use little of their range are stretched to 8 bits, each by itself "
-        f"({path.name}: {found[0]} to {found[1]})"
-    )
+    return None if pixels is None or pixels.dtype != np.uint16 else narrow_range(pixels)
 
 
 def _jpeg_ends_early(content: bytes) -> bool:

@@ -33,17 +33,21 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
-def check_sources(paths: Sequence[Path]) -> None:
+def check_sources(paths: Sequence[Path]) -> list[Path]:
     """Looks at all that was named before work begins: at folders, and the start of each video.
+
+    Returns the image files.
 
     Raises:
         ImageError: as ``named_images``, or a video is black.
     """
+    found: list[Path] = []
     for path in paths:
         if is_video(path):
             check_video(path)
         else:
-            _files_of(path)
+            found += _files_of(path)
+    return found
 
 
 def named_images(paths: Sequence[Path], *, every: int = 1) -> Iterator[NamedImage]:

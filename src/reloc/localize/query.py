@@ -91,11 +91,15 @@ def prepared_query(query: Query, *, camera: Camera | None, short_side: int) -> P
         else:
             image = read_image(query.image, grey=True)
         height, width = image.shape
-        fitting = fitting_camera(query.camera or camera, width=width, height=height, name=query.name)
+        fitting = fitting_camera(
+            query.camera or camera, width=width, height=height, name=query.name
+        )
         view = plain_view(image, short_side=short_side)
         depth = read_depth_map(query.depth) if isinstance(query.depth, Depth) else query.depth
     except (cv2.error, MemoryError) as error:
-        raise ImageError(f"{query.name}: too large to be localized here; make it smaller") from error
+        raise ImageError(
+            f"{query.name}: too large to be localized here; make it smaller"
+        ) from error
     return PreparedQuery(query.name, view, fitting, depth, time.perf_counter() - began)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import Camera, orthonormalized, pose_problem
-from reloc.images.files import image_size
+from reloc.images.files import image_size, stretch_notes
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
 from reloc.scenes.scene import Depth, Frame, Scene, Skipped, posed
 
@@ -63,7 +63,9 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         queries=tuple(parts["query"]),
         unit=raw.unit,
         skipped=tuple(skipped),
-        notes=raw.notes + tuple(f"{count} frames: {remark}" for remark, count in remarks.items()),
+        notes=raw.notes
+        + tuple(f"{count} frames: {remark}" for remark, count in remarks.items())
+        + stretch_notes([frame.image for frame in parts["mapping"] or parts["query"]]),
     )
 
 
