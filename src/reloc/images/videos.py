@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.ascii_names import ascii_name
 from reloc.errors import ImageError
-from reloc.images.ascii_names import ascii_name
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from reloc.ascii_names import ascii_name
 from reloc.backbone import ConvBackbone
 from reloc.backbone.weights import network_of, stored_state
 from reloc.errors import CameraError, MapError
@@ -127,7 +128,7 @@ def read_map(path: Path) -> SceneMap:
     if path.stat().st_size > MAX_BYTES:
         raise MapError(f"{path}: over {MAX_BYTES >> 30} GiB, too large to be a map")
     try:
-        with safe_open(path, framework="pt") as file:
+        with ascii_name(path) as name, safe_open(name, framework="pt") as file:
             metadata = file.metadata() or {}
             found = metadata.get("format", "no reloc map")
             if found not in (FORMAT, OLD_FORMAT):

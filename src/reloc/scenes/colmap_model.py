@@ -7,6 +7,7 @@ checked against the end of the file.
 
 import mmap
 import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from reloc.errors import CameraError, SceneError
 from reloc.geometry import Camera
 from reloc.scenes.raw import CameraSource, no_camera
 from reloc.scenes.scene import Array
+from reloc.scenes.text import TEXT_ENCODING
 
 MAX_NAME_BYTES = 4096
 
@@ -174,7 +176,7 @@ class _Cursor:
             raise SceneError(f"{self._path}: an image name does not end; export the model again")
         raw = self._data[self._at : end]
         self._at = end + 1
-        return raw.decode("utf-8", errors="surrogateescape")
+        return raw.decode(sys.getfilesystemencoding(), errors="surrogateescape")
 
 
 @contextmanager
@@ -241,8 +243,7 @@ def _text_rows(
     path: Path, parse: Callable[..., tuple | PosedImage], *, paired: bool = False
 ) -> Iterator:
     """Parsed lines; if ``paired``, each with the line after it, whatever that is."""
-    # Names of files need not be UTF-8.
-    with path.open(encoding="utf-8-sig", errors="surrogateescape") as file:
+    with path.open(encoding=TEXT_ENCODING, errors="surrogateescape") as file:
         lines = enumerate(file, start=1)
         for number, line in lines:
             if "\0" in line:

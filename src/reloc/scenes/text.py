@@ -1,5 +1,6 @@
 """Small text files of datasets: lines, rows of numbers, poses."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ from reloc.scenes.scene import Array
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
 _MAX_NUMBER_BYTES = 4096
+# Texts hold names of files, which need not be UTF-8. Decoded as Python decodes names of files, with
+# surrogates for bytes, they are the same as those.
+_OF_NAMES = sys.getfilesystemencoding()
+TEXT_ENCODING = "utf-8-sig" if _OF_NAMES == "utf-8" else _OF_NAMES
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
@@ -22,8 +27,7 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
         size = path.stat().st_size
         if size > limit:
             raise SceneError(f"{path}: {size} bytes are over the limit of {limit} for such a file")
-        # Names of files need not be UTF-8; their bytes come through as they do in names of files.
-        text = path.read_text(encoding="utf-8-sig", errors="surrogateescape")
+        text = path.read_text(encoding=TEXT_ENCODING, errors="surrogateescape")
     except OSError as error:
         raise SceneError(f"{path}: cannot be read ({error.strerror}); restore it") from error
     if "\0" in text:

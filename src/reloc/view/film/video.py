@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reloc.ascii_names import ascii_name
 from reloc.errors import OptionError, OutputError
 from reloc.files import atomic_folder, atomic_path, check_new_folder, check_writable
-from reloc.images.ascii_names import ascii_name
 
 FPS = 25
 SUFFIXES = (".mp4", ".gif")

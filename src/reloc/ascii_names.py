@@ -1,4 +1,4 @@
-"""Plain names for files whose own names OpenCV cannot open."""
+"""Plain names for files whose own names libraries written in other languages cannot open."""
 
 import tempfile
 from collections.abc import Iterator
@@ -10,9 +10,9 @@ from pathlib import Path
 def ascii_name(path: Path) -> Iterator[str]:
     """Yields a name of plain letters that leads to a file, which need not exist yet.
 
-    OpenCV takes names in UTF-8 alone, reads ``%04d`` in one as a number to count up, and
-    ``concat:`` before one as a command. A name that has none of this is yielded as it is, absolute;
-    any other through a link in a temporary folder.
+    OpenCV and safetensors take names in UTF-8 alone. OpenCV also reads ``%04d`` in one as a number
+    to count up, and ``concat:`` before one as a command. A name that has none of this is yielded as
+    it is, absolute; any other through a link in a temporary folder.
 
     Args:
         path: of the file; its suffix is kept.
