@@ -16,9 +16,9 @@ from reloc.errors import ImageError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
 
-# A video may begin in black. One that is black for longer is either of no use or interlaced:
-# builds of OpenCV with a new FFmpeg then hand out black frames.
-MOST_BLACK = 250
+# OpenCV with a new FFmpeg does not convert interlaced frames: each comes out as whatever its memory
+# held, the same every time. No camera takes so many equal frames.
+MOST_EQUAL = 250
 
 
 @dataclass(frozen=True)
@@ -40,25 +40,33 @@ def check_video(path: Path) -> None:
     """Decodes the beginning of a video, to refuse before work begins what cannot be used.
 
     Raises:
-        ImageError: it is no video that can be decoded, or all black.
+        ImageError: it is no video that can be decoded, or its frames are all the same.
     """
-    for frame in video_frames(path):
-        if frame.grey.any():
+    first: VideoFrame | None = None
+    for frame in _decoded(path, every=1):
+        if first is not None and not np.array_equal(frame.grey, first.grey):
             return
-        if frame.number >= MOST_BLACK:
+        first = first or frame
+        if frame.number >= MOST_EQUAL:
             break
-    raise ImageError(
-        f"{path}: decodes to black frames, as interlaced video does; convert it first: "
-        "ffmpeg -i IN -vf yadif OUT.mp4"
-    )
+    if first is not None and frame.number:
+        raise ImageError(
+            f"{path}: decodes to the same picture again and again, as interlaced video does here; "
+            "convert it first: ffmpeg -i IN -vf yadif OUT.mp4"
+        )
 
 
 def video_frames(path: Path, *, every: int = 1) -> Iterator[VideoFrame]:
     """The frames of a video that can be decoded, every so many.
 
     Raises:
-        ImageError: it cannot be read as a video, or holds no frame.
+        ImageError: as ``check_video``, or it holds no frame.
     """
+    check_video(path)
+    yield from _decoded(path, every=every)
+
+
+def _decoded(path: Path, *, every: int) -> Iterator[VideoFrame]:
     with _opened(path) as video:
         rate = video.get(cv2.CAP_PROP_FPS)
         step = 1 / rate if math.isfinite(rate) and 0 < rate <= 1000 else 1 / 30
