@@ -110,7 +110,10 @@ def test_depth_that_cannot_be_used_is_refused_in_one_line(
     assert "not one pixel was measured" in refusal(good * 0)
     assert "cannot tell the unit" in refusal(good // 100)
     assert "depth-unit is mm, m" in refusal(good, "--depth-unit", "feet")
-    assert "another shape; give that of the depth with --depth-camera" in refusal(good[:, :90])
+    cv2.imwrite(str(tmp_path / "narrow.png"), good[:, :90])
+    narrow = ("--depth", tmp_path / "narrow.png", "--depth-unit", "mm")
+    reason = only_row(reloc("localize", made_map, frame.image, *narrow))["reason"]
+    assert "another shape; give that of the depth with --depth-camera" in reason
     assert "one depth file for 2 images" in refusal(good, images=(frame.image, frame.image))
     assert "single channel" in refusal(np.zeros((120, 160, 3), np.uint8))
     other = tmp_path / "other"
