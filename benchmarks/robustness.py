@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
-import cv2
 import numpy as np
 import tyro
 from accuracy import REFERENCE, opened
@@ -30,7 +29,7 @@ from reloc.cli.console import progress_bar
 from reloc.errors import OptionError, RelocError
 from reloc.evaluate.metrics import evaluate
 from reloc.files import json_text, write_text
-from reloc.images.files import read_image
+from reloc.images.files import read_image, write_image
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query
 from reloc.maps.scene_map import SceneMap
@@ -87,7 +86,7 @@ def spoiled(frame: Frame, change: str, strength: float, path: Path) -> Frame:
     if change != UNTOUCHED:
         rng = np.random.default_rng(crc32(f"{frame.name} {change}".encode()))
         shot = CORRUPTIONS[change].apply(shot, strength, rng)
-    cv2.imwrite(str(path), shot.image[:, :, ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    write_image(path, shot.image)
     return replace(frame, image=path, camera=shot.camera, world_from_cam=shot.world_from_cam)
 
 

@@ -51,6 +51,22 @@ def check_writable(path: Path) -> None:
         ) from error
 
 
+def check_new_folder(path: Path) -> None:
+    """Makes sure of a place for a folder of results, as ``check_writable`` does for a file.
+
+    Raises:
+        OutputError: something that is not an empty folder stands there, or the place cannot be
+            written to.
+    """
+    try:
+        if (path.exists() or path.is_symlink()) and not (path.is_dir() and not any(path.iterdir())):
+            raise OutputError(f"{path}: already there; remove it or choose another folder")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".probe", dir=path.parent)).rmdir()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` that takes its place when the block succeeds.
@@ -94,9 +110,12 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file atomically, in UTF-8. Raises OutputError as ``atomic_path`` does."""
+    """Writes a text file atomically, in UTF-8; names of files that are none keep their bytes.
+
+    Raises OutputError as ``atomic_path`` does.
+    """
     with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape")
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from reloc.ascii_names import ascii_name
 from reloc.files import atomic_file
 
 # Key of the digest in the metadata.
@@ -131,7 +132,7 @@ def open_tensors(path: Path) -> Iterator[TensorFile]:
             begin = raw.read(8)
         if len(begin) < 8 or struct.unpack("<Q", begin)[0] > MAX_HEADER:
             raise ValueError("no header")
-        with safe_open(path, framework="pt") as file:
+        with ascii_name(path) as name, safe_open(name, framework="pt") as file:
             yield TensorFile(file)
     except (SafetensorError, OSError) as error:
         raise ValueError("cut short, or no safetensors file") from error

@@ -62,6 +62,24 @@ def test_a_folder_is_paired_by_name_and_need_not_be_complete(reloc, made_map, de
     assert same == [False] * 3 + [True] * 4
 
 
+def test_one_bad_depth_file_is_a_matter_of_its_image(reloc, made_map, deep_place, tmp_path):
+    frames = open_scene(deep_place).mapping[:4]
+    folder = tmp_path / "depth"
+    folder.mkdir()
+    wide = np.full((60, 160), 1000, np.uint16)  # of another shape
+    contents = [b"no image", frames[1].depth.path.read_bytes()[:500], None, None]
+    for frame, content in zip(frames, contents, strict=True):
+        path = folder / f"{frame.image.stem}.png"
+        path.write_bytes(frame.depth.path.read_bytes() if content is None else content)
+    cv2.imwrite(str(folder / f"{frames[2].image.stem}.png"), wide)
+    run = reloc("localize", made_map, *(f.image for f in frames), "--depth", folder)
+    assert run.status == 0, run.err
+    found = [json.loads(line) for line in run.out.splitlines()]
+    assert [row["localized"] for row in found] == [False] * 3 + [True]
+    for row, reason in zip(found, ("readable", "cut short", "another shape"), strict=False):
+        assert reason in row["reason"]
+
+
 def test_unit_resolution_and_camera_of_the_depth_may_differ(reloc, made_map, frame, tmp_path):
     expected = only_row(reloc("localize", made_map, frame.image, "--depth", frame.depth.path))
     stored = cv2.imread(str(frame.depth.path), cv2.IMREAD_UNCHANGED)
@@ -92,7 +110,10 @@ def test_depth_that_cannot_be_used_is_refused_in_one_line(
     assert "not one pixel was measured" in refusal(good * 0)
     assert "cannot tell the unit" in refusal(good // 100)
     assert "depth-unit is mm, m" in refusal(good, "--depth-unit", "feet")
-    assert "another shape; give that of the depth with --depth-camera" in refusal(good[:, :90])
+    cv2.imwrite(str(tmp_path / "narrow.png"), good[:, :90])
+    narrow = ("--depth", tmp_path / "narrow.png", "--depth-unit", "mm")
+    reason = only_row(reloc("localize", made_map, frame.image, *narrow))["reason"]
+    assert "another shape; give that of the depth with --depth-camera" in reason
     assert "one depth file for 2 images" in refusal(good, images=(frame.image, frame.image))
     assert "single channel" in refusal(np.zeros((120, 160, 3), np.uint8))
     other = tmp_path / "other"

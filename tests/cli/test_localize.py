@@ -1,7 +1,9 @@
 """``reloc localize``: images in, poses out, and what is said of images that are none."""
 
 import json
+import os
 from dataclasses import replace
+from itertools import islice
 
 import cv2
 import numpy as np
@@ -10,8 +12,10 @@ from PIL import Image
 
 from reloc.backbone import save_backbone
 from reloc.backbone.network import ConvBackbone
+from reloc.cli.overlays import Overlays
 from reloc.geometry import Camera, pose_error
 from reloc.images.lens import Lens
+from reloc.localize import Localizer
 from reloc.localize.pose_files import read_ace, read_estimates, read_tum
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
@@ -304,8 +308,87 @@ def test_an_output_below_a_file_is_refused(reloc, made_map, made_place, tmp_path
     assert (tmp_path / "file").read_text() == "whole"
 
 
-def test_the_same_image_twice_is_refused_in_a_file(reloc, made_map, made_place, tmp_path):
+@pytest.mark.parametrize("name", ["json", "tum", "ace", "colmap"])
+def test_what_cannot_be_written_is_refused_before_a_map_is_read(reloc, made_place, tmp_path, name):
     image = made_place / "test" / "rgb" / "00000.jpg"
-    out = tmp_path / "out.json"
-    assert "two estimates" in reloc("localize", made_map, image, image, "--out", out).refusal()
-    assert not out.exists()
+    out = tmp_path / "out"
+    gone = tmp_path / "no map"
+    options = ("--out", out, "--format", name)
+    assert "given twice" in reloc("localize", gone, image, image, *options).refusal()
+    out.mkdir()
+    (out / "full").write_text("")
+    assert str(out) in reloc("localize", gone, image, *options).refusal()
+
+
+def test_a_name_that_ends_its_line_is_refused_before_a_map_is_read(reloc, tmp_path):
+    image = tmp_path / "a\nb.jpg"
+    image.write_bytes(b"")
+    run = reloc("localize", "none", image, "--out", tmp_path / "out", "--format", "ace")
+    assert "does not fit this format" in run.refusal()
+
+
+def test_videos_of_one_trajectory_are_refused_before_a_map_is_read(reloc, tmp_path):
+    for name in ("a.avi", "b.avi"):
+        video = cv2.VideoWriter(
+            str(tmp_path / name), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120)
+        )
+        for grey in (0, 200):
+            video.write(np.full((120, 160, 3), grey, np.uint8))
+        video.release()
+    out = ("--out", tmp_path / "out.tum", "--format", "tum")
+    first, second = tmp_path / "a.avi", tmp_path / "b.avi"
+    assert "videos overlap" in reloc("localize", "none", first, second, *out).refusal()
+    gone = tmp_path / "gone.avi"
+    assert "gone.avi: no such" in reloc("localize", "none", first, gone, *out).refusal()
+
+
+def test_results_are_kept_when_it_ends_early(reloc, made_map, made_place, tmp_path, monkeypatch):
+    images, out = made_place / "train" / "rgb", tmp_path / "out.json"
+    whole = Localizer.localize_many
+
+    def stopped(self, queries):
+        yield from islice(whole(self, queries), 3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Localizer, "localize_many", stopped)
+    run = reloc("localize", made_map, images, "--out", out, "--quiet")
+    assert run.status == 1
+    assert run.err.splitlines() == [
+        f"note: {out} holds the 3 images until here",
+        "reloc: interrupted",
+    ]
+    names = sorted(path.as_posix() for path in images.iterdir())
+    assert [estimate.image for estimate in read_estimates(out)] == names[:3]
+
+
+def test_no_image_ends_the_batch(reloc, made_map, place, tmp_path, monkeypatch):
+    """Nor does its camera, its depth or its overlay."""
+    folder = place / "train" / "rgb"
+    whole = (folder / "00000.jpg").read_bytes()
+    for name in ("00002.jpg", "00003.jpg", "00004.jpg", "00005.jpg", "00006.jpg"):
+        (folder / name).unlink()
+    os.mkfifo(folder / "00002.jpg")
+    (folder / "00003.jpg").symlink_to(folder / "nothing.jpg")
+    (folder / "00004.pgm").write_bytes(b"P5 1048577 1 255\n" + bytes(1048577))
+    (folder / "00005.jpg").mkdir()
+    raw = folder / os.fsdecode("视图.jpg".encode("gbk"))
+    raw.write_bytes(whole)
+    drawn = Overlays._write
+
+    def failing(self, item, *others):
+        if item.name.endswith("00001.jpg"):
+            raise cv2.error("cannot draw")
+        drawn(self, item, *others)
+
+    monkeypatch.setattr(Overlays, "_write", failing)
+    out = tmp_path / "drawn"
+    run = reloc("localize", made_map, folder, "--camera", CAMERA, "--overlay", out)
+    found = {row["image"]: row for row in rows(run)}
+    assert list(found) == sorted(p.as_posix() for p in folder.iterdir() if p.name != "00005.jpg")
+    localized = [name for name, row in found.items() if row["localized"]]
+    good = [folder / "00000.jpg", folder / "00001.jpg", raw]
+    assert localized == [path.as_posix() for path in good]
+    for name, reason in (("00002.jpg", "pipe"), ("00003.jpg", "link to"), ("00004.pgm", "size")):
+        assert reason in found[(folder / name).as_posix()]["reason"]
+    assert "1 images could not be drawn" in run.err and "00001.jpg: " in run.err
+    assert (out / f"{raw.name}.jpg").is_file()

@@ -58,6 +58,10 @@ def test_what_was_written_comes_back(written: Path, tmp_path: Path) -> None:
         ("recall", 5),
         ("map_bytes", "many"),
         ("notes", None),
+        ("map_bytes", 10**400),
+        ("mapping_seconds", -1),
+        ("scene_extent", 1e300),
+        ("recall", {"5cm_5deg": 10**400}),
     ],
 )
 def test_what_is_no_evaluation_is_refused(written: Path, key: str, value: object) -> None:
@@ -73,6 +77,26 @@ def test_a_pose_that_is_none_is_refused(written: Path) -> None:
     data["frames"][0]["world_from_cam"][0] = [5, 0, 0, 0]
     written.write_text(json.dumps(data))
     with pytest.raises(EvaluationError, match="no rotation"):
+        read_evaluation(written)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"inliers": 7', '"inliers": 1e999'),
+        ('"inliers": 7', f'"inliers": {"7" * 400}'),
+        ('"inliers": 7', f'"inliers": {"7" * 5000}'),
+        ('"inliers": 7', '"inliers": 7, "inliers": 8'),
+        ('"image": "lost"', '"image": "found"'),
+        ('"confidence": 0.9', '"confidence": NaN'),
+        ('"translation_error": 0.25', '"translation_error": -1'),
+    ],
+)
+def test_numbers_and_keys_that_make_no_sense_are_refused(written: Path, old: str, new: str) -> None:
+    text = written.read_text()
+    assert old in text
+    written.write_text(text.replace(old, new))
+    with pytest.raises(EvaluationError, match=r"eval\.json: is not what .* run it again"):
         read_evaluation(written)
 
 

@@ -1,5 +1,6 @@
 """Image files: what is read, what is refused, and how it is said."""
 
+import os
 import struct
 import zlib
 
@@ -10,7 +11,13 @@ from PIL import ExifTags, Image
 
 from reloc.errors import ImageError
 from reloc.images import files
-from reloc.images.files import image_size, read_depth, read_image
+from reloc.images.files import (
+    image_size,
+    read_depth,
+    read_image,
+    stretch_notes,
+    write_image,
+)
 
 READERS = [image_size, read_image, read_depth]
 
@@ -128,6 +135,113 @@ def test_a_jpeg_that_ends_in_other_data_is_read(saved):
 def test_a_folder_is_no_image(tmp_path):
     with pytest.raises(ImageError, match="no such image"):
         read_image(tmp_path)
+
+
+@pytest.mark.parametrize("read", READERS)
+def test_what_is_no_file_is_refused_without_waiting(tmp_path, read):
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "link.jpg").symlink_to(tmp_path / "nothing.jpg")
+    for name, reason in (("pipe.jpg", "a pipe"), ("link.jpg", "a link to nothing")):
+        with pytest.raises(ImageError, match=f"{name}: no such image; this is {reason}"):
+            read(tmp_path / name)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif", ".ppm", ".webp"])
+@pytest.mark.parametrize("grey", [False, True])
+def test_any_name_is_read_and_to_the_same_pixels(saved, tmp_path, suffix, grey):
+    path = saved(suffix)
+    flag = (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    expected = cv2.imread(str(path), flag)
+    path = path.rename(tmp_path / os.fsdecode("视图".encode("gbk") + suffix.encode()))
+    pixels = read_image(path, grey=grey)
+    np.testing.assert_array_equal(pixels, expected if grey else expected[:, :, ::-1])
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_any_name_is_written(photo, tmp_path, suffix):
+    path = tmp_path / os.fsdecode("视图".encode("gbk") + suffix.encode())
+    write_image(path, photo)
+    assert np.abs(read_image(path).astype(int) - photo).mean() < (1 if suffix == ".png" else 5)
+
+
+def test_what_cannot_be_encoded_is_an_error_of_writing(photo, tmp_path):
+    for path, pixels in ((tmp_path / "a.jpg", photo[:0]), (tmp_path / "a.xyz", photo)):
+        with pytest.raises(OSError, match="encoded"):
+            write_image(path, pixels)
+
+
+@pytest.mark.parametrize("size", [(1 << 20, 2), (3, 1 << 20)])
+@pytest.mark.parametrize("read", [read_image, read_depth])
+def test_an_image_wider_than_opencv_takes_is_refused(tmp_path, size, read):
+    width, height = size[0] + 1, size[1] + 1
+    path = tmp_path / "long.pgm"
+    path.write_bytes(f"P5 {width} {height} 255\n".encode() + bytes(width * height))
+    with pytest.raises(ImageError, match=f"long.pgm: {width}x{height} pixels are more") as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_memory_that_is_short_is_a_matter_of_the_image(saved, monkeypatch):
+    def greedy(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(cv2, "imdecode", greedy)
+    with pytest.raises(ImageError, match="smaller"):
+        read_image(saved(".png"))
+
+
+def sixteen(tmp_path, values, suffix=".png"):
+    path = tmp_path / f"sixteen{suffix}"
+    assert cv2.imwrite(str(path), values)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".pgm"])
+@pytest.mark.parametrize(("offset", "factor"), [(7000, 4), (0, 16), (0, 64), (60000, 1)])
+def test_values_of_few_bits_in_a_file_of_sixteen_are_stretched(
+    tmp_path, photo, suffix, offset, factor
+):
+    grey = photo[:, :, 1]
+    path = sixteen(tmp_path, (offset + factor * grey.astype(np.uint16)), suffix)
+    pixels = read_image(path, grey=True)
+    assert pixels.dtype == np.uint8
+    # To the full range, and nothing else than that.
+    line = np.polyfit(grey.ravel(), pixels.ravel(), 1)
+    assert np.abs(np.polyval(line, grey) - pixels)[(pixels > 0) & (pixels < 255)].max() < 2
+    assert np.ptp(pixels) >= 0.95 * np.ptp(grey)
+    np.testing.assert_array_equal(read_image(path)[:, :, 0], pixels)
+    (note,) = stretch_notes([path])
+    assert path.name in note and "stretched" in note
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_images_of_sixteen_bits_that_use_them_lose_the_lower_eight(tmp_path, photo, colour):
+    values = (photo if colour else photo[:, :, 0]).astype(np.uint16) * 257
+    path = sixteen(tmp_path, values)
+    for grey, flag in ((True, cv2.IMREAD_GRAYSCALE), (False, cv2.IMREAD_COLOR)):
+        expected = cv2.imread(str(path), flag)
+        expected = expected if grey else expected[:, :, ::-1]
+        np.testing.assert_array_equal(read_image(path, grey=grey), expected)
+    assert stretch_notes([path]) == ()
+
+
+def test_a_hot_pixel_does_not_keep_an_image_from_being_stretched(tmp_path, photo):
+    values = 7000 + 4 * photo[:, :, 0].astype(np.uint16)
+    plain = read_image(sixteen(tmp_path, values), grey=True)
+    values[3, 3], values[5, 5] = 65535, 0
+    spoiled = read_image(sixteen(tmp_path, values), grey=True)
+    assert (spoiled[3, 3], spoiled[5, 5]) == (255, 0)
+    assert np.abs(spoiled.astype(int) - plain)[10:].max() <= 4
+
+
+def test_noise_in_the_dark_is_not_stretched_to_white(tmp_path):
+    values = np.random.default_rng(0).integers(100, 104, (40, 60)).astype(np.uint16)
+    assert read_image(sixteen(tmp_path, values), grey=True).max() <= 4
+
+
+def test_only_stretched_images_are_told_of(saved, tmp_path):
+    assert stretch_notes([saved(".jpg"), saved(".png"), tmp_path / "none.png"]) == ()
+    assert stretch_notes([]) == ()
 
 
 def test_files_beyond_the_limit_are_not_even_opened(saved, monkeypatch):

@@ -1,11 +1,13 @@
 """Files, folders and videos as images with names."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
 
 from reloc.errors import ImageError, OptionError
-from reloc.images.sources import named_images
+from reloc.images.sources import check_sources, named_images
 
 
 def touched(folder, *names):
@@ -35,6 +37,21 @@ def test_folders_are_searched_below_and_sorted(tmp_path):
     assert [item.image for item in images] == expected
     assert [item.name for item in images] == [path.as_posix() for path in expected]
     assert all(item.time is None for item in images)
+
+
+def test_what_is_called_like_an_image_is_one(tmp_path):
+    """Pipes and links to nothing are answered for, not passed over; folders are searched."""
+    touched(tmp_path / "set.jpg", "a.png")
+    touched(tmp_path / "set.jpg" / "deep.jpg", "b.png")
+    (tmp_path / "set.jpg" / "link.jpg").symlink_to(tmp_path / "nothing.jpg")
+    os.mkfifo(tmp_path / "set.jpg" / "pipe.jpg")
+    (tmp_path / "empty.jpg").mkdir()
+    found = check_sources([tmp_path / "set.jpg", tmp_path / "empty.jpg"])
+    below = ("set.jpg/a.png", "set.jpg/deep.jpg/b.png", "set.jpg/link.jpg", "set.jpg/pipe.jpg")
+    assert found == [tmp_path / name for name in (*below, "empty.jpg")]
+    assert [i.image for i in named_images([tmp_path / "set.jpg", tmp_path / "empty.jpg"])] == found
+    link = tmp_path / "set.jpg" / "link.jpg"
+    assert [i.image for i in named_images([link])] == [link]
 
 
 def test_the_order_is_as_given(tmp_path, video):

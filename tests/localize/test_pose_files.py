@@ -1,6 +1,8 @@
 """Pose files: what is written reads back as the same camera, judged by where points project."""
 
 import json
+import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +25,7 @@ from reloc.localize.pose_files import (
     read_tum,
     write_poses,
 )
+from reloc.scenes.colmap_model import read_cameras, read_posed_images
 from reloc.scenes.scene import Frame
 
 POINTS = np.random.default_rng(5).uniform(-1, 1, (40, 3))
@@ -201,7 +204,7 @@ def test_nothing_localized(tmp_path: Path, format: str) -> None:
 
 @pytest.mark.parametrize(
     ("format", "name"),
-    [("ace", "a\n1 0 0 0"), ("colmap", "a b.jpg"), ("colmap", "a\r.jpg"), ("ace", "\udcff.jpg")],
+    [("ace", "a\n1 0 0 0"), ("ace", " a.jpg"), ("ace", "\ud800.jpg"), ("colmap", "\ud800.jpg")],
 )
 def test_names_that_would_break_a_line(tmp_path: Path, format: str, name: str) -> None:
     frame = Frame(name, Path("x"), CAMERAS[0], None)
@@ -210,6 +213,38 @@ def test_names_that_would_break_a_line(tmp_path: Path, format: str, name: str) -
     assert not (tmp_path / "out").exists()
     write_poses(tmp_path / "j", [Estimate(name, True, POSES[0])], [frame], format="json")
     assert read_estimates(tmp_path / "j")[0].image == name
+
+
+@pytest.mark.parametrize("name", ["a b.jpg", "a\r.jpg", "a\n1.jpg"])
+def test_a_model_is_binary_where_text_cannot_hold_a_name(tmp_path: Path, name: str) -> None:
+    known = [replace(frame, name=name + frame.name) for frame in frames()]
+    given = [replace(e, image=name + e.image) for e in estimates()]
+    write_poses(tmp_path / "model", given, known, format="colmap")
+    assert not list((tmp_path / "model").glob("*.txt"))
+    read = read_posed_images(tmp_path / "model" / "images.bin")
+    assert [image.name for image in read] == [name + NAMES[i] for i in range(len(read))]
+    cameras = read_cameras(tmp_path / "model" / "cameras.bin")
+    assert [cameras[image.camera_id] for image in read] == [f.camera for f in known[: len(read)]]
+    for image, pose in zip(read, POSES, strict=False):
+        rotation = rotation_from_quaternion(image.quaternion)
+        np.testing.assert_allclose(rotation, pose[:3, :3].T, atol=1e-12)
+
+
+@pytest.mark.parametrize("format", ["json", "ace", "colmap"])
+def test_names_that_are_not_utf8_keep_their_bytes(tmp_path: Path, format: str) -> None:
+    raw = "视图 表.jpg".encode("gbk") if format != "colmap" else "视图表.jpg".encode("gbk")
+    frame = Frame(os.fsdecode(raw), Path("x"), CAMERAS[0], None)
+    out = tmp_path / "out"
+    write_poses(out, [Estimate(frame.name, True, POSES[0])], [frame], format=format)
+    if format == "json":
+        assert os.fsencode(read_estimates(out)[0].image) == raw
+        out.read_text("ascii")
+    elif format == "ace":
+        assert os.fsencode(read_ace(out)[0].image) == raw
+        assert out.read_bytes().startswith(raw + b" ")
+    else:
+        assert raw in (out / "images.txt").read_bytes()
+        assert os.fsencode(read_posed_images(out / "images.txt")[0].name) == raw
 
 
 def test_unknown_format(tmp_path: Path) -> None:

@@ -1,14 +1,19 @@
 """Reading COLMAP models, against models that pycolmap writes."""
 
+import os
 import struct
 
 import numpy as np
 import pytest
 
 from reloc.errors import SceneError
-from reloc.geometry import inverted, quaternion_from_rotation
+from reloc.geometry import Camera, inverted, quaternion_from_rotation
+from reloc.images.files import write_image
 from reloc.scenes import open_scene, read_points
 from reloc.scenes.colmap import points_seen
+from reloc.scenes.scene import Frame
+from reloc.scenes.writers.colmap import write_model
+from reloc.scenes.writers.colmap_binary import write_binary_model
 
 pycolmap = pytest.importorskip("pycolmap")
 
@@ -428,3 +433,24 @@ def test_panoramas_say_what_to_do(tmp_path, place):
     place.text(root / "sparse/0/cameras.txt", "1 EQUIRECTANGULAR 64 48 64 48\n")
     with pytest.raises(SceneError, match="cut it into perspective views"):
         open_scene(root)
+
+
+@pytest.mark.parametrize("suffix", [".bin", ".txt"])
+def test_names_that_are_not_utf8_are_found(tmp_path, suffix):
+    """Among them one with half a letter that looks like a backslash."""
+    raw = ["视图.jpg".encode("gbk"), "表.jpg".encode("shift-jis"), "ä.jpg".encode("latin-1")]
+    camera = Camera.pinhole(width=32, height=24, fx=30)
+    (tmp_path / "images").mkdir()
+    frames = []
+    for number, name in enumerate(map(os.fsdecode, raw)):
+        pose = np.eye(4)
+        pose[0, 3] = number
+        write_image(tmp_path / "images" / name, np.zeros((24, 32), np.uint8))
+        frames.append(Frame(name, tmp_path / "images" / name, camera, pose))
+    write = write_binary_model if suffix == ".bin" else write_model
+    write(tmp_path / "sparse" / "0", frames, {frame.name: frame.name for frame in frames})
+    (tmp_path / "query.txt").write_bytes(b"images/" + raw[2] + b"\n")
+    scene = open_scene(tmp_path)
+    assert not scene.skipped
+    assert [os.fsencode(frame.name) for frame in scene.mapping] == [b"images/" + n for n in raw[:2]]
+    assert [os.fsencode(frame.name) for frame in scene.queries] == [b"images/" + raw[2]]

@@ -9,6 +9,7 @@ from reloc.cli.console import console
 from reloc.evaluate import read_evaluation
 from reloc.evaluate.comparison import compare as compared
 from reloc.evaluate.comparison_table import comparison_table
+from reloc.files import check_writable
 
 
 def compare(
@@ -23,6 +24,8 @@ def compare(
         evaluations: Files that `reloc eval --json` wrote; the others are held against the first.
         report: Write a page with curves and the frames that differ to this folder.
     """
+    if report is not None:
+        check_writable(report / "index.html")
     found = [read_evaluation(path) for path in evaluations]
     comparison = compared(found, _labels(evaluations, [e.map_name for e in found]))
     screen = console()

@@ -9,6 +9,7 @@ from reloc.backbone import FeatureExtractor, load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.devices import pick_device
+from reloc.files import check_writable
 from reloc.mapping.calibration import region_features
 from reloc.maps import SceneMap
 from reloc.maps.compress import compressed
@@ -40,6 +41,7 @@ def compress(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
+    check_writable(out)
     scene_map = SceneMap.load(map)
     features = None
     if scene is not None:

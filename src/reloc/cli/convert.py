@@ -7,6 +7,7 @@ import tyro
 
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
+from reloc.files import check_new_folder
 from reloc.scenes import open_scene
 from reloc.scenes.writers import write_scene
 
@@ -36,6 +37,7 @@ def convert(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
+    check_new_folder(out)
     source = open_scene(scene, query=query, poses=poses, images=images)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         written = write_scene(source, out, to=to, strip_metadata=strip_metadata, progress=progress)

@@ -14,12 +14,13 @@ from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.errors import ImageError, SceneError
 from reloc.evaluate import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
+from reloc.files import check_writable
 from reloc.images.files import read_image
 from reloc.localize import Estimate, Localizer, Query
 from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.scenes import open_scene
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Frame, Scene, posed
 from reloc.view.point_cloud import map_point_cloud
 from reloc.view.points import render_points
 from reloc.view.report import WorstFrame, write_report
@@ -59,11 +60,20 @@ def eval_(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
+    if json is not None:
+        check_writable(json)
+    if report is not None:
+        check_writable(report / "index.html")
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses, images=images)
     if not found.queries:
         raise SceneError(
             f"{scene}: has no queries; name them with --query FILE, one image path per line"
+        )
+    if not posed(found.queries):
+        raise SceneError(
+            f"{scene}: none of the {len(found.queries)} queries has a pose to compare with; "
+            "say with --poses FILE where they were taken"
         )
     if depth and all(frame.depth is None for frame in found.queries):
         raise SceneError(f"{scene}: no query has depth that can be used; evaluate without --depth")
@@ -142,5 +152,5 @@ def picture_worst(
 
 def _small(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = photo.shape[:2]
-    size = (PICTURE_WIDTH, round(height * PICTURE_WIDTH / width))
+    size = (PICTURE_WIDTH, max(1, round(height * PICTURE_WIDTH / width)))
     return np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -11,7 +11,7 @@ from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.image_folder import ImageFolder
 from reloc.errors import OptionError
-from reloc.files import atomic_folder
+from reloc.files import atomic_folder, check_new_folder, check_writable
 from reloc.localize import Estimate, Localizer
 from reloc.localize.pose_files import write_poses
 from reloc.maps import SceneMap
@@ -68,6 +68,7 @@ def export(
         raise OptionError(f"{out}: say what to write with --to ply, colmap or tum")
     if points < 1 or views < 1:
         raise OptionError("--points and --views are at least 1")
+    (check_new_folder if to in ("colmap", "tum") else check_writable)(out)
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses, images=images)
     localizer = Localizer(

@@ -12,7 +12,7 @@ from rich.table import Table
 from reloc.capture import Survey, survey_scene
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
-from reloc.files import json_text
+from reloc.files import check_writable, json_text
 from reloc.scenes import open_scene
 from reloc.scenes.summary import SceneSummary, summarise
 
@@ -42,6 +42,8 @@ def info(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
+    if report is not None:
+        check_writable(report / "index.html")
     scene = open_scene(path, query=query, poses=poses, images=images)
     summary = summarise(scene)
     survey = None

@@ -1,5 +1,7 @@
 """``reloc localize``: where were these photos taken?"""
 
+import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -11,16 +13,16 @@ from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.library import library_localizer, parsed_hint
 from reloc.cli.measured_depth import MeasuredDepth
-from reloc.errors import ImageError, MapError, OptionError
-from reloc.files import json_text
+from reloc.errors import CameraError, ImageError, MapError, OptionError
+from reloc.files import check_new_folder, check_writable, json_text
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
-from reloc.images.files import image_size
+from reloc.images.files import image_size, stretch_notes
 from reloc.images.lens import read_lens
-from reloc.images.sources import VIDEO_SUFFIXES, NamedImage, named_images
+from reloc.images.sources import NamedImage, check_sources, is_video, named_images
 from reloc.library import LibraryLocalizer, is_library
 from reloc.localize import Estimate, Localizer, Query
-from reloc.localize.pose_files import estimate_record, write_poses
+from reloc.localize.pose_files import check_names, estimate_record, write_poses
 from reloc.maps import SceneMap
 from reloc.scenes.scene import Frame
 
@@ -73,6 +75,13 @@ def localize(
         raise OptionError("no images given; name files, folders or videos after the map")
     if out is None and format != "json":
         raise OptionError(f"format {format} needs a file to write: add --out FILE")
+    files = check_sources(images)
+    if out is not None:
+        _check_out(out, format, files, [path for path in images if is_video(path)])
+    if overlay is not None:
+        check_writable(overlay / "a.jpg")
+    if camera is not None:
+        parse_camera(camera, width=1, height=1)  # what is no camera for any image
     hint = parsed_hint(place, near)
     scene_map: SceneMap | None = None
     localizer: Localizer | LibraryLocalizer
@@ -85,7 +94,9 @@ def localize(
         localizer = Localizer(
             scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
         )
-    named = list(named_images(images, every=every)) if _only_files(images) else None
+    # Where all can be listed without decoding, a progress bar knows its end.
+    only_files = not any(is_video(path) for path in images)
+    named = list(named_images(images, every=every)) if only_files else None
     total = len(named) if named is not None else 0
     measured = None
     if depth is not None:
@@ -105,29 +116,42 @@ def localize(
     estimates: list[Estimate] = []
 
     def queries() -> Iterator[Query]:
-        for item in named if named is not None else named_images(images, every=every):
+        for item, fault in _readable(images, every=every):
+            given, known = None, None
+            try:
+                given = None if fault else given_camera(item, camera)
+                known = measured.of(item) if measured else None
+            except (ImageError, CameraError) as error:
+                fault = error
             items.append(item)
             if overlays is not None:
                 overlays.expect(item)
-            yield Query(
-                item.name,
-                item.image,
-                given_camera(item, camera),
-                measured.of(item) if measured else None,
-            )
+            yield Query(item.name, item.image, given, known, fault)
 
-    with progress_bar(quiet=quiet or out is None, json_log=json_log) as progress:
-        for estimate in localizer.localize_many(queries()):
-            if out is None:
-                print(json_text(estimate_record(estimate), indent=None), flush=True)
-            else:
-                estimates.append(estimate)
-            if overlays is not None:
-                overlays.draw(estimate)
-            progress("localizing", len(estimates), max(total, len(estimates)))
+    for note in () if quiet else stretch_notes(files):
+        print(f"note: {note}", file=sys.stderr)
+    try:
+        with progress_bar(quiet=quiet or out is None, json_log=json_log) as progress:
+            for estimate in localizer.localize_many(queries()):
+                if out is None:
+                    print(json_text(estimate_record(estimate), indent=None), flush=True)
+                else:
+                    estimates.append(estimate)
+                if overlays is not None:
+                    overlays.draw(estimate)
+                progress("localizing", len(estimates), max(total, len(estimates)))
+    except BaseException:  # also when it is interrupted: nothing that was found is lost
+        if out is not None and estimates:
+            write_poses(out, estimates, _frames(items, estimates), format=format)
+            print(f"note: {out} holds the {len(estimates)} images until here", file=sys.stderr)
+        raise
+    if overlays is not None and overlays.failed:
+        print(
+            f"note: {len(overlays.failed)} images could not be drawn: {overlays.failed[0]}",
+            file=sys.stderr,
+        )
     if out is not None:
-        frames = [_frame(item, e.camera) for item, e in zip(items, estimates, strict=True)]
-        write_poses(out, estimates, frames, format=format)
+        write_poses(out, estimates, _frames(items, estimates), format=format)
         good = sum(e.localized for e in estimates)
         console().print(f"{out}: {good} of {len(estimates)} localized", markup=False)
 
@@ -141,9 +165,29 @@ def _overlays(folder: Path, name: str, scene_map: SceneMap) -> "Overlays":
     return Overlays(folder, Proof.of(scene_map))
 
 
-def _only_files(images: tuple[Path, ...]) -> bool:
-    """Whether all can be listed without decoding: then a progress bar knows its end."""
-    return all(path.suffix.lower() not in VIDEO_SUFFIXES for path in images)
+def _check_out(out: Path, format: str, files: list[Path], videos: list[Path]) -> None:
+    """Makes sure, before any work, that poses can be written. Raises OptionError, OutputError."""
+    names = [path.as_posix() for path in (*files, *videos)]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise OptionError(f"{twice[0]}: given twice, which a file cannot tell apart; name it once")
+    if format == "tum" and len(videos) > 1:
+        raise OptionError(
+            f"{out}: the times of {len(videos)} videos overlap; write a trajectory of each"
+        )
+    check_names(out, names, format=format)
+    (check_new_folder if format == "colmap" else check_writable)(out)
+
+
+def _readable(
+    images: tuple[Path, ...], *, every: int
+) -> Iterator[tuple[NamedImage, ImageError | CameraError | None]]:
+    """All images, and what has become unreadable since it was looked at, with the reason."""
+    for path in images:
+        try:
+            for item in named_images([path], every=every):
+                yield item, None
+        except ImageError as error:
+            yield NamedImage(path.as_posix(), path), error
 
 
 def given_camera(item: NamedImage, text: str | None) -> Camera | None:
@@ -166,7 +210,16 @@ def given_camera(item: NamedImage, text: str | None) -> Camera | None:
     return parse_camera(text, width=width, height=height, turn=turn)
 
 
-def _frame(item: NamedImage, camera: Camera | None) -> Frame:
-    path = item.image if isinstance(item.image, Path) else Path(item.name)
+def _frames(items: list[NamedImage], estimates: list[Estimate]) -> list[Frame]:
+    """The images that there are estimates of; more may have been read ahead."""
     fallback = Camera.pinhole(width=1, height=1, fx=1.0)
-    return Frame(item.name, path, camera or fallback, None, time=item.time)
+    return [
+        Frame(
+            item.name,
+            item.image if isinstance(item.image, Path) else Path(item.name),
+            estimate.camera or fallback,
+            None,
+            time=item.time,
+        )
+        for item, estimate in zip(items, estimates, strict=False)
+    ]

@@ -6,6 +6,7 @@ from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
+from reloc.cli.output import to_the_end
 from reloc.errors import RelocError
 
 # Each verb is a function of its own name in the module of its name. They are imported when they
@@ -55,6 +56,7 @@ def _usage() -> str:
     )
 
 
+@to_the_end
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one verb; returns the exit status: 0 done, 1 interrupted, 2 bad input."""
     if isinstance(sys.stdout, TextIOWrapper):

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from reloc.errors import ImageError, OutputError
+from reloc.errors import ImageError, OutputError, RelocError
 from reloc.files import atomic_file
 from reloc.geometry import Camera
 from reloc.images.files import read_image
@@ -21,12 +22,16 @@ class Overlays:
     Args:
         folder: where to; made if missing.
         proof: what the map draws.
+
+    Attributes:
+        failed: images that could not be drawn, with the reason.
     """
 
     def __init__(self, folder: Path, proof: Proof) -> None:
         self._folder, self._proof = folder, proof
         self._taken: Counter[str] = Counter()
         self._waiting: deque[NamedImage] = deque()
+        self.failed: list[str] = []
 
     def expect(self, item: NamedImage) -> None:
         """Notes an image that an estimate will come for."""
@@ -35,14 +40,21 @@ class Overlays:
     def draw(self, estimate: Estimate) -> None:
         """Writes the picture of the next image; none if the image cannot be read.
 
-        Raises:
-            OutputError: it cannot be written.
+        One that cannot be drawn or written is noted in ``failed``: it takes nothing from the pose.
         """
         item, camera = self._waiting.popleft(), estimate.camera
         try:
             photo = item.image if isinstance(item.image, np.ndarray) else read_image(item.image)
         except ImageError:
             return
+        try:
+            self._write(item, photo, camera, estimate)
+        except (RelocError, cv2.error, MemoryError, OSError) as error:
+            self.failed.append(" ".join(f"{item.name}: {error}".split()))
+
+    def _write(
+        self, item: NamedImage, photo: NDArray[np.uint8], camera: Camera | None, estimate: Estimate
+    ) -> None:
         if photo.ndim == 2:
             photo = np.repeat(photo[..., None], 3, axis=2)
         if camera is None:

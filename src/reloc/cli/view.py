@@ -13,6 +13,7 @@ from reloc.cli.image_folder import ImageFolder
 from reloc.errors import MapError, OptionError
 from reloc.evaluate import read_evaluation
 from reloc.evaluate.figures import bytes_text
+from reloc.files import check_writable
 from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
@@ -66,6 +67,9 @@ def view(
     """
     if not 0 <= points <= MAX_POINTS or photos < 0:
         raise OptionError(f"points go from 0 to {MAX_POINTS}, photos from 0 on")
+    check_writable(out)
+    if rerun is not None:
+        check_writable(rerun)
     path = Path(source)
     shelved = is_library(source)
     if shelved and (scene is not None or eval is not None):

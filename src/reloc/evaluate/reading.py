@@ -11,6 +11,7 @@ from reloc.evaluate.metrics import Array, Evaluation, FrameResult
 from reloc.geometry import pose_problem
 
 MAX_BYTES = 256 * 1024 * 1024
+MAX_FIGURE = 1e15  # larger than any error, count, size or time
 
 
 def read_evaluation(path: Path) -> Evaluation:
@@ -27,9 +28,14 @@ def read_evaluation(path: Path) -> Evaluation:
     if path.stat().st_size > MAX_BYTES:
         raise EvaluationError(f"{path}: over {MAX_BYTES >> 20} MiB, too large to be figures")
     try:
-        data = json.loads(path.read_text(encoding="utf-8"), parse_constant=_not_strict)
-        return _evaluation(data)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        text = path.read_text(encoding="utf-8")
+        return _evaluation(
+            json.loads(text, parse_constant=_not_strict, object_pairs_hook=_without_repeats)
+        )
+    except (
+        OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError,
+        MemoryError,
+    ) as error:  # fmt: skip
         raise EvaluationError(
             f"{path}: is not what `reloc eval --json` writes ({type(error).__name__}: "
             f"{' '.join(str(error).split())[:80]}); run it again"
@@ -40,20 +46,29 @@ def _not_strict(constant: str) -> None:
     raise ValueError(f"{constant} is no number")
 
 
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found
+
+
 def _evaluation(data: dict[str, Any]) -> Evaluation:
     frames = tuple(_frame(frame) for frame in data["frames"])
+    if len({frame.image for frame in frames}) < len(frames):
+        raise ValueError("two frames share a name")
     return Evaluation(
         scene_name=str(data["scene_name"]),
         map_name=str(data["map_name"]),
         unit="metre" if data["unit"] == "metre" else "unknown",
         queries=len(frames),
         localized=sum(frame.localized for frame in frames),
-        map_bytes=int(data["map_bytes"]),
+        map_bytes=int(_figure(data["map_bytes"])),
         mapping_seconds=_number(data["mapping_seconds"]),
         scene_extent=_finite(data["scene_extent"], np.nan),
         median_translation=_finite(data["median_translation"], np.inf),
         median_rotation_deg=_finite(data["median_rotation_deg"], np.inf),
-        recall={str(key): float(value) for key, value in data["recall"].items()},
+        recall={str(key): _figure(value) for key, value in data["recall"].items()},
         recall_of_extent={str(k): _number(v) for k, v in data["recall_of_extent"].items()},
         seconds_per_query={
             "median": None,
@@ -74,7 +89,7 @@ def _frame(data: dict[str, Any]) -> FrameResult:
         localized=bool(data["localized"]),
         translation_error=_finite(data["translation_error"], unknown),
         rotation_error_deg=_finite(data["rotation_error_deg"], unknown),
-        inliers=int(data["inliers"]),
+        inliers=int(_figure(data["inliers"])),
         confidence=_finite(data["confidence"], 0.0),
         reason=None if reason is None else str(reason),
         world_from_cam=estimate,
@@ -85,14 +100,25 @@ def _frame(data: dict[str, Any]) -> FrameResult:
 def _pose(value: Any) -> Array | None:
     if value is None:
         return None
-    if problem := pose_problem(value):
+    pose = np.asarray(value, dtype=np.float64)
+    if problem := pose_problem(pose):
         raise ValueError(problem)
-    return np.asarray(value, dtype=np.float64)
+    if np.abs(pose).max() > MAX_FIGURE:
+        raise ValueError("a camera stands impossibly far away")
+    return pose
+
+
+def _figure(value: Any) -> float:
+    """All figures count or measure: none is negative. Raises ValueError, TypeError."""
+    number = float(value)
+    if not 0 <= number <= MAX_FIGURE:
+        raise ValueError(f"{number:g} is no figure of an evaluation")
+    return number
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
+    return None if value is None else _figure(value)
 
 
 def _finite(value: Any, otherwise: Any) -> Any:
-    return otherwise if value is None else float(value)
+    return otherwise if value is None else _figure(value)

@@ -1,17 +1,16 @@
 """Images that a user names: files, folders of images, videos."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError, OptionError
 from reloc.images.files import IMAGE_SUFFIXES, is_litter
-
-VIDEO_SUFFIXES = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".m4v")
+from reloc.images.videos import VIDEO_SUFFIXES, check_video, video_frames
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class NamedImage:
     Attributes:
         name: the file's path as given, or ``video.mp4#000042`` for a frame of a video.
         image: a file, or the pixels (H, W) grey uint8 of a video frame.
-        time: seconds into the video, else None.
+        time: seconds at which a frame of a video is shown, from its start, else None.
     """
 
     name: str
@@ -29,8 +28,33 @@ class NamedImage:
     time: float | None = None
 
 
+def is_video(path: Path) -> bool:
+    """Whether a path that a user names is taken for a video: by its suffix."""
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
+
+
+def check_sources(paths: Sequence[Path]) -> list[Path]:
+    """Looks at all that was named before work begins: at folders, and the start of each video.
+
+    Returns the image files.
+
+    Raises:
+        ImageError: as ``named_images``, or a video is black.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if is_video(path):
+            check_video(path)
+        else:
+            found += _files_of(path)
+    return found
+
+
 def named_images(paths: Sequence[Path], *, every: int = 1) -> Iterator[NamedImage]:
     """All images of some files, folders and videos, in order.
+
+    What is called like an image is one, though it may turn out to be damaged, a pipe or a link to
+    nothing when it is read.
 
     Args:
         paths: image files, folders (searched below, sorted by name) and videos.
@@ -43,44 +67,42 @@ def named_images(paths: Sequence[Path], *, every: int = 1) -> Iterator[NamedImag
     if every < 1:
         raise OptionError("every must be at least 1")
     for path in paths:
-        suffix = path.suffix.lower()
-        if path.is_dir():
-            found = sorted(
-                p
-                for p in path.rglob("*")
-                if p.suffix.lower() in IMAGE_SUFFIXES
-                and p.is_file()
-                and not any(is_litter(Path(part)) for part in p.relative_to(path).parts)
-            )
-            if not found:
-                raise ImageError(f"{path}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
-            yield from (NamedImage(p.as_posix(), p) for p in found)
-        elif not path.exists():
-            raise ImageError(f"{path}: no such image, folder or video")
-        elif suffix in VIDEO_SUFFIXES:
-            yield from _video_frames(path, every)
-        elif suffix in IMAGE_SUFFIXES:
-            yield NamedImage(path.as_posix(), path)
+        if is_video(path):
+            for frame in video_frames(path, every=every):
+                name = f"{path.as_posix()}#{frame.number:06d}"
+                yield NamedImage(name, frame.grey, frame.time)
         else:
-            raise ImageError(f"{path}: neither an image nor a video by its suffix")
+            yield from (NamedImage(file.as_posix(), file) for file in _files_of(path))
 
 
-def _video_frames(path: Path, every: int) -> Iterator[NamedImage]:
-    video = cv2.VideoCapture(str(path))
-    try:
-        if not video.isOpened():
-            raise ImageError(f"{path}: cannot be read as a video; convert it to MP4 (H.264)")
-        rate = video.get(cv2.CAP_PROP_FPS) or 30.0
-        index = 0
-        while video.grab():
-            if index % every == 0:
-                good, frame = video.retrieve()
-                if good:
-                    grey = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
-                    name = f"{path.as_posix()}#{index:06d}"
-                    yield NamedImage(name, np.asarray(grey, np.uint8), index / rate)
-            index += 1
-        if index == 0:
-            raise ImageError(f"{path}: the video holds no frame that can be decoded")
-    finally:
-        video.release()
+def _files_of(path: Path) -> list[Path]:
+    """The image files that a path names, itself or those below it."""
+    image = path.suffix.lower() in IMAGE_SUFFIXES
+    if path.is_dir():
+        found = _below(path)
+        if not found and not image:
+            raise ImageError(f"{path}: holds no images ({', '.join(IMAGE_SUFFIXES)})")
+        return found or [path]
+    if not path.exists() and not path.is_symlink():
+        raise ImageError(f"{path}: no such image, folder or video")
+    if not image:
+        raise ImageError(f"{path}: neither an image nor a video by its suffix")
+    return [path]
+
+
+def _below(folder: Path) -> list[Path]:
+    """What is called like an image below a folder, and folders that cannot be listed."""
+    found: list[Path] = []
+
+    def unlisted(error: OSError) -> None:
+        found.append(Path(error.filename))
+
+    # Links to folders are neither followed nor images, whatever they are called.
+    for parent, folders, names in os.walk(folder, onerror=unlisted):
+        folders[:] = [name for name in folders if not is_litter(Path(name))]
+        found += [
+            Path(parent, name)
+            for name in names
+            if Path(name).suffix.lower() in IMAGE_SUFFIXES and not is_litter(Path(name))
+        ]
+    return sorted(found)

@@ -1,10 +1,13 @@
-"""Estimates as files: JSON, TUM trajectories, COLMAP text and the pose list of ACE.
+"""Estimates as files: JSON, TUM trajectories, COLMAP models and the pose list of ACE.
 
+Names that are not UTF-8 keep their bytes in models and lists; JSON has a byte b of them as the
+escape of U+DC00 + b, which Python's ``os.fsencode`` turns back into the byte.
 Only poses to be trusted are written as poses. JSON also lists the frames that were not localized,
 with null for the pose; the other formats have no way to say so and leave them out.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,8 +31,11 @@ from reloc.localize.pairing import paired
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
 from reloc.scenes.writers.colmap import write_model
+from reloc.scenes.writers.colmap_binary import write_binary_model
 
 Array = NDArray[np.float64]
+# As Python has a byte of a file's name that is not UTF-8.
+_ESCAPED_BYTE = re.compile("[\udc80-\udcff]")
 Pairs = Sequence[tuple[Frame, Estimate]]
 
 
@@ -42,7 +48,8 @@ def write_poses(
     - ``tum``: ``timestamp tx ty tz qx qy qz qw``, world from camera, by rising time. The timestamp
       is the frame's time, or its index among the frames where one of them has no time.
     - ``colmap``: ``path`` is a new folder that gets cameras.txt, images.txt and points3D.txt, which
-      holds no points.
+      holds no points; the same files in binary, ``.bin``, where a name has a space, which text
+      cannot hold.
     - ``ace``: ``name qw qx qy qz tx ty tz rot_err_deg trans_err inliers``, camera from world; the
       errors are ``nan`` where the frame's pose is not known.
 
@@ -57,16 +64,33 @@ def write_poses(
         OutputError: it cannot be written, a name does not fit the format, or the folder for
             ``colmap`` is not empty.
     """
-    if format not in _WRITERS:
-        raise OptionError(f"unknown pose format {format!r}; known are {', '.join(POSE_FORMATS)}")
+    check_names(path, [frame.name for frame in frames], format=format)
     pairs = [(f, e) for f, e in paired(estimates, frames) if e is not None]
-    if format in ("colmap", "ace"):
-        for frame, _ in pairs:
-            _check_name(frame.name, path, spaces=format == "ace")
     times = {frame.name: float(index) for index, frame in enumerate(frames)}
     if all(frame.time is not None for frame in frames):
         times = {frame.name: float(frame.time) for frame in frames if frame.time is not None}
     _WRITERS[format](Path(path), pairs, times)
+
+
+def check_names(path: Path, names: Sequence[str], *, format: str) -> None:
+    """Makes sure that a format can hold the names of images, best before they are localized.
+
+    Args:
+        path: the file or folder to write, for the message.
+        names: of the images.
+        format: one of ``POSE_FORMATS``.
+
+    Raises:
+        OptionError: unknown format.
+        OutputError: a name does not fit the format.
+    """
+    if format not in _WRITERS:
+        raise OptionError(f"unknown pose format {format!r}; known are {', '.join(POSE_FORMATS)}")
+    for name in names:
+        if not _fits(name, format):
+            raise OutputError(
+                f"{path}: the image name {name!r} does not fit this format; rename it or write JSON"
+            )
 
 
 def read_estimates(path: Path) -> tuple[Estimate, ...]:
@@ -189,8 +213,10 @@ def _write_tum(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
 
 def _write_colmap(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
     frames = [replace(frame, world_from_cam=pose) for frame, _, pose in _poses(pairs)]
+    names = {frame.name: frame.name for frame in frames}
+    plain = not any(letter.isspace() for name in names for letter in name)
     with atomic_folder(path) as folder:
-        write_model(folder, frames, {frame.name: frame.name for frame in frames})
+        (write_model if plain else write_binary_model)(folder, frames, names)
 
 
 def _write_ace(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
@@ -236,12 +262,12 @@ def _text(values: ArrayLike) -> str:
     return " ".join(repr(float(value)) for value in np.asarray(values, dtype=np.float64))
 
 
-def _check_name(name: str, path: Path, *, spaces: bool) -> None:
-    """A name must neither end its field nor its line; surrogates are not printable either."""
-    if name != name.strip() or not name.isprintable() or (" " in name and not spaces):
-        raise OutputError(
-            f"{path}: the image name {name!r} does not fit this format; rename it or write JSON"
-        )
+def _fits(name: str, format: str) -> bool:
+    """Whether a format can hold a name: JSON any, a model any that a file can have."""
+    plain = _ESCAPED_BYTE.sub("", name)
+    if format == "ace":  # it must neither end its field nor its line
+        return name == name.strip() and plain.isprintable()
+    return format != "colmap" or not any("\ud800" <= letter <= "\udfff" for letter in plain)
 
 
 def _numbers(

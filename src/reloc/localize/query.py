@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.errors import ImageError
+from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.geometry.turns import original_from_turned
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
@@ -62,12 +62,14 @@ class Query:
             shape tells. None to go by the map and by what the file says of its lens: see
             ``localize.cameras``.
         depth: measured depth of the same view in the map's unit, if there is any: a file or values.
+        fault: why the image cannot be localized, where that is known before it is read.
     """
 
     name: str
     image: Path | NDArray[np.uint8]
     camera: Camera | None = None
     depth: Depth | DepthFile | DepthMap | None = None
+    fault: ImageError | CameraError | None = None
 
 
 @dataclass(frozen=True)
@@ -132,7 +134,11 @@ class ReadQuery:
     def view(self, turn: int, *, short_side: int) -> View:
         """The view after quarter turns clockwise, see ``turned_view``; made but once."""
         if (turn, short_side) not in self._views:
-            self._views[turn, short_side] = turned_view(self.image, turn, short_side=short_side)
+            try:
+                view = turned_view(self.image, turn, short_side=short_side)
+            except (cv2.error, MemoryError) as error:
+                raise _too_large(self.query) from error
+            self._views[turn, short_side] = view
         return self._views[turn, short_side]
 
     def prepared(
@@ -185,11 +191,20 @@ def read_query(query: Query) -> ReadQuery:
         ImageError: no image, or a damaged one.
     """
     began = time.perf_counter()
-    if isinstance(query.image, np.ndarray):
-        image, lens = as_grey(query.image), Lens()
-    else:
-        image, lens = read_image(query.image, grey=True), read_lens(query.image)
+    if query.fault is not None:
+        raise query.fault
+    try:
+        if isinstance(query.image, np.ndarray):
+            image, lens = as_grey(query.image), Lens()
+        else:
+            image, lens = read_image(query.image, grey=True), read_lens(query.image)
+    except (cv2.error, MemoryError) as error:
+        raise _too_large(query) from error
     return ReadQuery(query, image, lens, time.perf_counter() - began)
+
+
+def _too_large(query: Query) -> ImageError:
+    return ImageError(f"{query.name}: too large to be localized here; make it smaller")
 
 
 def turned_view(image: NDArray[np.uint8], turn: int, *, short_side: int) -> View:

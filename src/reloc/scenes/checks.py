@@ -9,7 +9,7 @@ import numpy as np
 
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import Camera, orthonormalized, pose_problem, rotation_scale
-from reloc.images.files import NO_IMAGE, image_size
+from reloc.images.files import NO_IMAGE, image_size, stretch_notes
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
 from reloc.scenes.scene import Array, Depth, Frame, Scene, Skipped, posed
 
@@ -72,7 +72,12 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         raise SceneError(
             f"{root}: no usable frame{_commonest(skipped[len(raw.skipped) :] or skipped)}"
         )
-    notes = (*raw.notes, *remarks.lines(), skipped_note(skipped))
+    notes = (
+        *raw.notes,
+        *remarks.lines(),
+        *stretch_notes([frame.image for frame in parts["mapping"] or parts["query"]]),
+        skipped_note(skipped),
+    )
     return Scene(
         name=root.resolve().name,
         root=root,

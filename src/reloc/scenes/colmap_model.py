@@ -7,6 +7,7 @@ checked against the end of the file.
 
 import mmap
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from reloc.errors import CameraError, SceneError
 from reloc.geometry import Camera
 from reloc.scenes.raw import PANORAMA, CameraSource, no_camera
 from reloc.scenes.scene import Array
+from reloc.scenes.text import TEXT_ENCODING
 
 MAX_NAME_BYTES = 4096
 
@@ -178,7 +180,7 @@ class _Cursor:
             raise SceneError(f"{self._path}: an image name does not end; export the model again")
         raw = self._data[self._at : end]
         self._at = end + 1
-        return raw.decode("utf-8", errors="replace")
+        return raw.decode(sys.getfilesystemencoding(), errors="surrogateescape")
 
 
 @contextmanager
@@ -250,22 +252,21 @@ def _text_rows(
     """Parsed lines; if ``second`` is given, each with the line after it, where it says that this
     belongs to it, else with an empty one.
     """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            lines = _Lines(file)
-            for line in lines:
-                if not line.strip() or line.lstrip().startswith("#"):
-                    continue
-                number = lines.number
-                rest = (lines.take_if(second),) if second else ()
-                try:
-                    yield parse(line.strip(), *rest)
-                except (ValueError, IndexError, OverflowError) as error:
-                    raise SceneError(
-                        f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
-                    ) from error
-    except UnicodeDecodeError as error:
-        raise SceneError(f"{path}: not a text file; export the COLMAP model again") from error
+    with path.open(encoding=TEXT_ENCODING, errors="surrogateescape") as file:
+        lines = _Lines(file)
+        for line in lines:
+            if "\0" in line:
+                raise SceneError(f"{path}: not a text file; export the COLMAP model again")
+            if not line.strip() or line.lstrip().startswith("#"):
+                continue
+            number = lines.number
+            rest = (lines.take_if(second),) if second else ()
+            try:
+                yield parse(line.strip(), *rest)
+            except (ValueError, IndexError, OverflowError) as error:
+                raise SceneError(
+                    f"{path}:{number}: not a line of a COLMAP model: {line.strip()[:80]!r}"
+                ) from error
 
 
 class _Lines:

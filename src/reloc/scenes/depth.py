@@ -85,8 +85,13 @@ def guessed_unit(paths: Iterable[Path]) -> float:
             no file holds a measurement.
     """
     path: Path | None = None
+    damage: ImageError | None = None
     for path in paths:
-        stored = read_depth(path)
+        try:
+            stored = read_depth(path)
+        except ImageError as error:  # of one image; the others may tell
+            damage = error
+            continue
         measured = _measured(stored, (0, 65535))
         if not measured.any():
             continue
@@ -99,7 +104,7 @@ def guessed_unit(paths: Iterable[Path]) -> float:
             f"{path}: cannot tell the unit of depth around {typical:g}; say mm, m, or metres per "
             "step with --depth-unit"
         )
-    raise ImageError(f"{path}: not one pixel was measured; go without its depth")
+    raise damage or ImageError(f"{path}: not one pixel was measured; go without its depth")
 
 
 def _measured(stored: NDArray, invalid: tuple[int, ...]) -> NDArray[np.bool_]:

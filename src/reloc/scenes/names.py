@@ -8,6 +8,9 @@ from pathlib import Path
 
 _SUFFIX = re.compile(r"(?<=[^/])\.[A-Za-z][A-Za-z0-9]{1,3}$")
 
+# Behind a byte that is no UTF-8 it is half of a letter, in code pages of Chinese and Japanese.
+_BACKSLASH = re.compile("(?<![\udc80-\udcff])\\\\")
+
 
 def inside(root: Path, name: str) -> str | None:
     """A path of a scene's file, relative to the scene's folder; None if it leads out of it.
@@ -16,7 +19,7 @@ def inside(root: Path, name: str) -> str | None:
     """
     if "\0" in name:
         return None
-    name = name.replace("\\", "/")
+    name = _BACKSLASH.sub("/", name)
     full = os.path.normpath(Path(os.path.abspath(root)) / name)  # noqa: PTH100
     try:
         relative = Path(full).relative_to(os.path.abspath(root)).as_posix()  # noqa: PTH100

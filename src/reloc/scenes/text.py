@@ -1,5 +1,6 @@
 """Small text files of datasets: lines, rows of numbers, poses."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,14 @@ from reloc.scenes.scene import Array
 
 MAX_TEXT_BYTES = 256 * 1024 * 1024
 _MAX_NUMBER_BYTES = 4096
+# Texts hold names of files, which need not be UTF-8. Decoded as Python decodes names of files, with
+# surrogates for bytes, they are the same as those.
+_OF_NAMES = sys.getfilesystemencoding()
+TEXT_ENCODING = "utf-8-sig" if _OF_NAMES == "utf-8" else _OF_NAMES
 
 
 def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
-    """The text of a UTF-8 file.
+    """The text of a UTF-8 file; bytes that are none become surrogates, as in names of files.
 
     Raises:
         SceneError: no such file, not text, or larger than ``limit`` bytes.
@@ -22,11 +27,12 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
         size = path.stat().st_size
         if size > limit:
             raise SceneError(f"{path}: {size} bytes are over the limit of {limit} for such a file")
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SceneError(f"{path}: not a text file; restore it") from error
+        text = path.read_text(encoding=TEXT_ENCODING, errors="surrogateescape")
     except OSError as error:
         raise SceneError(f"{path}: cannot be read ({error.strerror}); restore it") from error
+    if "\0" in text:
+        raise SceneError(f"{path}: not a text file; restore it")
+    return text
 
 
 def data_lines(path: Path) -> list[tuple[int, str]]:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from reloc.files import atomic_folder
 from reloc.geometry import Camera
+from reloc.images.files import write_image
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Depth, Frame, Scene
 from reloc.synthetic.bake import bake
@@ -121,11 +121,10 @@ class Photo:
                 ("rgb", ".jpg"), ("depth", ".png"), ("poses", ".txt"), ("calibration", ".txt")
             )
         }  # fmt: skip
-        rgb = np.ascontiguousarray(self.view.rgb[:, :, ::-1])
-        _write(temporary / paths["rgb"], rgb, [cv2.IMWRITE_JPEG_QUALITY, 95])
+        _write(temporary / paths["rgb"], self.view.rgb)
         if depth:
             millimetres = np.clip(np.rint(self.view.depth * 1000), 0, 65534).astype(np.uint16)
-            _write(temporary / paths["depth"], millimetres, [])
+            _write(temporary / paths["depth"], millimetres)
         for kind, matrix in (("poses", self.world_from_cam), ("calibration", self.camera.matrix())):
             path = temporary / paths[kind]
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -167,7 +166,6 @@ def photographed(
             yield Photo(part, f"{prefix}{number:05d}", camera, placed, view)
 
 
-def _write(path: Path, pixels: NDArray[np.generic], options: list[int]) -> None:
+def _write(path: Path, pixels: NDArray[np.generic]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if not cv2.imwrite(str(path), pixels, options):
-        raise OSError(f"{path.name} could not be written")
+    write_image(path, pixels)

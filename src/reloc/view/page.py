@@ -48,9 +48,11 @@ def html_notes(notes: Sequence[str]) -> str:
 
 def jpeg(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82) -> bytes:
     """Pixels (H, W, 3) RGB as a JPEG, at most ``side`` pixels long."""
-    factor = side / max(pixels.shape[:2])
+    height, width = pixels.shape[:2]
+    factor = side / max(height, width)
     if factor < 1:
-        pixels = cv2.resize(pixels, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        size = (max(1, round(width * factor)), max(1, round(height * factor)))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
     _, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return data.tobytes()
 

@@ -1,6 +1,7 @@
 """The scene as a map believes it: coloured points from its own predictions."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,10 +89,10 @@ def map_point_cloud(
         seen.append((frame, smoothed(view)))
         progress("point cloud", done, len(picks))
     kept = confirmed([view for _, view in seen], least=confirmations)
-    parts = [
-        surface_points(view, read_image(frame.image))
-        for view, (frame, _) in zip(kept, seen, strict=True)
-    ]
+    parts = []
+    for view, (frame, _) in zip(kept, seen, strict=True):
+        with suppress(ImageError):  # gone since it was first read
+            parts.append(surface_points(view, read_image(frame.image)))
     if not parts:
         return PointCloud(
             np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.float32)

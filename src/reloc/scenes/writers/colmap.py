@@ -70,6 +70,7 @@ def write_model(
         "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n"
         + "".join(_camera_line(number, camera) for camera, number in cameras.items()),
         encoding="utf-8",
+        errors="surrogateescape",
     )
     (folder / "images.txt").write_text(
         "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# X, Y, POINT3D_ID, ...\n"
@@ -78,6 +79,7 @@ def write_model(
             for number, frame in enumerate(frames, start=1)
         ),
         encoding="utf-8",
+        errors="surrogateescape",
     )
     (folder / "points3D.txt").write_text(
         "# POINT3D_ID, X, Y, Z, R, G, B, ERROR, IMAGE_ID, POINT2D_IDX, ...\n"

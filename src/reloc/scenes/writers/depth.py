@@ -3,13 +3,12 @@
 from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.images.files import read_depth
+from reloc.images.files import read_depth, write_image
 from reloc.progress import Progress
 from reloc.scenes.scene import Depth, Frame
 
@@ -45,8 +44,7 @@ def write_depths(files: dict[Path, Frame], progress: Progress) -> list[str]:
         fits = measured & (steps <= _LARGEST)
         lost += bool((fits != measured).any())
         path.parent.mkdir(parents=True, exist_ok=True)
-        _, encoded = cv2.imencode(".png", np.where(fits, steps, 0).astype(np.uint16))
-        path.write_bytes(encoded.tobytes())
+        write_image(path, np.where(fits, steps, 0).astype(np.uint16))
         progress("depth", count, len(files))
     if not lost:
         return []

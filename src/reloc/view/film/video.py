@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reloc.ascii_names import ascii_name
 from reloc.errors import OptionError, OutputError
-from reloc.files import atomic_folder, atomic_path
+from reloc.files import atomic_folder, atomic_path, check_new_folder, check_writable
 
 FPS = 25
 SUFFIXES = (".mp4", ".gif")
@@ -19,13 +20,15 @@ GIF_WIDTH = 720
 
 
 def check_film_path(path: Path) -> None:
-    """Refuses a name before work begins.
+    """Refuses a name or a place before work begins.
 
     Raises:
         OptionError: a suffix of no format that can be written.
+        OutputError: the place is taken or cannot be written to.
     """
     if path.suffix and path.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{path}: a film is .mp4, .gif, or a new folder of PNG pictures")
+    (check_writable if path.suffix else check_new_folder)(path)
 
 
 def write_film(path: Path, pictures: Iterable[NDArray[np.uint8]]) -> None:
@@ -57,16 +60,18 @@ def _write_mp4(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
         # OpenCV picks the container by the suffix.
         named = temporary.with_suffix(".mp4")
         size = (first.shape[1], first.shape[0])
-        writer = cv2.VideoWriter(str(named), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
         try:
-            if not writer.isOpened():
-                raise OutputError(
-                    f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of pictures"
-                )
-            writer.write(first[:, :, ::-1])
-            for picture in pictures:
-                writer.write(picture[:, :, ::-1])
-            writer.release()
+            with ascii_name(named) as name:
+                writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+                if not writer.isOpened():
+                    raise OutputError(
+                        f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of "
+                        "pictures"
+                    )
+                writer.write(first[:, :, ::-1])
+                for picture in pictures:
+                    writer.write(picture[:, :, ::-1])
+                writer.release()
             named.replace(temporary)
         finally:
             named.unlink(missing_ok=True)
