@@ -1,15 +1,57 @@
 """The state of an unfinished training on disk."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from reloc.errors import MapError
-from reloc.files import atomic_file
+from reloc.errors import MapError, OutputError
+from reloc.files import atomic_file, is_stream
 
 DAMAGED = "damaged checkpoint; remove it or start again without --resume"
+GOES_ON = "the same command with --resume goes on"
+
+
+def checkpoint_of(out: Path) -> Path | None:
+    """Where the training of what goes to ``out`` keeps its state; nowhere beside a device."""
+    return None if is_stream(out) else out.with_name(out.name + ".partial")
+
+
+@contextmanager
+def kept_until_done(checkpoint: Path | None, *, resumed: bool = False) -> Iterator[None]:
+    """Removes a checkpoint when the block succeeds: what the training gave is on disk by then.
+
+    Whatever ends the block before leaves the checkpoint, and gets a note that ``--resume`` goes on
+    from it.
+
+    Args:
+        checkpoint: of the training in the block; None if it has none.
+        resumed: whether the block goes on from it.
+    """
+    before = _stamp(checkpoint)
+    try:
+        yield
+    except BaseException as error:
+        after = _stamp(checkpoint)
+        # One of an earlier training may have other options.
+        own = after != before or (
+            resumed and isinstance(error, KeyboardInterrupt | OutputError | OSError)
+        )
+        if after is not None and own:
+            error.add_note(GOES_ON)
+        raise
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Tells a file from the one that takes its place; None where there is none."""
+    if path is None or not path.exists():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -34,9 +76,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         same = state["identity"] == identity
     except Exception as error:
-        raise MapError(
-            f"{path}: damaged checkpoint; remove it or start again without --resume"
-        ) from error
+        raise MapError(f"{path}: {DAMAGED}") from error
     if not same:
         raise MapError(
             f"{path}: belongs to other options, images or another backbone; give the same ones, or "

@@ -1,13 +1,15 @@
 """Where the files of a library lie: a local folder, or a bucket that fsspec reaches."""
 
 import shutil
-import tempfile
 import uuid
+import weakref
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Protocol
 
 from reloc.errors import MapError, OptionError
 from reloc.files import atomic_path
+from reloc.temporary import temporary_folder
 
 
 class Store(Protocol):
@@ -68,7 +70,9 @@ class BucketStore:
     def __init__(self, url: str) -> None:
         self._files, self._root = open_filesystem(url)
         self.url = url
-        self._cache = tempfile.TemporaryDirectory(prefix="reloc-library-")
+        with ExitStack() as stack:
+            self._cache = stack.enter_context(temporary_folder())
+            weakref.finalize(self, stack.pop_all().close)
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -77,7 +81,7 @@ class BucketStore:
         return bool(self._files.exists(self._path(name)))
 
     def local(self, name: str, *, fresh: bool = False) -> Path:
-        path = Path(self._cache.name) / name
+        path = self._cache / name
         if fresh or not path.exists():
             try:
                 with atomic_path(path) as temporary:

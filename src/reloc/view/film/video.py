@@ -1,5 +1,6 @@
 """Films as files: MP4, GIF, or a folder of PNG pictures."""
 
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image
 
 from reloc.errors import OptionError, OutputError
 from reloc.files import atomic_folder, atomic_path
+from reloc.temporary import temporary_folder
 
 FPS = 25
 SUFFIXES = (".mp4", ".gif")
@@ -53,23 +55,20 @@ def write_film(path: Path, pictures: Iterable[NDArray[np.uint8]]) -> None:
 
 def _write_mp4(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
     first = next(pictures)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, temporary_folder() as scratch:
         # OpenCV picks the container by the suffix.
-        named = temporary.with_suffix(".mp4")
+        named = scratch / "film.mp4"
         size = (first.shape[1], first.shape[0])
         writer = cv2.VideoWriter(str(named), cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
-        try:
-            if not writer.isOpened():
-                raise OutputError(
-                    f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of pictures"
-                )
-            writer.write(first[:, :, ::-1])
-            for picture in pictures:
-                writer.write(picture[:, :, ::-1])
-            writer.release()
-            named.replace(temporary)
-        finally:
-            named.unlink(missing_ok=True)
+        if not writer.isOpened():
+            raise OutputError(
+                f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of pictures"
+            )
+        writer.write(first[:, :, ::-1])
+        for picture in pictures:
+            writer.write(picture[:, :, ::-1])
+        writer.release()
+        shutil.copyfile(named, temporary)
 
 
 def _write_gif(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
