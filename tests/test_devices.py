@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from reloc.devices import inference_dtype, pick_device, sharing_threads
+from reloc.devices import inference_dtype, pick_device, sharing_threads, training_dtype
 from reloc.errors import OptionError
+from reloc.mapping.optimiser import orthogonalized
 
 
 def test_the_cpu_is_always_there():
@@ -37,6 +38,25 @@ def test_inference_runs_in_a_floating_type_that_the_cpu_has():
     assert dtype in (torch.float32, torch.bfloat16)
     product = torch.ones(4, 4, dtype=dtype) @ torch.ones(4, 4, dtype=dtype)
     assert product[0, 0] == 4
+
+
+@pytest.mark.parametrize(
+    ("capability", "has_bfloat16", "wanted"),
+    [
+        ("AVX512", True, torch.bfloat16),
+        ("AVX512", False, torch.float32),
+        ("AVX2", True, torch.float32),
+        ("DEFAULT", False, torch.float32),
+    ],
+)
+def test_nothing_is_multiplied_in_bfloat16_where_it_is_emulated(
+    monkeypatch, capability, has_bfloat16, wanted
+):
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bfloat16)
+    cpu = torch.device("cpu")
+    assert training_dtype(cpu) == inference_dtype(cpu) == wanted
+    assert orthogonalized(torch.randn(1, 8, 8)).dtype == wanted
 
 
 def test_jobs_share_the_threads_that_there_are(monkeypatch):

@@ -9,15 +9,17 @@ turns slowly, so a factor serves for several steps.
 import torch
 from torch import Tensor, nn
 
+from reloc.devices import training_dtype
+
 # Quintic Newton-Schulz iteration that drives all singular values towards one; coefficients of
 # Jordan's Muon, tuned for speed near zero at the price of ending in [0.7, 1.2].
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 
 
 def orthogonalized(matrices: Tensor, *, iterations: int = 5) -> Tensor:
-    """Nearly the orthogonal polar factors of matrices (B, rows, columns), in half precision."""
+    """Nearly the orthogonal polar factors of matrices (B, rows, columns), in ``training_dtype``."""
     a, b, c = COEFFICIENTS
-    x = matrices.to(torch.bfloat16)
+    x = matrices.to(training_dtype(matrices.device))
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
