@@ -84,7 +84,8 @@ def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
 def test_a_training_that_was_finished_is_not_done_again(scene, tmp_path, monkeypatch):
     gone = replace(scene.mapping[1], image=tmp_path / "gone.png")
     scene = replace(scene, mapping=(scene.mapping[0], gone, *scene.mapping[2:]))
-    arguments = {"options": SHORT, "device": "cpu", "checkpoint": tmp_path / "state"}
+    options = replace(SHORT, steps=len(scene.mapping))
+    arguments = {"options": options, "device": "cpu", "checkpoint": tmp_path / "state"}
     whole = map_scene_dsacstar(scene, small(), **arguments)
     assert len(whole.skipped) == 1
     monkeypatch.setattr(SceneNetworkTrainer, "step", None)
