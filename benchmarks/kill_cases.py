@@ -2,9 +2,7 @@
 
 import json
 import re
-import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -19,6 +17,7 @@ from reloc.cli import map_, pretrain
 from reloc.cli.main import main
 from reloc.dsacstar import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
+from reloc.library.library import MapLibrary, is_library
 from reloc.mapping import PRESETS, MappingOptions, training
 from reloc.mapping.ridge import RidgeOptions
 from reloc.mapping.trainer import HeadTrainer
@@ -174,6 +173,9 @@ def content(path: Path) -> Any:
     """
     if not path.exists():
         return None
+    if is_library(path):
+        shelf = MapLibrary(path)
+        return {e.name: _digests(shelf.load(e.name).head.state_dict()) for e in shelf.entries()}
     if path.is_dir():
         return {
             str(file.relative_to(path)): content(file)
@@ -186,23 +188,18 @@ def content(path: Path) -> Any:
     if path.suffix == ".safetensors":
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {}).get("reloc", "{}"))
-            tensors = {n: sha256(_bytes(file.get_tensor(n))).hexdigest() for n in file.keys()}
-        return header.get("frame_names"), tensors
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+        return header.get("frame_names"), _digests(tensors)
     if path.suffix == ".json":
         return _timeless(json.loads(whole))
-    if path.suffix == ".sqlite":
-        with closing(sqlite3.connect(path)) as base:
-            assert base.execute("pragma integrity_check").fetchall() == [("ok",)]
-            tables = base.execute("select name from sqlite_master where type = 'table'").fetchall()
-            return {t: len(base.execute(f'select * from "{t}"').fetchall()) for (t,) in tables}
     if path.suffix in (".html", ".css", ".js"):
         # Pages tell times among other figures.
         whole = re.sub(rb"[0-9.]+", b"0", whole)
     return sha256(whole).hexdigest()
 
 
-def _bytes(tensor: torch.Tensor) -> bytes:
-    return tensor.contiguous().view(torch.uint8).numpy().tobytes() if tensor.numel() else b""
+def _digests(tensors: Mapping[str, torch.Tensor]) -> dict[str, str]:
+    return {name: sha256(tensor.numpy().tobytes()).hexdigest() for name, tensor in tensors.items()}
 
 
 def _timeless(value: Any) -> Any:
