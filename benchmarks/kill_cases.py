@@ -45,6 +45,7 @@ class Case:
         outputs: names of what it writes there. Files are there before, with ``OLD`` in them.
         trains: whether it has a checkpoint, from which ``--resume`` goes on.
         begins_with: outputs of this case are there before.
+        pieces: whether its folder is filled piece by piece, each of them whole.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Case:
     outputs: tuple[str, ...]
     trains: bool = False
     begins_with: str | None = None
+    pieces: bool = False
 
 
 _MAP = "map {in}/scene {out}/m.safetensors --preset draft --device cpu --quiet"
@@ -92,12 +94,13 @@ CASES = (
         "export {in}/k.safetensors {in}/scene {out}/folder --to tum --quiet",
         ("folder",),
     ),
-    Case("library add", "library add {out}/library {in}/m.safetensors", ("library",)),
+    Case("library add", "library add {out}/library {in}/m.safetensors", ("library",), pieces=True),
     Case(
         "library remove",
         "library remove {out}/library m",
         ("library",),
         begins_with="library add",
+        pieces=True,
     ),
     *(
         Case(
@@ -112,6 +115,7 @@ CASES = (
         "eval --json --report",
         "eval {in}/m.safetensors {in}/scene --json {out}/e.json --report {out}/report --quiet",
         ("e.json", "report"),
+        pieces=True,
     ),
     Case("view", "view {in}/m.safetensors {out}/v.html --scene {in}/scene --quiet", ("v.html",)),
     Case(
@@ -154,15 +158,16 @@ def toy_main(arguments: list[str]) -> int:
     return main(arguments)
 
 
-def inputs(folder: Path) -> Sequence[str]:
+def inputs(folder: Path, cases: Sequence[Case]) -> Sequence[str]:
     """Commands that make what the cases work on."""
     size = "--mapping 7 --queries 3 --width 176 --height 132"
-    return (
-        f"synthesize {folder}/scene {size} --quiet",
-        _MAP.replace("{in}", str(folder)).replace("{out}", str(folder)),
+    made = {
+        "scene": f"synthesize {folder}/scene {size} --quiet",
+        "m.safetensors": _MAP.replace("{in}", str(folder)).replace("{out}", str(folder)),
         # That knows some points of the place.
-        _RIDGE.replace("{in}", str(folder)).replace("{out}/m.", f"{folder}/k."),
-    )
+        "k.safetensors": _RIDGE.replace("{in}", str(folder)).replace("{out}/m.", f"{folder}/k."),
+    }
+    return [made[name] for name in made if any(f"{{in}}/{name}" in c.arguments for c in cases)]
 
 
 def content(path: Path) -> Any:

@@ -124,7 +124,7 @@ class Bench:
             (found or None) == (self.old[name] or None) for name, found in left.items()
         )
         for name, found in (left or {}).items():
-            if not _is_one_of(found, self.old[name], self.new[name]):
+            if not _is_one_of(found, self.old[name], self.new[name], pieces=self.case.pieces):
                 self._fault(moment, f"{name} is neither old nor new")
         if left == self.new and not self.case.trains:
             return
@@ -193,12 +193,16 @@ class Bench:
         return run(arguments, main=toy_main, scratch=self.scratch, trained=TRAINED, kill=kill)
 
 
-def _is_one_of(found: Any, old: Any, new: Any) -> bool:
-    """Whether something is whole; of a folder that was filled piece by piece, all that is there."""
+def _is_one_of(found: Any, old: Any, new: Any, *, pieces: bool) -> bool:
+    """Whether something is whole; of a folder that is filled piece by piece, all that is there."""
     if found in (old, new):
         return True
-    return isinstance(found, dict) and all(
-        piece in ((old or {}).get(name), (new or {}).get(name)) for name, piece in found.items()
+    return (
+        pieces
+        and isinstance(found, dict)
+        and all(
+            piece in ((old or {}).get(name), (new or {}).get(name)) for name, piece in found.items()
+        )
     )
 
 
@@ -206,7 +210,7 @@ def benched(options: Options, cases: Sequence[Case]) -> dict[str, Tally]:
     """Kills all commands, and says how it goes on standard error."""
     source = options.folder / "inputs"
     source.mkdir(parents=True)
-    for command in inputs(source):
+    for command in inputs(source, cases):
         made = run(command.split(), main=toy_main, scratch=source)
         if made.status != 0:
             raise SystemExit(f"{command} ended with {made.status}: {made.said}")
