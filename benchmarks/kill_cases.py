@@ -161,13 +161,14 @@ def toy_main(arguments: list[str]) -> int:
 def inputs(folder: Path, cases: Sequence[Case]) -> Sequence[str]:
     """Commands that make what the cases work on."""
     size = "--mapping 7 --queries 3 --width 176 --height 132"
+    scene = f"synthesize {folder}/scene {size} --quiet"
     made = {
-        "scene": f"synthesize {folder}/scene {size} --quiet",
         "m.safetensors": _MAP.replace("{in}", str(folder)).replace("{out}", str(folder)),
         # That knows some points of the place.
         "k.safetensors": _RIDGE.replace("{in}", str(folder)).replace("{out}/m.", f"{folder}/k."),
     }
-    return [made[name] for name in made if any(f"{{in}}/{name}" in c.arguments for c in cases)]
+    wanted = [made[name] for name in made if any(f"{{in}}/{name}" in c.arguments for c in cases)]
+    return [scene, *wanted]
 
 
 def content(path: Path) -> Any:

@@ -30,6 +30,13 @@ def test_what_is_written_is_read_for_the_same_training(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_told(tmp_path):
+    (tmp_path / "state").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_checkpoint(tmp_path / "state", IDENTITY, {"weights": torch.zeros(10**5)})
+
+
 def test_that_of_another_training_is_refused(tmp_path):
     path = tmp_path / "state"
     save_checkpoint(path, IDENTITY, {"step": 2})

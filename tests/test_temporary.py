@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -104,7 +105,7 @@ def test_a_file_that_was_swept_before_it_was_locked_is_made_again(tmp_path, monk
         handle, name = new(*arguments)
         made.append(name)
         if len(made) == 1:
-            os.unlink(name)
+            Path(name).unlink()
         return handle, name
 
     monkeypatch.setattr(temporary, "_new_file", swept)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,11 @@ def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str,
     Raises:
         OutputError: the file cannot be written.
     """
+    # PyTorch makes errors of its own of a disk that is full.
+    whole = BytesIO()
+    torch.save({**state, "identity": dict(identity)}, whole)
     with atomic_file(path) as file:
-        torch.save({**state, "identity": dict(identity)}, file)
+        file.write(whole.getbuffer())
 
 
 def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:

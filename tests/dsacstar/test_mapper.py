@@ -83,7 +83,7 @@ def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
 
 def test_a_training_that_was_finished_is_not_done_again(scene, tmp_path, monkeypatch):
     gone = replace(scene.mapping[1], image=tmp_path / "gone.png")
-    scene = replace(scene, mapping=(scene.mapping[0], gone, *scene.mapping[2:]))
+    scene = replace(scene, mapping=(scene.mapping[0], gone, *scene.mapping[2:6]))
     options = replace(SHORT, steps=len(scene.mapping))
     arguments = {"options": options, "device": "cpu", "checkpoint": tmp_path / "state"}
     whole = map_scene_dsacstar(scene, small(), **arguments)
