@@ -364,8 +364,14 @@ def same_maps(*paths):
     return all(torch.equal(one[name], other[name]) for other in others for name in one)
 
 
-@pytest.mark.parametrize("where", ["sketched", "write_growth", "make_film"])
-@pytest.mark.parametrize("error", [KeyboardInterrupt, OutputError])
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("sketched", KeyboardInterrupt),
+        ("write_growth", OutputError),
+        ("make_film", KeyboardInterrupt),
+    ],
+)
 def test_training_that_is_done_is_not_lost_to_what_comes_after(
     mapped, made_place, tmp_path, monkeypatch, where, error
 ):
