@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -64,10 +65,17 @@ def _write_mp4(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
             raise OutputError(
                 f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of pictures"
             )
-        writer.write(first[:, :, ::-1])
-        for picture in pictures:
+        count = 0
+        for picture in chain([first], pictures):
             writer.write(picture[:, :, ::-1])
+            count += 1
         writer.release()
+        # OpenCV says nothing of a disk that is full.
+        if int(cv2.VideoCapture(str(named)).get(cv2.CAP_PROP_FRAME_COUNT)) != count:
+            raise OutputError(
+                f"{path}: cannot be encoded; make room in {scratch.parent}, or set TMPDIR to a "
+                "larger disk"
+            )
         shutil.copyfile(named, temporary)
 
 
