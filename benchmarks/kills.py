@@ -138,7 +138,8 @@ class Bench:
         rest += list(place.glob("*.partial"))
         if rest:
             self._fault(moment, f"left behind: {', '.join(p.name for p in rest)}")
-        if self.case.trains:
+        # Once the new map is there, nothing is kept to go on from.
+        if self.case.trains and left != self.new:
             self._training(moment, killed, again)
 
     def _training(self, moment: Moment, killed: Run, again: Run) -> None:
