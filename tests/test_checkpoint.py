@@ -1,14 +1,23 @@
 """Checkpoints: read back for what they were written for, refused for anything else."""
 
 import io
+import os
 import struct
 import zipfile
+from pathlib import Path
 
 import pytest
 import torch
 
-from reloc.checkpoint import load_checkpoint, restored_step, save_checkpoint
-from reloc.errors import MapError
+from reloc.checkpoint import (
+    GOES_ON,
+    checkpoint_of,
+    kept_until_done,
+    load_checkpoint,
+    restored_step,
+    save_checkpoint,
+)
+from reloc.errors import MapError, OptionError, OutputError
 
 IDENTITY = {"steps": 3, "images": ["a.png"]}
 
@@ -22,6 +31,13 @@ def test_what_is_written_is_read_for_the_same_training(tmp_path):
     assert state["step"] == 2
     assert torch.equal(state["weights"], torch.arange(3))
     assert [p.name for p in tmp_path.iterdir()] == ["state"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+def test_a_full_disk_is_told(tmp_path):
+    (tmp_path / "state").symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="cannot be written"):
+        save_checkpoint(tmp_path / "state", IDENTITY, {"weights": torch.zeros(10**5)})
 
 
 def test_that_of_another_training_is_refused(tmp_path):
@@ -106,3 +122,49 @@ def test_it_stays_a_file_that_torch_reads(tmp_path):
     path = tmp_path / "state"
     save_checkpoint(path, IDENTITY, STATE)
     assert torch.load(path, weights_only=True)["step"] == 2
+
+
+def test_a_checkpoint_stays_until_what_came_of_it_is_done(tmp_path):
+    path = tmp_path / "state"
+    with kept_until_done(path):
+        save_checkpoint(path, IDENTITY, {"step": 2})
+        assert path.exists()
+    assert not path.exists()
+    with kept_until_done(path), kept_until_done(None):
+        pass  # a training that was too short for one
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OutputError("full"), ValueError("ours")])
+def test_whatever_ends_the_work_after_training_leaves_it_and_says_so(tmp_path, error):
+    path = tmp_path / "state"
+    with pytest.raises(type(error)) as caught, kept_until_done(path):
+        save_checkpoint(path, IDENTITY, {"step": 2})
+        raise error
+    assert path.exists()
+    assert caught.value.__notes__ == [GOES_ON]
+
+
+@pytest.mark.parametrize(
+    ("error", "resumed", "goes_on"),
+    [
+        (KeyboardInterrupt(), True, True),
+        (OutputError("full"), True, True),
+        (KeyboardInterrupt(), False, False),
+        (MapError("damaged checkpoint"), True, False),
+        (OptionError("no such device"), True, False),
+    ],
+)
+def test_one_of_an_earlier_training_is_promised_to_those_who_resumed_it(
+    tmp_path, error, resumed, goes_on
+):
+    path = tmp_path / "state"
+    save_checkpoint(path, IDENTITY, {"step": 2})
+    with pytest.raises(type(error)) as caught, kept_until_done(path, resumed=resumed):
+        raise error
+    assert path.exists()
+    assert getattr(caught.value, "__notes__", []) == [GOES_ON] * goes_on
+
+
+def test_it_lies_beside_the_result_but_not_beside_a_device(tmp_path):
+    assert checkpoint_of(tmp_path / "map") == tmp_path / "map.partial"
+    assert checkpoint_of(Path(os.devnull)) is None

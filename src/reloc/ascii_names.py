@@ -1,9 +1,10 @@
 """Plain names for files whose own names libraries written in other languages cannot open."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from reloc.temporary import temporary_folder
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def ascii_name(path: Path) -> Iterator[str]:
         yield whole
         return
     suffix = path.suffix if path.suffix.isascii() and "%" not in path.suffix else ""
-    with tempfile.TemporaryDirectory(prefix="reloc-") as folder:
-        link = Path(folder) / f"file{suffix}"
+    with temporary_folder() as folder:
+        link = folder / f"file{suffix}"
         link.symlink_to(whole)
         yield str(link)

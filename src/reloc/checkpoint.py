@@ -8,14 +8,15 @@ import hashlib
 import io
 import struct
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from reloc.errors import MapError
-from reloc.files import atomic_file
+from reloc.errors import MapError, OutputError
+from reloc.files import atomic_file, is_stream
 
 MAX_BYTES = 8 * 1024**3
 _DIGEST_LENGTH = hashlib.sha256().digest_size * 2
@@ -24,6 +25,47 @@ _COMMENTED, _PLAIN = struct.pack("<H", _DIGEST_LENGTH), struct.pack("<H", 0)
 # How the last 22 bytes of an archive without one begin.
 _LAST = b"PK\5\6"
 DAMAGED = "damaged checkpoint; remove it or start again without --resume"
+GOES_ON = "the same command with --resume goes on"
+
+
+def checkpoint_of(out: Path) -> Path | None:
+    """Where the training of what goes to ``out`` keeps its state; nowhere beside a device."""
+    return None if is_stream(out) else out.with_name(out.name + ".partial")
+
+
+@contextmanager
+def kept_until_done(checkpoint: Path | None, *, resumed: bool = False) -> Iterator[None]:
+    """Removes a checkpoint when the block succeeds: what the training gave is on disk by then.
+
+    Whatever ends the block before leaves the checkpoint, and gets a note that ``--resume`` goes on
+    from it.
+
+    Args:
+        checkpoint: of the training in the block; None if it has none.
+        resumed: whether the block goes on from it.
+    """
+    before = _stamp(checkpoint)
+    try:
+        yield
+    except BaseException as error:
+        after = _stamp(checkpoint)
+        # One of an earlier training may have other options.
+        own = after != before or (
+            resumed and isinstance(error, KeyboardInterrupt | OutputError | OSError)
+        )
+        if after is not None and own:
+            error.add_note(GOES_ON)
+        raise
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Tells a file from the one that takes its place; None where there is none."""
+    if path is None or not path.exists():
+        return None
+    status = path.stat()
+    return status.st_ino, status.st_mtime_ns
 
 
 def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
@@ -32,6 +74,7 @@ def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str,
     Raises:
         OutputError: the file cannot be written.
     """
+    # PyTorch makes errors of its own of a disk that is full.
     content = io.BytesIO()
     torch.save({**state, "identity": dict(identity)}, content)
     with atomic_file(path) as file:

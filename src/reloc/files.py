@@ -3,16 +3,20 @@
 import json
 import math
 import os
+import re
 import shutil
-import tempfile
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from reloc.errors import OutputError
+from reloc.temporary import temporary_file, temporary_folder
+
+_DESCRIPTOR = re.compile(r"/dev/(?:fd/(?P<number>\d+)|(?P<name>stdout|stderr))")
 
 
 def _umask() -> int:
@@ -40,11 +44,13 @@ def check_writable(path: Path) -> None:
         raise OutputError(
             f"{path}: is a folder; name a file, for instance {path / 'map.safetensors'}"
         )
+    if is_stream(path):
+        if not os.access(path, os.W_OK):
+            raise OutputError(f"{path}: cannot be written to; name another file")
+        return
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        probe = path.with_name(f".{path.name}.probe")
-        probe.touch()
-        probe.unlink()
+        with temporary_file(_made_parent(_target(path))):
+            pass
     except OSError as error:
         raise OutputError(
             f"{path}: cannot be written ({error.strerror}); choose a folder you may write to"
@@ -61,8 +67,8 @@ def check_new_folder(path: Path) -> None:
     try:
         if (path.exists() or path.is_symlink()) and not (path.is_dir() and not any(path.iterdir())):
             raise OutputError(f"{path}: already there; remove it or choose another folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".probe", dir=path.parent)).rmdir()
+        with temporary_folder(_made_parent(_target(path))):
+            pass
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -72,29 +78,78 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` that takes its place when the block succeeds.
 
     Missing parent folders are made. If the block fails the temporary file is removed and whatever
-    stood at ``path`` stays as it was.
+    stood at ``path`` stays as it was. Of a link the target is replaced, and stays so if the power
+    fails a moment later. What is no file, as a device or a pipe, is written to instead.
 
     Raises:
         OutputError: the folder cannot be written to, or the disk is full.
+        BrokenPipeError: nobody reads what was written to any more.
     """
     path = Path(path)
-    temporary: Path | None = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        # mkstemp makes private files; results get the permissions that the user's umask gives.
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(path)
+        if is_stream(path):
+            with temporary_file() as temporary:
+                yield temporary
+                _pour(temporary, path)
+            return
+        target = _target(path)
+        with temporary_file(_made_parent(target)) as temporary:
+            yield temporary
+            _sync(temporary)
+            # Temporary files are private; results get the permissions that the user's umask gives.
+            temporary.chmod(0o666 & ~_umask())
+            temporary.replace(target)
+            _sync_folder(target.parent)
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise _unwritable(path, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+
+
+def _target(path: Path) -> Path:
+    """What is replaced: of a link, what it leads to."""
+    return Path(os.path.realpath(path))
+
+
+def _made_parent(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.parent
+
+
+def is_stream(path: Path) -> bool:
+    """Whether a path names a device, a pipe or an open file: nothing that could be replaced."""
+    there = path.exists() and not path.is_file() and not path.is_dir()
+    return there or _DESCRIPTOR.fullmatch(str(path)) is not None
+
+
+def _pour(source: Path, stream: Path) -> None:
+    with source.open("rb") as file, _opened(stream) as out:
+        shutil.copyfileobj(file, out)
+
+
+def _opened(stream: Path) -> BinaryIO:
+    descriptor = _DESCRIPTOR.fullmatch(str(stream))
+    if descriptor is None:
+        return stream.open("wb")
+    # Opened by name a file would be written from its start, over what was printed to it.
+    sys.stdout.flush()
+    number = {"stdout": "1", "stderr": "2"}.get(descriptor["name"], descriptor["number"])
+    return os.fdopen(os.dup(int(number)), "wb")
+
+
+def _sync(file: Path) -> None:
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the names in a folder last. Some systems know no such thing."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 @contextmanager
@@ -122,28 +177,29 @@ def write_text(path: Path, text: str) -> None:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yields a temporary folder beside ``path`` that takes its place when the block succeeds.
 
-    Missing parent folders are made. If the block fails the temporary folder is removed.
+    Missing parent folders are made. If the block fails the temporary folder is removed. Of a link
+    the target is replaced.
 
     Raises:
         OutputError: something that is not an empty folder stands at ``path``, the place cannot be
             written to, or the disk is full.
     """
     path = Path(path)
-    temporary: Path | None = None
     try:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise OutputError(f"{path}: already there; remove it or choose another folder")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
-        yield temporary
-        temporary.chmod(0o777 & ~_umask())
-        temporary.replace(path)
-        temporary = None
+        target = _target(path)
+        with temporary_folder(_made_parent(target)) as temporary:
+            yield temporary
+            for folder, _, names in os.walk(temporary):
+                for name in names:
+                    _sync(Path(folder, name))
+                _sync_folder(Path(folder))
+            temporary.chmod(0o777 & ~_umask())
+            temporary.replace(target)
+            _sync_folder(target.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
-    finally:
-        if temporary is not None:
-            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def json_text(value: Any, *, indent: int | None = 2) -> str:

@@ -199,3 +199,21 @@ def test_in_a_real_terminal_and_in_a_pipe():
         "training: 8/8",
     ]
     assert piped.stdout == b""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits on files there")
+def test_a_full_disk_leaves_whole_lines(tmp_path):
+    code = (
+        "import resource, sys; from pathlib import Path; from reloc.cli.console import recorded\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))\n"
+        "with recorded(lambda *a, **m: None, Path(sys.argv[1])) as progress:\n"
+        "    for done in range(9): progress('features', done, 9)"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "log"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert f"OutputError: {tmp_path / 'log'}: cannot be written (File too large)" in run.stderr
+    text = (tmp_path / "log").read_text()
+    assert text.endswith("\n")
+    assert [json.loads(line)["done"] for line in text.splitlines()] == [0]

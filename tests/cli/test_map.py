@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,6 +18,10 @@ import torch
 from safetensors.torch import load_file
 
 from reloc import files
+from reloc.cli import map_ as map_module
+from reloc.errors import OutputError
+from reloc.mapping import training
+from reloc.mapping.trainer import HeadTrainer
 from reloc.maps import SceneMap
 
 # A mapping of a few seconds that checkpoints all the time, in a process that can be killed.
@@ -321,7 +327,7 @@ def test_a_full_disk_leaves_no_pieces(made_place, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
     out, partial = tmp_path / "map.safetensors", tmp_path / "map.safetensors.partial"
     command = ("map", made_place, out, "--preset", "draft", "--device", "cpu")
@@ -336,8 +342,8 @@ def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
     _, err = job.communicate(timeout=60)
     assert partial.exists()
     assert not out.exists()
-    if name == "SIGINT":
-        assert job.returncode == 1
+    if name != "SIGKILL":
+        assert job.returncode == {"SIGINT": 1, "SIGTERM": 143}[name]
         assert err.splitlines()[-1] == (
             "reloc: interrupted; the same command with --resume goes on"
         )
@@ -351,6 +357,104 @@ def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
     assert min(row["done"] for row in trained if row["stage"] == "training") > done
     assert not partial.exists()
     assert not list(tmp_path.glob(".*"))
+
+
+def same_maps(*paths):
+    one, *others = map(load_file, paths)
+    return all(torch.equal(one[name], other[name]) for other in others for name in one)
+
+
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("sketched", KeyboardInterrupt),
+        ("write_growth", OutputError),
+        ("make_film", KeyboardInterrupt),
+    ],
+)
+def test_training_that_is_done_is_not_lost_to_what_comes_after(
+    mapped, made_place, tmp_path, monkeypatch, where, error
+):
+    whole, out = tmp_path / "whole", tmp_path / "map.safetensors"
+    partial = tmp_path / "map.safetensors.partial"
+    options = ("--growth", tmp_path / "growth", "--film", tmp_path / "film.gif", "--quiet")
+    assert mapped(made_place, out=whole).status == 0
+    with monkeypatch.context() as patch:
+
+        def ended(*arguments, **named):
+            raise error("no room")
+
+        patch.setattr(map_module, where, ended)
+        run = mapped(made_place, *options)
+    assert run.status == (1 if error is KeyboardInterrupt else 2)
+    (line,) = run.err.splitlines()
+    assert line.endswith("no room; the same command with --resume goes on")
+    assert partial.exists()
+    assert out.exists() == (where == "make_film"), "a film that failed does not cost the map"
+    monkeypatch.setattr(HeadTrainer, "step", None)
+    assert mapped(made_place, "--resume").status == 0
+    assert same_maps(out, whole)
+    assert not partial.exists()
+
+
+@pytest.fixture
+def own_signals():
+    """Leaves the handlers of the test run as they were."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
+def test_a_second_interruption_while_saving_destroys_nothing(
+    mapped, made_place, tmp_path, monkeypatch, own_signals
+):
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "scratch").mkdir()
+    step, fsync, steps = HeadTrainer.step, os.fsync, []
+
+    def interrupted(self, fraction):
+        step(self, fraction)
+        steps.append(fraction)
+        if len(steps) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    def again(handle):
+        if len(steps) == 6:
+            os.kill(os.getpid(), signal.SIGINT)
+        fsync(handle)
+
+    monkeypatch.setattr(HeadTrainer, "step", interrupted)
+    monkeypatch.setattr(files.os, "fsync", again)
+    run = mapped(made_place, "--quiet")
+    assert run.status == 1
+    assert run.err == "reloc: interrupted; the same command with --resume goes on\n"
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["map.safetensors.partial", "scratch"]
+    assert not any((tmp_path / "scratch").iterdir())
+    steps.clear()
+    assert mapped(made_place, "--resume").status == 0
+    assert len(steps) == 5, "what was saved after the fifth step is whole"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a device of Linux")
+def test_a_full_disk_under_the_log_ends_in_one_line_and_goes_on(mapped, made_place, tmp_path):
+    message = mapped(made_place, "--json-log", "/dev/full").refusal()
+    assert message.startswith("/dev/full: cannot be written (No space")
+    assert not (tmp_path / "map.safetensors").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no links there")
+def test_a_link_keeps_its_target_and_a_device_stays_one(mapped, made_place, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert mapped(made_place, out=tmp_path / "link").status == 0
+    assert SceneMap.load(tmp_path / "real").info["frames"] == 7
+    assert (tmp_path / "link").is_symlink()
+    assert mapped(made_place, out=os.devnull).status == 0
+    assert Path(os.devnull).is_char_device()
+    assert not Path(f"{os.devnull}.partial").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint"])

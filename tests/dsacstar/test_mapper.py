@@ -10,6 +10,7 @@ import torch
 from reloc.backbone import load_backbone
 from reloc.backbone.network import ConvBackbone
 from reloc.dsacstar import DsacStarOptions, map_scene_dsacstar
+from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.errors import MapError, OptionError, SceneError
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
@@ -77,8 +78,22 @@ def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
     with pytest.raises(MapError, match="other options"):
         map_scene_dsacstar(scene, small(), options=replace(SHORT, seed=9), **arguments)
     resumed = map_scene_dsacstar(scene, small(), options=SHORT, **arguments)
-    assert not path.exists()
     assert all(map(torch.equal, weights(whole.scene_map), weights(resumed.scene_map)))
+
+
+def test_a_training_that_was_finished_is_not_done_again(scene, tmp_path, monkeypatch):
+    gone = replace(scene.mapping[1], image=tmp_path / "gone.png")
+    scene = replace(scene, mapping=(scene.mapping[0], gone, *scene.mapping[2:6]))
+    options = replace(SHORT, steps=len(scene.mapping))
+    arguments = {"options": options, "device": "cpu", "checkpoint": tmp_path / "state"}
+    whole = map_scene_dsacstar(scene, small(), **arguments)
+    assert len(whole.skipped) == 1
+    monkeypatch.setattr(SceneNetworkTrainer, "step", None)
+    again = map_scene_dsacstar(scene, small(), resume=True, **arguments)
+    assert all(map(torch.equal, weights(whole.scene_map), weights(again.scene_map)))
+    assert again.skipped == whole.skipped
+    for told in ("loss", "median_error_px", "inlier_share", "skipped", "steps"):
+        assert again.scene_map.info[told] == whole.scene_map.info[told]
 
 
 def test_depth_is_not_made_up(scene):

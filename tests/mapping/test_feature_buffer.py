@@ -1,8 +1,14 @@
 """The feature buffer keeps rows together and never overflows."""
 
+import errno
+import os
+from types import SimpleNamespace
+
+import pytest
 import torch
 
-from reloc.mapping.feature_buffer import FeatureBuffer
+from reloc.errors import OutputError
+from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 
 
 def empty(capacity, **options):
@@ -68,3 +74,20 @@ def test_depth_is_known_only_where_it_was_given():
     assert buffer.inverse_depths[:8].tolist() == [0.0] * 4 + [0.5, 0.0, 0.25, 2.0]
     *_, inverse_depths, _ = buffer.batch(torch.tensor([7, 0]))
     assert inverse_depths.tolist() == [2.0, 0.0]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no room can be taken there")
+def test_a_file_takes_its_room_before_features_do(tmp_path, monkeypatch):
+    extractor = SimpleNamespace(channels=3, dtype=torch.float32, device=torch.device("cpu"))
+    arguments = {"rows": 1000, "memory_gb": 1e-9, "scratch": tmp_path}
+    buffer = empty_buffer(torch.zeros(4, 3, 4), extractor, **arguments)
+    buffer.append(*view(0, 6), 500.0, 0)
+    assert (tmp_path / "features").stat().st_blocks * 512 >= 1000 * 3 * 2
+
+    def full(handle, start, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(OutputError, match=r"No space left.*TMPDIR") as caught:
+        empty_buffer(torch.zeros(4, 3, 4), extractor, **arguments)
+    assert str(caught.value).startswith(f"{tmp_path.parent}: ")

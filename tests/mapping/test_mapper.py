@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from reloc.backbone import ConvBackbone
-from reloc.errors import MapError, OptionError, SceneError
+from reloc.checkpoint import save_checkpoint
+from reloc.errors import MapError, OptionError, OutputError, SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping import fill, survey, training
+from reloc.mapping import fill, mapper, survey, training
 from reloc.mapping.mapper import map_scene
 from reloc.mapping.options import MappingOptions
+from reloc.mapping.trainer import HeadTrainer
 from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
 from reloc.scenes import Frame, Scene
@@ -310,6 +312,57 @@ def test_a_killed_mapping_goes_on_to_the_same_map(scene, backbone, tmp_path, eve
     resumed = mapped(scene, backbone, checkpoint=path, resume=True)
     assert torch.equal(weights(resumed), weights(whole))
     assert resumed.scene_map.info["steps"] == 8
+
+
+def told_of(result):
+    """What a map tells of its making, but for the time that it took."""
+    return {name: value for name, value in result.scene_map.info.items() if name != "seconds"}
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_a_training_that_was_finished_is_not_done_again(
+    corridor, backbone, tmp_path, monkeypatch, heads
+):
+    path, options = tmp_path / "checkpoint", replace(TOY, heads=heads)
+    whole = mapped(corridor, backbone, options, checkpoint=path)
+    monkeypatch.setattr(HeadTrainer, "step", None)
+    again = mapped(corridor, backbone, options, checkpoint=path, resume=True)
+    for a, b in zip(all_weights(again), all_weights(whole), strict=True):
+        assert torch.equal(a, b)
+    assert told_of(again) == told_of(whole)
+
+
+def test_a_full_disk_in_training_leaves_the_last_checkpoint(
+    scene, backbone, tmp_path, every_step, monkeypatch
+):
+    path = tmp_path / "checkpoint"
+    whole = mapped(scene, backbone)
+    saved = []
+
+    def save(*arguments):
+        if len(saved) == 3:
+            raise OutputError("full")
+        saved.append(arguments)
+        save_checkpoint(*arguments)
+
+    monkeypatch.setattr(mapper, "save_checkpoint", save)
+    with pytest.raises(OutputError, match="full"):
+        mapped(scene, backbone, checkpoint=path)
+    assert torch.load(path, weights_only=True)["trainers"][0]["steps"] == 3
+    saved.clear()
+    with pytest.raises(OutputError, match="log is full"):
+        mapped(scene, backbone, checkpoint=path, progress=killer(2, OutputError("log is full")))
+    assert torch.load(path, weights_only=True)["trainers"][0]["steps"] == 2
+    monkeypatch.setattr(mapper, "save_checkpoint", save_checkpoint)
+    resumed = mapped(scene, backbone, checkpoint=path, resume=True)
+    assert torch.equal(weights(resumed), weights(whole))
+
+
+def test_a_diverged_training_leaves_no_checkpoint(scene, backbone, tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint"
+    monkeypatch.setattr(HeadTrainer, "healthy", lambda self: False)
+    with pytest.raises(SceneError, match="diverged"):
+        mapped(scene, backbone, checkpoint=path)
     assert not path.exists()
 
 
@@ -359,4 +412,3 @@ def test_a_checkpoint_of_something_else_is_refused(scene, backbone, checkpoint):
 def test_without_resume_a_checkpoint_is_not_read(scene, backbone, checkpoint):
     checkpoint.write_bytes(b"no checkpoint")
     mapped(scene, backbone, checkpoint=checkpoint)
-    assert not checkpoint.exists()

@@ -14,6 +14,7 @@ from reloc.maps import SceneMap
 from reloc.refine import RefineMapOptions, refine_map
 from reloc.refine.images import Cells
 from reloc.refine.scene_network import drawn_matches
+from reloc.refine.trainer import PoseTrainer
 
 SHORT = RefineMapOptions(
     steps=4, cells=48, batch=2, hypotheses=4, train_backbone=True, backbone_learning_rate=1e-3
@@ -79,8 +80,17 @@ def test_an_interrupted_refinement_goes_on_to_the_same_map(two_heads, tmp_path):
         refine_map(scene_map, scene, backbone, progress=stop, **arguments)
     assert path.exists()
     resumed = refine_map(scene_map, scene, backbone, resume=True, **arguments)
-    assert not path.exists()
     assert all(map(torch.equal, weights(whole.scene_map), weights(resumed.scene_map)))
+
+
+def test_a_refinement_that_was_finished_is_not_done_again(place, tmp_path, monkeypatch):
+    scene_map, scene, backbone = place
+    arguments = {"options": SHORT, "device": "cpu", "checkpoint": tmp_path / "state"}
+    whole = refine_map(scene_map, scene, backbone, **arguments)
+    monkeypatch.setattr(PoseTrainer, "step", None)
+    again = refine_map(scene_map, scene, backbone, resume=True, **arguments)
+    assert all(map(torch.equal, weights(whole.scene_map), weights(again.scene_map)))
+    assert again.scene_map.backbone == whole.scene_map.backbone
 
 
 def test_a_backbone_with_an_adapter_is_refused(place):

@@ -133,10 +133,20 @@ def test_an_interrupted_refinement_goes_on_to_the_same_map(place, tmp_path):
         other = arguments | {"options": replace(SHORT, seed=9)}
         refine_map(scene_map, scene, backbone, resume=True, **other)
     resumed = refine_map(scene_map, scene, backbone, resume=True, **arguments)
-    assert not path.exists()
     assert all(
         map(torch.equal, whole.scene_map.head.parameters(), resumed.scene_map.head.parameters())
     )
+
+
+@pytest.mark.parametrize("heads", [1, 2])
+def test_a_refinement_that_was_finished_is_not_done_again(request, tmp_path, monkeypatch, heads):
+    scene_map, scene, backbone = request.getfixturevalue("place" if heads == 1 else "two_heads")
+    arguments = {"options": SHORT, "device": "cpu", "checkpoint": tmp_path / "state"}
+    whole = refine_map(scene_map, scene, backbone, **arguments)
+    monkeypatch.setattr(PoseTrainer, "step", None)
+    again = refine_map(scene_map, scene, backbone, resume=True, **arguments)
+    assert all(map(torch.equal, all_weights(whole.scene_map), all_weights(again.scene_map)))
+    assert (again.steps, again.loss) == (whole.steps, whole.loss)
 
 
 def all_weights(scene_map):
@@ -181,7 +191,6 @@ def test_an_interrupted_refinement_of_several_heads_goes_on(two_heads, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         refine_map(scene_map, scene, backbone, progress=stop, **arguments)
     resumed = refine_map(scene_map, scene, backbone, resume=True, **arguments)
-    assert not path.exists()
     assert all(map(torch.equal, all_weights(whole.scene_map), all_weights(resumed.scene_map)))
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from io import RawIOBase
 from pathlib import Path
 from unicodedata import category
 
@@ -92,12 +93,24 @@ def recorded(progress: Progress, path: Path, *, append: bool = False) -> Iterato
         seconds = round(time.monotonic() - began, 3)
         line = {"seconds": seconds, "stage": stage, "done": done, "total": total, **figures}
         try:
-            file.write((json_text(line, indent=None) + "\n").encode())
+            _append(file, (json_text(line, indent=None) + "\n").encode())
         except OSError as error:
             raise unwritable(error) from error
 
     with file:
         yield record
+
+
+def _append(file: RawIOBase, line: bytes) -> None:
+    """Writes a line whole, or leaves the file as it was. Raises OSError."""
+    whole = line
+    try:
+        while line:
+            line = line[file.write(line) or 0 :]
+    except OSError:
+        if file.seekable() and len(line) < len(whole):
+            file.truncate(file.tell() - (len(whole) - len(line)))
+        raise
 
 
 def _bars(screen: Console) -> Bars:

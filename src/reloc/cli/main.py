@@ -2,12 +2,14 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
 
 from reloc.cli.output import to_the_end
 from reloc.errors import RelocError
+from reloc.interruption import Stopped, stopping_signals
 
 # Each verb is a function of its own name in the module of its name. They are imported when they
 # are called for, so that `reloc info` does not wait for PyTorch.
@@ -58,7 +60,10 @@ def _usage() -> str:
 
 @to_the_end
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one verb; returns the exit status: 0 done, 1 interrupted, 2 bad input."""
+    """Runs one verb; returns the exit status.
+
+    0 done, 1 interrupted, 2 bad input, 128 and the number of the signal that asked it to end.
+    """
     if isinstance(sys.stdout, TextIOWrapper):
         # File names need not be text, and a terminal need not know every letter.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -78,32 +83,43 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 2
-    import tyro
-
     try:
-        tyro.cli(
-            _function(verb),
-            prog=f"reloc {verb}",
-            args=given[1:],
-            config=(tyro.conf.FlagCreatePairsOff,),
-        )
+        with stopping_signals():
+            _run(verb, given[1:])
     except RelocError as error:
-        print(f"reloc: error: {error}", file=sys.stderr)
+        _tell(f"error: {error}", error)
         return 2
     except KeyboardInterrupt as stop:
-        print(f"reloc: interrupted{f'; {stop}' if str(stop) else ''}", file=sys.stderr)
-        return 1
+        _tell(f"interrupted{f'; {stop}' if str(stop) else ''}", stop)
+        return 128 + stop.number if isinstance(stop, Stopped) else 1
     except BrokenPipeError:
         return 1
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(
-            f"reloc: error: {where}{error.strerror or error}; check the path, its permissions and "
-            "the space on its disk",
-            file=sys.stderr,
+        _tell(
+            f"error: {where}{error.strerror or error}; check the path, its permissions and the "
+            "space on its disk",
+            error,
         )
         return 2
     return 0
+
+
+def _run(verb: str, arguments: Sequence[str]) -> None:
+    import tyro
+
+    tyro.cli(
+        _function(verb),
+        prog=f"reloc {verb}",
+        args=arguments,
+        config=(tyro.conf.FlagCreatePairsOff,),
+    )
+
+
+def _tell(line: str, reason: BaseException) -> None:
+    """One line on standard error, with the notes that were made of what ended the work."""
+    with suppress(OSError):  # the terminal that hung up
+        print("; ".join([f"reloc: {line}", *getattr(reason, "__notes__", ())]), file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.backbone import load_backbone, load_context_backbone
+from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console, progress_bar
 from reloc.cli.film import make_film
 from reloc.cli.image_folder import ImageFolder
@@ -116,11 +117,14 @@ def map_(
         check_writable(film)
     if growth is not None:
         check_writable(growth)
-    checkpoint = out.with_name(out.name + ".partial")
+    checkpoint = checkpoint_of(out)
     # A linear head needs features that know their surroundings.
     needs_context = method == "ridge" and backbone is None
     network = load_context_backbone() if needs_context else load_backbone(backbone)
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    with (
+        kept_until_done(None if method == "ridge" else checkpoint, resumed=resume),
+        progress_bar(quiet=quiet, json_log=json_log) as progress,
+    ):
         recorder = None
         if watched:
             recorder = Recorder(
@@ -171,9 +175,6 @@ def map_(
                     progress=progress,
                     watch=recorder,
                 )
-        except KeyboardInterrupt:
-            hint = "the same command with --resume goes on" if checkpoint.exists() else ""
-            raise KeyboardInterrupt(hint) from None
         finally:
             # Of an interrupted mapping too: with --resume it goes on from there.
             recording = recorder.recording() if recorder is not None else None

@@ -8,6 +8,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.backbone import load_backbone
+from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.files import check_writable
@@ -76,23 +77,22 @@ def refine(
         RefineMapOptions(time_limit=time_limit, train_backbone=train_backbone, seed=seed), **changes
     )
     check_writable(out)
-    checkpoint = out.with_name(out.name + ".partial")
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
-        try:
-            result = refine_map(
-                scene_map,
-                found,
-                load_backbone(backbone, serving=scene_map.backbone),
-                options=options,
-                device=device,
-                checkpoint=checkpoint,
-                resume=resume,
-                progress=progress,
-            )
-        except KeyboardInterrupt:
-            hint = "the same command with --resume goes on" if checkpoint.exists() else ""
-            raise KeyboardInterrupt(hint) from None
-    result.scene_map.save(out)
+    checkpoint = checkpoint_of(out)
+    with (
+        kept_until_done(checkpoint, resumed=resume),
+        progress_bar(quiet=quiet, json_log=json_log) as progress,
+    ):
+        result = refine_map(
+            scene_map,
+            found,
+            load_backbone(backbone, serving=scene_map.backbone),
+            options=options,
+            device=device,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+        )
+        result.scene_map.save(out)
     console().print(
         f"{escape(str(out))}: {result.steps} steps, {sum(result.seconds.values()):.0f} s; "
         f"expected pose loss {result.loss:.2f}"

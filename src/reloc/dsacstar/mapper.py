@@ -48,8 +48,8 @@ def map_scene_dsacstar(
         backbone: where the network of the map starts from; stays as it is.
         options: settings; by default those of the paper, which take 15 hours on a GPU.
         device: where to compute; by default the best there is.
-        checkpoint: file to which the state is written every so often and when it is interrupted;
-            removed at the end.
+        checkpoint: file to which the state is written every so often, when it is interrupted and
+            at its end; to be removed once the map is written (``checkpoint.kept_until_done``).
         resume: go on from ``checkpoint`` if it is there.
         progress: told of every step.
 
@@ -108,9 +108,9 @@ def map_scene_dsacstar(
         save=save,
         progress=progress,
     )
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     if not network.healthy():
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
         raise SceneError(f"{scene.root}: training diverged; map with a smaller learning rate")
     own = network.finished()
     median_error, inlier_share = trainer.figures()

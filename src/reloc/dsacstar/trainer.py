@@ -113,6 +113,8 @@ class SceneNetworkTrainer:
             "network": self.network.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
             "means": self._means,
+            "stage": self._stage,
+            "bad": dict(self.network.images.bad),
             "steps": self.steps,
         }
 
@@ -122,4 +124,7 @@ class SceneNetworkTrainer:
         for optimiser, stored in zip(self._optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(stored)
         self._means = state["means"].to(self.device)
+        # Older checkpoints have neither.
+        self._stage = int(state.get("stage", 0))
+        self.network.images.bad.update(state.get("bad", {}))
         self.steps = int(state["steps"])

@@ -1,6 +1,5 @@
 """Scenes and maps wherever they lie: local paths, or URLs that fsspec reaches."""
 
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from reloc.errors import SceneError
 from reloc.library.bucket import open_filesystem
 from reloc.scenes.fetch import MAX_BYTES
 from reloc.scenes.names import inside
+from reloc.temporary import temporary_folder
 
 
 def parted(location: str) -> tuple[str, str]:
@@ -66,9 +66,9 @@ def local_scene(location: str) -> Iterator[Path]:
         raise SceneError(f"{location}: no such folder, or an empty one; check the manifest")
     if sum(sizes.values()) > MAX_BYTES:
         raise SceneError(f"{location}: over {MAX_BYTES >> 30} GiB, too large to be one scene")
-    with tempfile.TemporaryDirectory(prefix="reloc-scene-") as scratch:
+    with temporary_folder() as scratch:
         # Maps remember the scene's name, which is that of its folder.
-        target = Path(scratch) / (root.rpartition("/")[2] or "scene")
+        target = scratch / (root.rpartition("/")[2] or "scene")
         names = [inside(target, path[len(root) + 1 :]) for path in sizes]
         if None in names:
             raise SceneError(f"{location}: holds names that lead out of the folder; rename them")

@@ -1,7 +1,6 @@
 """What a worker does: one job after another with one backbone. It knows nothing of Ray."""
 
 import os
-import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -23,6 +22,7 @@ from reloc.maps import SceneMap
 from reloc.maps.edit import joined
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
+from reloc.temporary import temporary_folder
 from reloc.view.sketch import sketched
 
 # Where a map says which job it is of.
@@ -105,14 +105,14 @@ class Worker:
         folder, name = parted(job.file)
         if "://" not in folder:
             check_writable(Path(job.file))
-        with local_scene(job.scene) as root, tempfile.TemporaryDirectory(prefix="reloc-") as rest:
+        with local_scene(job.scene) as root, temporary_folder() as rest:
             scene = open_scene(root, query=_beside(root, job.query), poses=_beside(root, job.poses))
             made = self._joined(job) if job.parallel_heads else self._mapped(job, scene)
             if job.head is None:
                 localizer = Localizer(made, self._backbone, device=self._device)
                 made = sketched(localizer, scene.mapping, progress=self._tell)
             mark = {MARK: job.fingerprint(self._backbone.fingerprint)}
-            path = Path(rest) / name
+            path = rest / name
             replace(made, info={**made.info, **mark}).save(path)
             self._tell("writing", 0, 0)
             open_store(folder).put(path, name)

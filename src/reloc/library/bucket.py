@@ -2,11 +2,11 @@
 
 import os
 import socket
-import tempfile
 import time
 import uuid
+import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from reloc.errors import MapError, OptionError, OutputError, RelocError
 from reloc.files import atomic_path
 from reloc.library.staging import Staged, staged
+from reloc.temporary import temporary_folder
 
 LOCK = ".library.lock"
 _SECONDS_TO_WAIT = 60.0
@@ -33,7 +34,9 @@ class BucketStore:
     def __init__(self, url: str) -> None:
         self._files, self._root = open_filesystem(url)
         self.url = url
-        self._cache = tempfile.TemporaryDirectory(prefix="reloc-library-")
+        with ExitStack() as stack:
+            self._cache = stack.enter_context(temporary_folder())
+            weakref.finalize(self, stack.pop_all().close)
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -42,7 +45,7 @@ class BucketStore:
         return bool(self._files.exists(self._path(name)))
 
     def local(self, name: str, *, fresh: bool = False) -> Path:
-        path = Path(self._cache.name) / name
+        path = self._cache / name
         if fresh or not path.exists():
             with atomic_path(path) as temporary, self._reported(name, MapError, "fetched"):
                 self._files.get_file(self._path(name), str(temporary))
@@ -61,7 +64,7 @@ class BucketStore:
 
     @contextmanager
     def staged(self, source: Path) -> Iterator[Staged]:
-        with staged(source, Path(self._cache.name)) as copy:
+        with staged(source, self._cache) as copy:
             yield copy
 
     def publish(self, copy: Staged, name: str) -> None:
@@ -113,7 +116,7 @@ class BucketStore:
 
     @contextmanager
     def edited(self, name: str) -> Iterator[Path]:
-        path, before = Path(self._cache.name) / name, self._state(name)
+        path, before = self._cache / name, self._state(name)
         if before is None:
             path.unlink(missing_ok=True)
         else:

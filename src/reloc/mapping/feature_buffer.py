@@ -1,5 +1,6 @@
 """The feature buffer: what the head learns from, drawn from all mapping images at once."""
 
+import os
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -139,14 +140,15 @@ def empty_buffer(
     features = None
     if capacity > fits:
         needed, free = capacity * row_bytes, shutil.disk_usage(scratch).free
-        # Writing to a mapped file that finds no room ends the process without a word.
         if needed > free:
             raise OutputError(
                 f"{scratch.parent}: {needed / 1e9:.1f} GB are needed for features, "
                 f"{free / 1e9:.1f} GB are free; set TMPDIR to a larger disk or allow more memory"
             )
+        file = scratch / "features"
+        _reserve(file, capacity * extractor.channels * half.itemsize)
         features = torch.from_file(
-            str(scratch / "features"),
+            str(file),
             shared=True,
             size=capacity * extractor.channels,
             dtype=half,
@@ -159,3 +161,23 @@ def empty_buffer(
         dtype=half,
         features=features,
     )
+
+
+def _reserve(file: Path, size: int) -> None:
+    """Takes the room for a file that is mapped to memory before anything is written to it.
+
+    Writing to a mapped file that finds no room any more ends the process without a word.
+
+    Raises:
+        OutputError: there is none.
+    """
+    with file.open("wb") as opened:
+        if not hasattr(os, "posix_fallocate"):
+            return  # macOS and Windows: what was free a moment ago has to do
+        try:
+            os.posix_fallocate(opened.fileno(), 0, size)
+        except OSError as error:
+            raise OutputError(
+                f"{file.parent.parent}: {size / 1e9:.1f} GB are needed for features, but cannot be "
+                f"had ({error.strerror}); set TMPDIR to a larger disk or allow more memory"
+            ) from error

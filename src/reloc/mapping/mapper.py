@@ -1,6 +1,5 @@
 """Mapping a scene: posed images in, a map out."""
 
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -28,6 +27,7 @@ from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable, posed, poses_of
 from reloc.scenes.scene import Frame, Scene
+from reloc.temporary import temporary_folder
 
 
 def map_scene(
@@ -51,8 +51,9 @@ def map_scene(
         head: train this one alone of the heads that the place has. The map holds its region as that
             of all heads does; ``maps.edit.joined`` makes that one of several such.
         device: where to compute; by default the best there is.
-        checkpoint: file to which the training state is written every so often and when it is
-            interrupted; removed at the end.
+        checkpoint: file to which the training state is written every so often, when it is
+            interrupted and at its end; to be removed once the map is written
+            (``checkpoint.kept_until_done``).
         resume: go on from ``checkpoint`` if it is there.
         progress: told of every view and of training as it advances.
         watch: called after every step of training, to look at the head; its time counts as the
@@ -85,13 +86,13 @@ def map_scene(
         filler.settle(max_frames=bounds.surveyed)
         filler.wanted = frozenset(_cluster(scene, poses, options, filler, head).tolist())
 
-    with tempfile.TemporaryDirectory(prefix="reloc-") as scratch:
+    with temporary_folder() as scratch:
         buffer = empty_buffer(
             centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
             extractor,
             rows=bounds.rows(options, wanted=len(filler.wanted)),
             memory_gb=options.buffer_gb,
-            scratch=Path(scratch),
+            scratch=scratch,
         )
         gathered = gather(
             filler,
@@ -131,9 +132,9 @@ def map_scene(
             progress=progress,
             watch=watched,
         )
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     if not all(trainer.healthy() for trainer in trainers):
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
         raise SceneError(
             f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
         )

@@ -133,6 +133,7 @@ class HeadTrainer:
             "head": self.head.state_dict(),
             "optimisers": [o.state_dict() for o in self.optimisers],
             "median": self._median,
+            "last": self._last,
             "steps": self.steps,
         }
 
@@ -142,6 +143,8 @@ class HeadTrainer:
         for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(stored)
         self._median = state["median"].to(self.device)
+        # Older checkpoints have no figures of their latest step.
+        self._last = state.get("last")
         self.steps = int(state["steps"])
 
     def _set_learning_rates(self, fraction: float) -> None:

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.devices import sharing_threads
+from reloc.errors import OutputError
 from reloc.heads import Head
+from reloc.interruption import uninterrupted
 from reloc.mapping.trainer import HeadTrainer, TrainingState
 from reloc.progress import Progress
 
@@ -71,7 +74,8 @@ def train_heads(
         steps: for each head, unless there is a budget.
         budget: seconds that the schedule of all heads stretches over instead.
         stored: what ``save`` was given last by a training that was interrupted.
-        save: keeps the state that it is given; called every so often and on KeyboardInterrupt.
+        save: keeps the state that it is given; called every so often, at the end, and when an
+            interruption or a disk that is full ends the training.
         progress: told of the steps of all heads together.
         watch: called after every step with its trainer and how far all heads have come, 0 to 1.
 
@@ -99,12 +103,14 @@ def train_heads(
         return min(1.0, done() / whole if budget is None else elapsed() / budget)
 
     def start_as_many_as_fit() -> None:
-        while waiting and len(running) < workers:
-            number = waiting.popleft()
-            trainer = trainers[number]
-            at = trainer.steps / steps if budget is None else elapsed() / budget
-            if at < 1:
-                running[crew.submit(trainer.step, at)] = number
+        # A step that nobody remembers would go on while the state is saved.
+        with uninterrupted():
+            while waiting and len(running) < workers:
+                number = waiting.popleft()
+                trainer = trainers[number]
+                at = trainer.steps / steps if budget is None else elapsed() / budget
+                if at < 1:
+                    running[crew.submit(trainer.step, at)] = number
 
     def checkpoint() -> None:
         # Between two steps of every head: what is saved must be of a piece.
@@ -128,11 +134,14 @@ def train_heads(
                     saved = elapsed()
                     checkpoint()
                 start_as_many_as_fit()
-        except KeyboardInterrupt:
+            watch(trainers[-1], 1.0)
+            progress("training", done(), done())
+            # The map may find room where this does not.
+            with suppress(OutputError):
+                checkpoint()
+        except (KeyboardInterrupt, OutputError):
             checkpoint()
             raise
-    watch(trainers[-1], 1.0)
-    progress("training", done(), done())
     return elapsed()
 
 

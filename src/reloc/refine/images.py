@@ -66,6 +66,9 @@ class TrainingImages:
         short_side: of the views in pixels, before they are zoomed.
         stride: pixels per cell.
         seed: of order and augmentation.
+
+    Attributes:
+        bad: why images of frames, by number, turned out to be of no use.
     """
 
     def __init__(
@@ -84,12 +87,12 @@ class TrainingImages:
         self._short_side = short_side
         self._stride = stride
         self._seed = seed
-        self._bad: dict[int, str] = {}
+        self.bad: dict[int, str] = {}
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """Frames that turned out to be of no use."""
-        return tuple(Skipped(self._frames[n].name, why) for n, why in sorted(self._bad.items()))
+        return tuple(Skipped(self._frames[n].name, why) for n, why in sorted(self.bad.items()))
 
     def at(self, step: int, *, kind: Kind) -> TrainingImage:
         """The view of a step.
@@ -102,12 +105,12 @@ class TrainingImages:
         count = len(self._frames)
         order = np.random.default_rng([self._seed, step // count]).permutation(count)
         for number in np.roll(order, -(step % count)).tolist():
-            if number not in self._bad:
+            if number not in self.bad:
                 try:
                     return self._read(number, step, kind)
                 except (ImageError, CameraError) as error:
-                    self._bad[number] = str(error)
-        raise SceneError(f"no mapping image can be used; the first problem: {self._bad[order[0]]}")
+                    self.bad[number] = str(error)
+        raise SceneError(f"no mapping image can be used; the first problem: {self.bad[order[0]]}")
 
     def _read(self, number: int, step: int, kind: Kind) -> TrainingImage:
         frame = self._frames[number]

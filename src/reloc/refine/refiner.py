@@ -62,8 +62,8 @@ def refine_map(
         backbone: the one that the map was made with; not used if the map holds its own.
         options: schedule and sizes, of all heads together.
         device: where to compute; by default the best there is.
-        checkpoint: file to which the state is written every so often and when it is interrupted;
-            removed at the end.
+        checkpoint: file to which the state is written every so often, when it is interrupted and
+            at its end; to be removed once the map is written (``checkpoint.kept_until_done``).
         resume: go on from ``checkpoint`` if it is there.
         progress: told of every view and of the training as it advances.
 
@@ -98,9 +98,9 @@ def refine_map(
     )
     trained = [*refined.heads, *([refined.backbone] if refined.backbone is not None else [])]
     if not all(bool(torch.isfinite(p).all()) for network in trained for p in network.parameters()):
+        if checkpoint is not None:
+            checkpoint.unlink(missing_ok=True)
         raise SceneError(f"{scene.root}: training diverged; refine with a smaller learning rate")
-    if checkpoint is not None:
-        checkpoint.unlink(missing_ok=True)
     seconds = {stage: round(value, 2) for stage, value in refined.seconds.items()}
     told = {
         "options": asdict(options),

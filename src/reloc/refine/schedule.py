@@ -2,8 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
+from reloc.errors import OutputError
+from reloc.interruption import uninterrupted
 from reloc.progress import Progress
 
 CHECKPOINT_SECONDS = 20.0
@@ -45,7 +48,8 @@ def run_schedule(
         steps: in all, unless there is a budget.
         budget: seconds in all.
         stored: what ``save`` was given last by a training that was interrupted.
-        save: keeps the state that it is given; called every so often and on KeyboardInterrupt.
+        save: keeps the state that it is given; called every so often, at the end, and when an
+            interruption or a disk that is full ends the training.
         progress: told of every step.
     """
     spent = 0.0
@@ -67,14 +71,18 @@ def run_schedule(
             fraction = trainer.steps / steps if budget is None else elapsed / budget
             if fraction >= 1:
                 break
-            trainer.step(fraction)
+            with uninterrupted():
+                trainer.step(fraction)
             total = steps if budget is None else round(trainer.steps / max(fraction, 1e-6))
             progress(stage, trainer.steps, max(total, trainer.steps), loss=trainer.loss())
             if elapsed - saved > CHECKPOINT_SECONDS:
                 saved = elapsed
                 checkpoint()
-    except KeyboardInterrupt:
+        progress(stage, trainer.steps, trainer.steps)
+        # The map may find room where this does not.
+        with suppress(OutputError):
+            checkpoint()
+    except (KeyboardInterrupt, OutputError):
         checkpoint()
         raise
-    progress(stage, trainer.steps, trainer.steps)
     return elapsed_seconds()

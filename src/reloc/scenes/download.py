@@ -1,7 +1,6 @@
 """Fetching public datasets as scenes that are ready to open."""
 
 import json
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from reloc.progress import Progress, silent
 from reloc.scenes.archives import Limits, unpack
 from reloc.scenes.datasets import Archive, Dataset
 from reloc.scenes.fetch import Fetched, Patience, fetch, measured
+from reloc.temporary import temporary_folder
 
 POSE_SET = "poses_sfm.txt"
 MANIFEST = "downloads.json"
@@ -122,10 +122,10 @@ def _get(
         fetched = measured(file)
     else:
         fetched = fetch(archive.url, file, progress=progress, patience=patience)
-    with tempfile.TemporaryDirectory(prefix=".unpack.", dir=folder) as temporary:
+    with temporary_folder(folder) as temporary:
         try:
-            unpack(file, Path(temporary), limits=limits, progress=progress)
-            found = _scene_folders(dataset, archive, Path(temporary))
+            unpack(file, temporary, limits=limits, progress=progress)
+            found = _scene_folders(dataset, archive, temporary)
         except DownloadError:
             # What is damaged or unsafe now will be so the next time.
             file.unlink(missing_ok=True)
@@ -198,9 +198,9 @@ def _get_pose_sets(base: str, scenes: list[Path], patience: Patience) -> list[st
 
 def _get_pose_set(url: str, scene: Path, patience: Patience) -> None:
     lines: list[str] = []
-    with tempfile.TemporaryDirectory(prefix=".poses.", dir=scene) as temporary:
+    with temporary_folder(scene) as temporary:
         for split in ("train", "test"):
-            file = Path(temporary) / "poses.txt"
+            file = temporary / "poses.txt"
             fetch(f"{url}_{split}.txt", file, patience=patience, max_bytes=_POSE_SET_BYTES)
             lines += _pose_lines(file, f"{url}_{split}.txt")
     write_text(scene / POSE_SET, "\n".join([_POSE_SET_HEADER, *sorted(lines)]) + "\n")

@@ -45,6 +45,17 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(contrast, tmp_path):
     assert torch.equal(weights(resumed), weights(whole))
 
 
+def test_an_interrupted_run_loses_no_step(contrast, tmp_path):
+    options, path = replace(TOY, checkpoint_every=100), tmp_path / "interrupted"
+    whole = pretrain(contrast(), options, checkpoint=tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        pretrain(contrast(fail_at=7), options, checkpoint=path)
+    rest = contrast()
+    resumed = pretrain(rest, options, checkpoint=path, resume=True)
+    assert rest.sources[0].source.calls == 2 * 3, "three of six steps were done already"
+    assert torch.equal(weights(resumed), weights(whole))
+
+
 def test_resuming_a_finished_run_trains_no_more(contrast, tmp_path):
     first = pretrain(contrast(), TOY, checkpoint=tmp_path / "a")
     again = pretrain(contrast(fail_at=1), TOY, checkpoint=tmp_path / "a", resume=True)

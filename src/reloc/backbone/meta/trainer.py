@@ -14,7 +14,8 @@ from reloc.backbone.meta.episode_loss import Episode, FitOptions, alone, backwar
 from reloc.backbone.meta.rooms import EpisodeOptions
 from reloc.backbone.pretrain.parallel import place_among_processes
 from reloc.checkpoint import restored_step, save_checkpoint
-from reloc.errors import OptionError
+from reloc.errors import OptionError, OutputError
+from reloc.interruption import uninterrupted
 from reloc.progress import Progress, silent
 
 
@@ -73,7 +74,8 @@ def meta_train(
         adapter: at its start; its inputs are stacked features.
         source: where episodes come from; the same in every process.
         options: sizes and schedule.
-        checkpoint: file that training can be resumed from; written by the first process.
+        checkpoint: file that training can be resumed from; written by the first process every so
+            often, when training is interrupted and at its end.
         resume: go on from ``checkpoint`` if it is there.
         validate: asked for figures at every checkpoint, in the first process.
         progress: told every few steps.
@@ -93,28 +95,41 @@ def meta_train(
     del recipe["checkpoint_every"]
     start = restored_step(checkpoint, recipe, parts) if resume else 0
     running: float | None = None
-    for step in range(start, options.steps):
-        episode = source.episode(options.seed * 1_000_003 + step, options.episode)
-        optimiser.zero_grad(set_to_none=True)
-        loss = float(
-            backward_episode(
-                adapter,
-                episode,
-                options.fit,
-                rank=rank,
-                world=world,
-                reduce=dist.all_reduce if world > 1 else alone,
+    done = start
+
+    def save() -> None:
+        states = {name: part.state_dict() for name, part in parts.items()}
+        save_checkpoint(checkpoint, recipe, {"step": done, **states})
+
+    try:
+        for step in range(start, options.steps):
+            episode = source.episode(options.seed * 1_000_003 + step, options.episode)
+            optimiser.zero_grad(set_to_none=True)
+            loss = float(
+                backward_episode(
+                    adapter,
+                    episode,
+                    options.fit,
+                    rank=rank,
+                    world=world,
+                    reduce=dist.all_reduce if world > 1 else alone,
+                )
             )
-        )
-        nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        running = loss if running is None else 0.95 * running + 0.05 * loss
-        last = step + 1 == options.steps
-        if rank == 0 and (step % 10 == 0 or last):
-            progress("meta-training", step + 1, options.steps, loss=loss, mean_loss=running)
-        if rank == 0 and ((step + 1) % options.checkpoint_every == 0 or last):
-            states = {name: part.state_dict() for name, part in parts.items()}
-            save_checkpoint(checkpoint, recipe, {"step": step + 1, **states})
-            if validate is not None:
-                progress("validation", step + 1, options.steps, **validate(adapter))
+            nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
+            # An episode may take long, and until here it has changed nothing that is kept.
+            with uninterrupted():
+                optimiser.step()
+                schedule.step()
+                done = step + 1
+            running = loss if running is None else 0.95 * running + 0.05 * loss
+            last = done == options.steps
+            if rank == 0 and (step % 10 == 0 or last):
+                progress("meta-training", done, options.steps, loss=loss, mean_loss=running)
+            if rank == 0 and (done % options.checkpoint_every == 0 or last):
+                save()
+                if validate is not None:
+                    progress("validation", done, options.steps, **validate(adapter))
+    except (KeyboardInterrupt, OutputError):
+        if rank == 0:
+            save()
+        raise

@@ -21,7 +21,8 @@ from reloc.backbone.pretrain.parallel import (
 )
 from reloc.checkpoint import restored_step, save_checkpoint
 from reloc.devices import training_dtype
-from reloc.errors import OptionError
+from reloc.errors import OptionError, OutputError
+from reloc.interruption import uninterrupted
 from reloc.progress import Progress, silent
 
 
@@ -61,7 +62,8 @@ def pretrain(
     Args:
         objective: what to train for; its heads are trained along.
         options: sizes and schedule.
-        checkpoint: file that training can be resumed from; written by the first process.
+        checkpoint: file that training can be resumed from; written by the first process every so
+            often, when training is interrupted and at its end.
         device: where to train.
         resume: go on from ``checkpoint`` if it is there.
         progress: told every step.
@@ -102,34 +104,43 @@ def pretrain(
     began = time.monotonic()
     steps = range(start, options.steps)
     amp = training_dtype(device)
-    for step, batch in zip(
-        steps,
-        _ahead(steps, lambda s: objective.batch(options, s, rank=rank, world=world)),
-        strict=True,
-    ):
-        batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
-        with torch.autocast(device.type, amp, enabled=amp != torch.float32):
-            loss, correct = objective.loss(network, batch, options)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()
-        average_gradients(trained)
-        nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
-        optimiser.step()
-        schedule.step()
-        average.update_parameters(network)
-        if step % 20 == 0 or step + 1 == options.steps:
-            progress(
-                "pretraining",
-                step + 1,
-                options.steps,
-                loss=loss.item(),
-                correct=correct.item(),
-                seconds=time.monotonic() - began,
-            )
-        due = (step + 1) % options.checkpoint_every == 0 or step + 1 == options.steps
-        if due and rank == 0:
+    batches = _ahead(steps, lambda s: objective.batch(options, s, rank=rank, world=world))
+    done = start
+
+    def save() -> None:
+        if rank == 0:
             states = {name: part.state_dict() for name, part in parts.items()}
-            save_checkpoint(checkpoint, recipe, {"step": step + 1, **states})
+            save_checkpoint(checkpoint, recipe, {"step": done, **states})
+
+    try:
+        for step, batch in zip(steps, batches, strict=True):
+            batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
+            with uninterrupted():
+                with torch.autocast(device.type, amp, enabled=amp != torch.float32):
+                    loss, correct = objective.loss(network, batch, options)
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()
+                average_gradients(trained)
+                nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
+                optimiser.step()
+                schedule.step()
+                average.update_parameters(network)
+                done = step + 1
+            last = done == options.steps
+            if step % 20 == 0 or last:
+                progress(
+                    "pretraining",
+                    done,
+                    options.steps,
+                    loss=loss.item(),
+                    correct=correct.item(),
+                    seconds=time.monotonic() - began,
+                )
+            if done % options.checkpoint_every == 0 or last:
+                save()
+    except (KeyboardInterrupt, OutputError):
+        save()
+        raise
     result = average.module
     assert isinstance(result, ConvBackbone)
     return result.cpu().fuse()

@@ -159,6 +159,8 @@ class Recorder:
 
     def __call__(self, moment: Moment) -> None:
         """Takes a snapshot if one is due and there is time for it."""
+        if self._snapshots and self._snapshots[-1].fraction == 1:
+            return  # of a training that had come to its end before it was interrupted
         due = (len(self._points) / (SNAPSHOTS - 1)) ** CROWDING
         began = time.monotonic()
         self._first = self._first or (began, moment.fraction)

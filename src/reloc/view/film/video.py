@@ -1,6 +1,8 @@
 """Films as files: MP4, GIF, or a folder of PNG pictures."""
 
+import shutil
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -11,6 +13,7 @@ from PIL import Image
 from reloc.ascii_names import ascii_name
 from reloc.errors import OptionError, OutputError
 from reloc.files import atomic_folder, atomic_path, check_new_folder, check_writable
+from reloc.temporary import temporary_folder
 
 FPS = 25
 SUFFIXES = (".mp4", ".gif")
@@ -56,25 +59,28 @@ def write_film(path: Path, pictures: Iterable[NDArray[np.uint8]]) -> None:
 
 def _write_mp4(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
     first = next(pictures)
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, temporary_folder() as scratch:
         # OpenCV picks the container by the suffix.
-        named = temporary.with_suffix(".mp4")
+        named = scratch / "film.mp4"
         size = (first.shape[1], first.shape[0])
-        try:
-            with ascii_name(named) as name:
-                writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
-                if not writer.isOpened():
-                    raise OutputError(
-                        f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of "
-                        "pictures"
-                    )
-                writer.write(first[:, :, ::-1])
-                for picture in pictures:
-                    writer.write(picture[:, :, ::-1])
-                writer.release()
-            named.replace(temporary)
-        finally:
-            named.unlink(missing_ok=True)
+        with ascii_name(named) as name:
+            writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), FPS, size)
+            if not writer.isOpened():
+                raise OutputError(
+                    f"{path}: this OpenCV cannot encode MP4; write a .gif or a folder of pictures"
+                )
+            count = 0
+            for picture in chain([first], pictures):
+                writer.write(picture[:, :, ::-1])
+                count += 1
+            writer.release()
+            # OpenCV says nothing of a disk that is full.
+            if int(cv2.VideoCapture(name).get(cv2.CAP_PROP_FRAME_COUNT)) != count:
+                raise OutputError(
+                    f"{path}: cannot be encoded; make room in {scratch.parent}, or set TMPDIR to a "
+                    "larger disk"
+                )
+        shutil.copyfile(named, temporary)
 
 
 def _write_gif(path: Path, pictures: Iterator[NDArray[np.uint8]]) -> None:
