@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from reloc.backbone import adapter_weights
 from reloc.backbone.adapter import AdaptedBackbone
-from reloc.backbone.network import ConvBackbone
+from reloc.backbone.network import ConvBackbone, ConvBlock
 from reloc.backbone.rounding import rounded_layouts, rounded_state, unrounded_state
 from reloc.errors import MapError
 from reloc.tensor_files import Layout, TensorFile, open_tensors, write_tensors
@@ -130,7 +130,12 @@ def network_of(state: Mapping[str, Tensor], *, channels: int, width: int) -> Con
 def _without_weights(channels: int, width: int) -> ConvBackbone:
     """A fused network that has shapes alone and takes no memory."""
     with torch.device("meta"):
-        return ConvBackbone(channels=channels, width=width).fuse()
+        network = ConvBackbone(channels=channels, width=width)
+    # There is nothing to fold in; to compute with shapes alone PyTorch loads for over a second.
+    for block in network.modules():
+        if isinstance(block, ConvBlock):
+            block.norm = nn.Identity()
+    return network.eval()
 
 
 def load_backbone(
