@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from reloc.cli.localize import query_camera
 from reloc.errors import ImageError
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
-from reloc.images.files import image_size, read_image
-from reloc.images.lens import read_lens
-from reloc.images.sources import named_images
-from reloc.localize.cameras import QueryCameras
-from reloc.localize.query import Query, read_query
+from reloc.images.files import exif_camera, image_size, read_image
+from reloc.images.sources import NamedImage, named_images
+from reloc.localize.query import Query, prepared_query
 from reloc.scenes.depth import guessed_unit, read_depth_map
 from reloc.scenes.scene import Depth
 from tests.fuzz.mutation import Files
@@ -96,7 +95,7 @@ def _only(folder: Path) -> Path:
 def _read(folder: Path) -> Path:
     path = _only(folder)
     image_size(path)
-    read_lens(path)
+    exif_camera(path)
     read_image(path)
     read_image(path, grey=True)
     return path
@@ -104,11 +103,9 @@ def _read(folder: Path) -> Path:
 
 def _queried(path: Path) -> None:
     stand_in = Camera.pinhole(width=WIDTH, height=HEIGHT, fx=40.0)
-    read = read_query(Query(path.name, path))
-    given = stand_in if read.lens.equivalent_mm is None else None
-    for group in read.prepared(QueryCameras(()).choices(read.photo, given), short_side=64):
-        for prepared in group:
-            prepared.cells(8)
+    camera = query_camera(NamedImage(path.name, path), None, None) or stand_in
+    prepared = prepared_query(Query(path.name, path, camera), camera=camera, short_side=64)
+    prepared.cells(8)
 
 
 def _read_depth(folder: Path) -> Path:
