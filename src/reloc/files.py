@@ -99,7 +99,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
             # Temporary files are private; results get the permissions that the user's umask gives.
             temporary.chmod(0o666 & ~_umask())
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -142,7 +142,7 @@ def _sync(file: Path) -> None:
         os.fsync(written.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Makes the names in a folder last. Some systems know no such thing."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
@@ -194,10 +194,10 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             for folder, _, names in os.walk(temporary):
                 for name in names:
                     _sync(Path(folder, name))
-                _sync_folder(Path(folder))
+                sync_folder(Path(folder))
             temporary.chmod(0o777 & ~_umask())
             temporary.replace(target)
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
 

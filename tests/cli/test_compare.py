@@ -62,7 +62,7 @@ def test_nan_in_a_file_is_refused(reloc, judged):
     bad.write_text(
         judged.read_text().replace('"median_translation": ', '"median_translation": NaN, "x": ')
     )
-    assert "NaN is no number" in reloc("compare", judged, bad).refusal()
+    assert "NaN in JSON" in reloc("compare", judged, bad).refusal()
 
 
 def test_other_frames_are_refused(reloc, judged):

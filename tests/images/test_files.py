@@ -18,6 +18,7 @@ from reloc.images.files import (
     stretch_notes,
     write_image,
 )
+from reloc.images.lens import read_lens
 
 READERS = [image_size, read_image, read_depth]
 
@@ -112,9 +113,9 @@ def test_bad_files_are_refused_in_one_line(tmp_path, read, content, word):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow talks about the damage
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.97])
-@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".ppm", ".webp"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".ppm", ".webp", ".tif"])
 def test_files_cut_short_are_refused(saved, suffix, share):
     path = saved(suffix)
     content = path.read_bytes()
@@ -122,6 +123,13 @@ def test_files_cut_short_are_refused(saved, suffix, share):
     with pytest.raises(ImageError, match=r"cut short|not a readable") as caught:
         read_image(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("read", [image_size, read_image, read_lens])
+def test_damaged_tags_are_nothing_to_talk_about(saved, read):
+    exif = b"Exif\0\0" + b"II*\0\x08\0\0\0" + b"\x20\0\x0f\x01\x02\0\xff\0\0\0"
+    read(saved(".jpg", exif=exif))
 
 
 def test_a_jpeg_that_ends_in_other_data_is_read(saved):

@@ -289,8 +289,7 @@ def test_the_same_file_under_two_names_is_kept_until_the_last_is_gone(library, t
 def test_a_library_of_the_version_before_goes_on(tmp_path, version_1):
     shelf = tmp_path / "shelf"
     shelf.mkdir()
-    views = np.ones((1, 2), np.int8)
-    region = Region(MlpHead(channels=4, width=8, blocks=0), np.zeros(3), views=views)
+    region = Region(MlpHead(channels=4, width=8, blocks=0), np.zeros(3))
     made = SceneMap((region,), "toy", 480, 10.0, "metre", ())
     made.save(shelf / "attic.safetensors")
     with closing(sqlite3.connect(shelf / "library.sqlite", isolation_level=None)) as connection:

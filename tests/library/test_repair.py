@@ -15,7 +15,7 @@ from reloc.maps import Region, SceneMap
 
 
 def written(path, extent=10.0):
-    views = np.array([[1, 2]], np.int8)
+    views = np.arange(1, 11, dtype=np.int8)[None]
     region = Region(MlpHead(channels=4, width=8, blocks=0), np.zeros(3), views=views)
     SceneMap((region,), "toy", 480, extent, "metre", ()).save(path)
     return path
@@ -83,8 +83,8 @@ def test_maps_without_a_digest_are_compared_with_their_row(tmp_path, version_1):
     with closing(sqlite3.connect(folder / "library.sqlite", isolation_level=None)) as connection:
         connection.executescript(version_1)
         connection.execute(
-            "UPDATE maps SET views = x'0102', bytes = ?",
-            [(folder / "attic.safetensors").stat().st_size],
+            "UPDATE maps SET view_length = 10, views = ?, bytes = ?",
+            [bytes(range(1, 11)), (folder / "attic.safetensors").stat().st_size],
         )
     library = MapLibrary(folder)
     assert findings(library) == {("another", "attic", False)}

@@ -210,7 +210,7 @@ def test_heads_of_different_channels_are_refused(tmp_path):
 
 
 def test_a_head_that_would_take_minutes_for_a_photo_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("reloc.maps.layout.MAX_WORK", 60**2 * 3000)
+    monkeypatch.setattr("reloc.maps.head_limits.MAX_WORK", 60**2 * 3000)
     made_map(regions=(Region(MlpHead(channels=6, width=8), np.zeros(3)),)).save(tmp_path / "small")
     SceneMap.load(tmp_path / "small")
     made_map(regions=(Region(MlpHead(channels=6, width=32), np.zeros(3)),)).save(tmp_path / "map")

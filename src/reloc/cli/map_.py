@@ -114,7 +114,6 @@ def map_(
     check_writable(out)
     if film is not None:
         check_film_path(film)
-        check_writable(film)
     if growth is not None:
         check_writable(growth)
     checkpoint = checkpoint_of(out)

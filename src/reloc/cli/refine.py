@@ -63,6 +63,7 @@ def refine(
         quiet: Show no progress.
         json_log: Write the progress as JSON lines to this file.
     """
+    check_writable(out)
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses, images=images)
     given: dict[str, Any] = {
@@ -76,7 +77,6 @@ def refine(
     options = replace(
         RefineMapOptions(time_limit=time_limit, train_backbone=train_backbone, seed=seed), **changes
     )
-    check_writable(out)
     checkpoint = checkpoint_of(out)
     with (
         kept_until_done(checkpoint, resumed=resume),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reloc.errors import OptionError
-from reloc.maps.scene_map import MAX_SHORT_SIDE
+from reloc.maps.head_limits import check_mlp_options
 
 Supervision = Literal["rgb", "depth", "rgbd"]
 
@@ -55,7 +55,6 @@ class DsacStarOptions:
             "hypotheses",
             "threshold",
             "depth_threshold",
-            "width",
         ):
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
@@ -65,9 +64,10 @@ class DsacStarOptions:
             raise OptionError("end-to-end is a share, from 0 to 1")
         if self.cells < 16:
             raise OptionError("cells must be at least 16")
-        if self.blocks < 0 or self.seed < 0:
-            raise OptionError("blocks and seed must not be negative")
-        if not 32 <= self.short_side <= MAX_SHORT_SIDE:
-            raise OptionError(f"short-side must be between 32 and {MAX_SHORT_SIDE}")
+        if self.seed < 0:
+            raise OptionError("seed must not be negative")
+        check_mlp_options(
+            width=self.width, blocks=self.blocks, short_side=self.short_side, least_side=32
+        )
         if self.time_limit is not None and not 5 <= self.time_limit <= 30 * 86400:
             raise OptionError("time-limit must be between 5 seconds and 30 days")

@@ -1,6 +1,5 @@
 """Evaluations read back from the JSON that ``write_evaluation`` writes."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import numpy as np
 from reloc.errors import EvaluationError
 from reloc.evaluate.metrics import Array, Evaluation, FrameResult
 from reloc.geometry import pose_problem
+from reloc.untrusted import parsed_json
 
 MAX_BYTES = 256 * 1024 * 1024
 MAX_FIGURE = 1e15  # larger than any error, count, size or time
@@ -28,10 +28,7 @@ def read_evaluation(path: Path) -> Evaluation:
     if path.stat().st_size > MAX_BYTES:
         raise EvaluationError(f"{path}: over {MAX_BYTES >> 20} MiB, too large to be figures")
     try:
-        text = path.read_text(encoding="utf-8")
-        return _evaluation(
-            json.loads(text, parse_constant=_not_strict, object_pairs_hook=_without_repeats)
-        )
+        return _evaluation(parsed_json(path.read_text(encoding="utf-8")))
     except (
         OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError,
         MemoryError,
@@ -40,17 +37,6 @@ def read_evaluation(path: Path) -> Evaluation:
             f"{path}: is not what `reloc eval --json` writes ({type(error).__name__}: "
             f"{' '.join(str(error).split())[:80]}); run it again"
         ) from error
-
-
-def _not_strict(constant: str) -> None:
-    raise ValueError(f"{constant} is no number")
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice in one object")
-    return found
 
 
 def _evaluation(data: dict[str, Any]) -> Evaluation:

@@ -9,7 +9,6 @@ OpenCV is given bytes and never names: it takes no name that is not UTF-8.
 import io
 import os
 import stat
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from reloc.errors import ImageError
+from reloc.images.pillow import opened
 from reloc.images.sixteen_bits import narrow_range, stretched
 from reloc.sampling import evenly
 
@@ -26,7 +26,6 @@ MAX_PIXELS = 120_000_000
 MAX_BYTES = 512 * 1024 * 1024
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm")
 _LOOKED_AT = 3
-
 
 NO_IMAGE = "no such image"
 # What stands in a file of a repository until a large-file store has fetched it.
@@ -83,11 +82,8 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def _header_size(path: Path, source: Path | io.BytesIO) -> tuple[int, int]:
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of "decompression bombs"; the limit below is ours and raises.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
-                width, height = image.size
+        with opened(source) as image:
+            width, height = image.size
     except UnidentifiedImageError as error:
         if _content(path, most=len(_POINTER)) == _POINTER:
             raise ImageError(
@@ -174,7 +170,7 @@ def _jpeg_ends_early(content: bytes) -> bool:
         return False
     # Some cameras leave out the end marker or append data of their own: let Pillow decide.
     try:
-        with Image.open(io.BytesIO(content)) as image:
+        with opened(io.BytesIO(content)) as image:
             image.load()
     except (OSError, SyntaxError, ValueError, MemoryError):
         return True

@@ -1,7 +1,6 @@
 """What the EXIF of a photo says of its lens, and of how the camera was held."""
 
 import math
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from PIL import ExifTags, Image
 
 from reloc.errors import ImageError
 from reloc.geometry import Camera
+from reloc.images.pillow import opened
 
 MAX_TEXT = 64
 # The diagonal of a picture on 35 mm film, which the equivalent focal length refers to.
@@ -91,13 +91,11 @@ class Lens:
 def read_lens(path: Path) -> Lens:
     """What a file says of its lens. A file that cannot be read says nothing."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow talks about damaged tags; they say nothing
-            with Image.open(path) as image:
-                if image.format == "PNG" and not _EXIF_OF_PNG & image.info.keys():
-                    return Lens()  # Pillow would decode all of it to look behind the pixels
-                size, tags = image.size, image.getexif()
-                return _lens_of(tags, tags.get_ifd(ExifTags.IFD.Exif), size)
+        with opened(path) as image:
+            if image.format == "PNG" and not _EXIF_OF_PNG & image.info.keys():
+                return Lens()  # Pillow would decode all of it to look behind the pixels
+            size, tags = image.size, image.getexif()
+            return _lens_of(tags, tags.get_ifd(ExifTags.IFD.Exif), size)
     except (
         OSError, ValueError, TypeError, SyntaxError, ArithmeticError, KeyError, IndexError,
         AttributeError, RuntimeError, Image.DecompressionBombError, ImageError,

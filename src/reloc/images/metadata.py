@@ -8,7 +8,6 @@ encoded anew without loss, and compared.
 import io
 import re
 import struct
-import warnings
 from pathlib import Path
 
 import cv2
@@ -17,6 +16,7 @@ from PIL import ExifTags, Image
 
 from reloc.errors import ImageError
 from reloc.images.files import image_size
+from reloc.images.pillow import opened
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 # What changes how pixels look; everything else is text, times, EXIF or private.
@@ -40,11 +40,9 @@ def tells_position(path: Path) -> bool:
     Files that cannot be read tell nothing.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of damaged tags
-            with Image.open(path) as image:
-                position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
-                texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp")]
+        with opened(path) as image:
+            position = image.getexif().get_ifd(ExifTags.IFD.GPSInfo)
+            texts = [image.info.get("xmp"), image.info.get("XML:com.adobe.xmp")]
     except (
         OSError,
         ValueError,
@@ -167,7 +165,5 @@ def _encoded_anew(data: bytes, path: Path) -> bytes:
 
 def _mode(data: bytes) -> tuple[str, int]:
     """The meaning of the channels, and how many pictures the file holds."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with Image.open(io.BytesIO(data)) as image:
-            return image.mode, getattr(image, "n_frames", 1)
+    with opened(io.BytesIO(data)) as image:
+        return image.mode, getattr(image, "n_frames", 1)

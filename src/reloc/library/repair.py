@@ -10,7 +10,7 @@ import numpy as np
 from reloc.errors import MapError, RelocError
 from reloc.library.entry import OWN_FILE, Entry, map_views
 from reloc.library.index import Index
-from reloc.library.staging import digest_of
+from reloc.library.staging import size_and_digest
 from reloc.library.store import Store
 from reloc.maps import SceneMap
 
@@ -66,7 +66,7 @@ def _checked(store: Store, index: Index, entry: Entry) -> Finding | None:
     again = f"add it again, or see `reloc library remove`; its file is {entry.file}"
     try:
         path = store.local(entry.file, fresh=True)
-        size, sha256 = digest_of(path)
+        size, sha256 = size_and_digest(path)
     except (RelocError, OSError):
         now = index.entry(entry.name)
         if now is None or now.file != entry.file:

@@ -50,7 +50,7 @@ def staged(source: Path, folder: Path) -> Iterator[Staged]:
         copy.unlink(missing_ok=True)
 
 
-def digest_of(path: Path) -> tuple[int, str]:
+def size_and_digest(path: Path) -> tuple[int, str]:
     """Bytes and SHA-256 of a file. Raises OSError."""
     digest, size = hashlib.sha256(), 0
     with path.open("rb") as file:

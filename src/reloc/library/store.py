@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reloc.errors import MapError, OutputError
-from reloc.files import atomic_path
+from reloc.files import atomic_path, sync_folder
 from reloc.library.bucket import BucketStore
 from reloc.library.staging import Staged, staged
 
@@ -90,7 +90,7 @@ class FolderStore:
 
     def publish(self, copy: Staged, name: str) -> None:
         copy.path.replace(self.root / name)
-        _sync_folder(self.root)
+        sync_folder(self.root)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -122,18 +122,6 @@ class FolderStore:
                 f"{self.root}: cannot be written ({error.strerror or error}); choose a folder with "
                 "space and write permission"
             ) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Makes the names in a folder durable, where the system can."""
-    try:
-        handle = os.open(folder, os.O_RDONLY)
-    except OSError:
-        return  # Windows opens no folders, and needs it not
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def open_store(location: str | Path) -> Store:

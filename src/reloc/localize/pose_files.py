@@ -31,7 +31,6 @@ from reloc.localize.pairing import paired
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
 from reloc.scenes.writers.colmap import write_model
-from reloc.scenes.writers.colmap_binary import write_binary_model
 
 Array = NDArray[np.float64]
 # As Python has a byte of a file's name that is not UTF-8.
@@ -214,9 +213,8 @@ def _write_tum(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
 def _write_colmap(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
     frames = [replace(frame, world_from_cam=pose) for frame, _, pose in _poses(pairs)]
     names = {frame.name: frame.name for frame in frames}
-    plain = not any(letter.isspace() for name in names for letter in name)
     with atomic_folder(path) as folder:
-        (write_model if plain else write_binary_model)(folder, frames, names)
+        write_model(folder, frames, names)
 
 
 def _write_ace(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:

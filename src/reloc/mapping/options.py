@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from reloc.errors import OptionError
-from reloc.maps.scene_map import LEAST_VIEWS, MAX_REGIONS, MAX_SHORT_SIDE, MAX_VIEWS
+from reloc.maps.head_limits import check_mlp_options
+from reloc.maps.scene_map import LEAST_VIEWS, MAX_REGIONS, MAX_VIEWS
 
 Preset = Literal["draft", "standard", "full"]
 
@@ -13,7 +14,6 @@ Preset = Literal["draft", "standard", "full"]
 FULL_WIDTH = 512
 # A narrower head no longer holds even a small part of a place: with very many heads the map grows.
 LEAST_WIDTH = 112
-MAX_WIDTH = 8192
 # Of what the frames look like a map keeps so many samples, or LEAST_VIEWS for each head.
 VIEWS_OF_MAP = 256
 
@@ -51,22 +51,22 @@ class MappingOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        positive = ("views", "steps", "batch", "short_side", "cells_per_view", "buffer_gb")
+        positive = ("views", "steps", "batch", "cells_per_view", "buffer_gb")
         for name in positive:
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name.replace('_', '-')} must be positive")
-        if self.width is not None and not 1 <= self.width <= MAX_WIDTH:
-            raise OptionError(f"width must be 1 to {MAX_WIDTH}")
         if self.heads is not None and not 1 <= self.heads <= MAX_REGIONS:
             raise OptionError(f"heads must be 1 to {MAX_REGIONS}, or auto")
         if self.seed < 0:
             raise OptionError("seed must not be negative")
         if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:
             raise OptionError("time-limit must be between 5 seconds and a week")
-        if not 64 <= self.short_side <= MAX_SHORT_SIDE or self.blocks < 0:
-            raise OptionError(
-                f"short-side must be 64 to {MAX_SHORT_SIDE} pixels and blocks not negative"
-            )
+        check_mlp_options(
+            width=FULL_WIDTH if self.width is None else self.width,
+            blocks=self.blocks,
+            short_side=self.short_side,
+            least_side=64,
+        )
 
 
 PRESETS: dict[Preset, MappingOptions] = {

@@ -9,6 +9,7 @@ import torch
 from reloc.backbone.descriptor import descriptor_length
 from reloc.backbone.weights import backbone_layouts, known_channels
 from reloc.heads import Head, build_head
+from reloc.maps.head_limits import is_too_large
 from reloc.maps.header import HeadSpec, MapHeader
 from reloc.maps.packing import packed_shapes
 from reloc.maps.scene_map import MAX_SKETCH, MAX_VIEWS
@@ -22,12 +23,6 @@ SCALES = ".scales"
 BACKBONE = "backbone."
 # Weights of all heads: as many as take 8 GiB in memory, in single precision.
 MAX_WEIGHTS = 2**31
-# Products that a head may compute for a square photo: a little more than the widest that
-# ``MappingOptions`` allows, with two blocks and images of the usual size.
-MAX_WORK = 2**41
-# Numbers that a layer of a head may give for a square photo: 256 MiB.
-MAX_ACTIVATIONS = 2**26
-_CELL = 8
 
 
 def expected_layouts(header: MapHeader, found: Layouts) -> tuple[dict[str, Layout], list[Head]]:
@@ -95,9 +90,8 @@ def _head(spec: HeadSpec, found: Layouts, short_side: int) -> tuple[Head, dict[s
     # On this device a module has shapes alone.
     with torch.device("meta"):
         head = build_head(spec.sizes, scale=spec.scale, weights=held)
-    cells = (short_side / _CELL) ** 2
-    work, layer = sum(p.numel() for p in head.parameters()), head.spec().get("width", 0)
-    if cells * work > MAX_WORK or cells * layer > MAX_ACTIVATIONS:
+    weights, layer = sum(p.numel() for p in head.parameters()), head.spec().get("width", 0)
+    if is_too_large(weights=weights, layer=layer, short_side=short_side):
         raise ValueError("a head too large for images of this size")
     stored: dict[str, Layout] = {}
     for name, parameter in head.named_parameters():

@@ -132,6 +132,7 @@ def test_photos_are_read_shrunk_and_bad_ones_left_out(tmp_path):
     (tmp_path / "deep").mkdir()
     cv2.imwrite(str(tmp_path / "deep" / "small.jpg"), picture(200, 130))
     cv2.imwrite(str(tmp_path / "tiny.png"), picture(200, 100))
+    cv2.imwrite(str(tmp_path / "._big.png"), picture(900, 600))
     (tmp_path / "bad.jpg").write_bytes(b"no photo")
     (tmp_path / "notes.txt").write_text("no photo either")
     told = []

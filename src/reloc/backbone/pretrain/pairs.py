@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import ImageError, SceneError
 from reloc.images.augment import apply_homography
-from reloc.images.files import IMAGE_SUFFIXES, read_image
+from reloc.images.files import IMAGE_SUFFIXES, is_litter, read_image
 from reloc.images.photometric import retaken
 from reloc.progress import Progress, silent
 
@@ -170,7 +170,11 @@ class PhotoPairs:
         Raises:
             SceneError: the folder holds no readable photo.
         """
-        paths = sorted(p for p in Path(folder).rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        paths = sorted(
+            p
+            for p in Path(folder).rglob("*")
+            if p.suffix.lower() in IMAGE_SUFFIXES and not is_litter(p)
+        )
         photos = []
         for done, path in enumerate(paths, start=1):
             try:

@@ -39,8 +39,7 @@ def write_colmap(content: Content, folder: Path, progress: Progress) -> list[str
         notes.append(
             f"left out the points of {content.ply.name}: it does not tell which images see them"
         )
-    write = write_model if all(map(_fits_text, names.values())) else write_binary_model
-    write(folder / "sparse" / "0", content.frames, names, points)
+    write_model(folder / "sparse" / "0", content.frames, names, points)
     write_query_list(folder, [f"images/{names[frame.name]}" for frame in content.queries])
     without_depth = sum(frame.depth is not None for frame in content.frames)
     if without_depth:
@@ -54,23 +53,29 @@ def write_model(
     names: Mapping[str, str],
     points: SparsePoints = NO_POINTS,
 ) -> None:
-    """Writes cameras.txt, images.txt and points3D.txt.
+    """Writes cameras, images and points3D: as text, or binary where text cannot hold a name.
 
     Points get the ids 1 to N, images theirs in the order of the frames.
 
     Args:
         folder: where to; made if missing.
         frames: posed frames.
-        names: the name in the model of each frame's name; without spaces.
+        names: the name in the model of each frame's name.
         points: with their tracks.
     """
+    write = _write_text_model if all(map(_fits_text, names.values())) else write_binary_model
+    write(folder, frames, names, points)
+
+
+def _write_text_model(
+    folder: Path, frames: Sequence[Frame], names: Mapping[str, str], points: SparsePoints
+) -> None:
     cameras = camera_ids(frames)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "cameras.txt").write_text(
         "# CAMERA_ID, MODEL, WIDTH, HEIGHT, PARAMS[]\n"
         + "".join(_camera_line(number, camera) for camera, number in cameras.items()),
         encoding="utf-8",
-        errors="surrogateescape",
     )
     (folder / "images.txt").write_text(
         "# IMAGE_ID, QW, QX, QY, QZ, TX, TY, TZ, CAMERA_ID, NAME\n# X, Y, POINT3D_ID, ...\n"
@@ -79,7 +84,6 @@ def write_model(
             for number, frame in enumerate(frames, start=1)
         ),
         encoding="utf-8",
-        errors="surrogateescape",
     )
     (folder / "points3D.txt").write_text(
         "# POINT3D_ID, X, Y, Z, R, G, B, ERROR, IMAGE_ID, POINT2D_IDX, ...\n"
