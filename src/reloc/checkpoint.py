@@ -78,7 +78,7 @@ def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str,
     content = io.BytesIO()
     torch.save({**state, "identity": dict(identity)}, content)
     with atomic_file(path) as file:
-        file.write(_sealed(content.getvalue()))
+        file.write(sealed(content.getvalue()))
 
 
 def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -103,7 +103,7 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     return state
 
 
-def _sealed(archive: bytes) -> bytes:
+def sealed(archive: bytes) -> bytes:
     """An archive with the digest of its content as its comment."""
     body = archive.removesuffix(_PLAIN) + _COMMENTED
     return body + hashlib.sha256(body).hexdigest().encode()
