@@ -223,7 +223,7 @@ def _with_pose_set(layout: str) -> Callable[[Path], Scene]:
 
 def _points(folder: Path) -> None:
     read_points(folder / "sparse/0")
-    points_seen(Model(folder / "sparse/0", {f"{n}.png": f"{n}.png" for n in range(FRAMES)}))
+    points_seen(Model(folder / "sparse/0", {f"{n:04d}.png": f"{n:04d}" for n in range(FRAMES)}))
 
 
 def _info(folder: Path) -> None:
