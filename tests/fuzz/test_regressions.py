@@ -261,3 +261,12 @@ def test_constants_of_an_optimiser_are_not_taken_from_a_checkpoint(tmp_path: Pat
     content = io.BytesIO()
     torch.save(state, content)
     assert ending("checkpoint", {"state.ckpt": sealed(content.getvalue())}, tmp_path) == "loaded"
+
+
+def test_a_library_of_an_unknown_version_without_tables(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as base:
+        base.execute("CREATE TABLE other (x)")
+        base.execute("PRAGMA user_version = 99")
+        base.execute("DROP TABLE other")
+        index = base.serialize()
+    assert ending("library", {"library.sqlite": index}, tmp_path) == "refused"
