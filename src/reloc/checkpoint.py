@@ -17,6 +17,7 @@ import torch
 
 from reloc.errors import MapError, OutputError
 from reloc.files import atomic_file, is_stream
+from reloc.restoring import UnfitState, restore, stored_steps
 
 MAX_BYTES = 8 * 1024**3
 _DIGEST_LENGTH = hashlib.sha256().digest_size * 2
@@ -78,7 +79,7 @@ def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str,
     content = io.BytesIO()
     torch.save({**state, "identity": dict(identity)}, content)
     with atomic_file(path) as file:
-        file.write(_sealed(content.getvalue()))
+        file.write(sealed(content.getvalue()))
 
 
 def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -103,7 +104,20 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     return state
 
 
-def _sealed(archive: bytes) -> bytes:
+@contextmanager
+def damage_named(path: Path | None) -> Iterator[None]:
+    """Tells of a state in a checkpoint that does not fit the training in the block.
+
+    Raises:
+        MapError: instead of ``UnfitState``.
+    """
+    try:
+        yield
+    except UnfitState as error:
+        raise MapError(f"{path}: {DAMAGED}") from error
+
+
+def sealed(archive: bytes) -> bytes:
     """An archive with the digest of its content as its comment."""
     body = archive.removesuffix(_PLAIN) + _COMMENTED
     return body + hashlib.sha256(body).hexdigest().encode()
@@ -147,7 +161,7 @@ def restored_step(path: Path, identity: Mapping[str, Any], parts: Mapping[str, A
         return 0
     try:
         for name, part in parts.items():
-            part.load_state_dict(state[name])
-        return int(state["step"])
+            restore(part, state[name])
+        return stored_steps(state["step"])
     except Exception as error:
         raise MapError(f"{path}: {DAMAGED}") from error

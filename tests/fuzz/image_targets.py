@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from reloc.cli.localize import query_camera
 from reloc.errors import ImageError
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
-from reloc.images.files import exif_camera, image_size, read_image
-from reloc.images.sources import NamedImage, named_images
-from reloc.localize.query import Query, prepared_query
+from reloc.images.files import image_size, read_image
+from reloc.images.lens import read_lens
+from reloc.images.sources import named_images
+from reloc.localize.cameras import QueryCameras
+from reloc.localize.query import Query, read_query
 from reloc.scenes.depth import guessed_unit, read_depth_map
 from reloc.scenes.scene import Depth
 from tests.fuzz.mutation import Files
@@ -95,17 +96,20 @@ def _only(folder: Path) -> Path:
 def _read(folder: Path) -> Path:
     path = _only(folder)
     image_size(path)
-    exif_camera(path)
+    read_lens(path)
     read_image(path)
     read_image(path, grey=True)
     return path
 
 
 def _queried(path: Path) -> None:
-    stand_in = Camera.pinhole(width=WIDTH, height=HEIGHT, fx=40.0)
-    camera = query_camera(NamedImage(path.name, path), None, None) or stand_in
-    prepared = prepared_query(Query(path.name, path, camera), camera=camera, short_side=64)
-    prepared.cells(8)
+    read = read_query(Query(path.name, path))
+    width, height = read.photo.width, read.photo.height
+    told = read.lens.camera(width, height)
+    given = None if told else Camera.pinhole(width=width, height=height, fx=40.0)
+    choices = QueryCameras(()).choices(read.photo, given)
+    for group in read.prepared(choices, short_side=64):
+        group[0].cells(8)
 
 
 def _read_depth(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from safetensors.torch import load, save
 from reloc.backbone import Backbone, load_backbone
 from reloc.backbone.adapter import ContextAdapter
 from reloc.backbone.adapter_weights import adapted, load_adapter, save_adapter
+from reloc.backbone.descriptor import descriptor_length
 from reloc.backbone.network import ConvBackbone
 from reloc.backbone.weights import fingerprint, save_backbone
 from reloc.geometry import Camera, look_at
@@ -30,6 +31,8 @@ from tests.fuzz.target import Target, command, file_of
 
 CAMERA = Camera("OPENCV", 64, 48, (50, 51, 32, 24, -0.1, 0.02, 0.001, 0.002))
 NAME = "attic.safetensors"
+# Numbers that say what a view with eight channels looks like.
+VIEW_LENGTH = descriptor_length(8)
 
 
 @cache
@@ -49,7 +52,7 @@ def made_map(number: int) -> SceneMap:
         mlp = MlpHead(channels=8, width=16, blocks=1, scale=2.5)
         ridge = RidgeHead(channels=8, anchors=12, neighbours=3, scale=2.5)
     rng = np.random.default_rng(number)
-    views = rng.integers(-127, 127, (4, 8)).astype(np.int8)
+    views = rng.integers(-127, 127, (4, VIEW_LENGTH)).astype(np.int8)
     region = Region(ridge if number == 2 else mlp, np.array([4.5e6, -3.2e6, 100.0]), views=views)
     cameras = tuple(
         MappingCamera(f"rgb/{n:03}.jpg", look_at((n, 2, 1), (0.5, 0, 0)), CAMERA) for n in range(3)

@@ -1,6 +1,7 @@
 """Figures, poses, manifests, logs, libraries and tables of jobs."""
 
 import json
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from reloc.localize.pose_files import (
 )
 from reloc.scenes.scene import Frame
 from reloc.view.training_curves import write_training_curves
-from tests.fuzz.map_targets import made_map
+from tests.fuzz.map_targets import VIEW_LENGTH, made_map
 from tests.fuzz.mutation import Files
 from tests.fuzz.target import Target, command, file_of
 
@@ -116,17 +117,14 @@ def _planned(jobs: tuple[MapJob, ...]) -> None:
 
 
 def _library(number: int) -> Files:
-    name = "attic.safetensors"
-    content = file_of(made_map(0).save, name)
-
-    def write(index: Path) -> None:
-        (index.parent / name).write_bytes(content)
-        shelf = MapLibrary(index.parent, create=True)
-        shelf.add(index.parent / name, place="attic", latitude=47.0, longitude=8.5, heading=10.0)
-        shelf.add(index.parent / name, name="other", place="[/x]" if number else None)
-
-    index = file_of(write, "library.sqlite")
-    return {"library.sqlite": index, name: content, "other.safetensors": content}
+    with tempfile.TemporaryDirectory() as given, tempfile.TemporaryDirectory() as made:
+        path = Path(given) / "attic.safetensors"
+        made_map(0).save(path)
+        shelf = MapLibrary(made, create=True)
+        shelf.add(path, place="attic", latitude=47.0, longitude=8.5, heading=10.0)
+        shelf.add(path, name="other", place="[/x]" if number else None)
+        kept = (p for p in Path(made).iterdir() if p.suffix in (".sqlite", ".safetensors"))
+        return {p.name: p.read_bytes() for p in sorted(kept)}
 
 
 def _opened(folder: Path) -> MapLibrary:
@@ -138,7 +136,7 @@ def _opened(folder: Path) -> MapLibrary:
 def _asked(shelf: MapLibrary) -> None:
     shelf.entries(Hint(place="attic"))
     shelf.entries(Hint(latitude=47.0, longitude=8.5, radius=100.0))
-    shelf.similar(np.ones(8, np.int8), count=2)
+    shelf.similar(np.ones(VIEW_LENGTH, np.int8), count=2)
     for entry in shelf.entries()[:2]:
         json_text(asdict(entry))
         shelf.load(entry.name)

@@ -18,7 +18,7 @@ from reloc.scenes.checks import check_mappable
 from reloc.scenes.colmap import points_seen
 from reloc.scenes.colmap_model import read_points
 from reloc.scenes.depth import read_depth_map
-from reloc.scenes.scene import Scene
+from reloc.scenes.scene import Model, Scene
 from reloc.scenes.summary import summarise
 from tests.fuzz.mutation import Files
 from tests.fuzz.target import Target, command
@@ -223,7 +223,7 @@ def _with_pose_set(layout: str) -> Callable[[Path], Scene]:
 
 def _points(folder: Path) -> None:
     read_points(folder / "sparse/0")
-    points_seen(folder)
+    points_seen(Model(folder / "sparse/0", {f"{n:04d}.png": f"{n:04d}" for n in range(FRAMES)}))
 
 
 def _info(folder: Path) -> None:

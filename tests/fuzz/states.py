@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from reloc.checkpoint import sealed
 from tests.fuzz import raw_bytes
 from tests.fuzz.archives import zip_entries
 from tests.fuzz.raw_bytes import Change
@@ -62,7 +63,7 @@ def _troubled(rng: Random, tensor: torch.Tensor) -> torch.Tensor:
 def _stored(state: Any) -> bytes:
     made = io.BytesIO()
     torch.save(state, made)
-    return made.getvalue()
+    return sealed(made.getvalue())
 
 
 def record_changed(rng: Random, content: bytes) -> bytes:
@@ -78,7 +79,7 @@ def record_changed(rng: Random, content: bytes) -> bytes:
     with zipfile.ZipFile(made, "w", zipfile.ZIP_STORED) as archive:
         for name, record in entries:
             archive.writestr(zipfile.ZipInfo(name), record)
-    return made.getvalue()
+    return sealed(made.getvalue())
 
 
 CHANGES: tuple[Change, ...] = (*(state_changed,) * 4, *(record_changed,) * 3)

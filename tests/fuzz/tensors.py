@@ -1,11 +1,13 @@
 """Changes of safetensors files whose offsets stay right, so that what is inside gets looked at."""
 
+import hashlib
 import json
 import math
 import struct
 from dataclasses import dataclass, replace
 from random import Random
 
+from reloc.tensor_files import DIGEST
 from tests.fuzz.json_values import any_value, json_changed, value_changed, written
 from tests.fuzz.raw_bytes import Change
 
@@ -38,7 +40,10 @@ def _parsed(content: bytes) -> tuple[dict[str, str], list[_Tensor]]:
     ]
 
 
-def _assembled(metadata: dict[str, str], tensors: list[_Tensor]) -> bytes:
+def _assembled(rng: Random, metadata: dict[str, str], tensors: list[_Tensor]) -> bytes:
+    """A file of them, mostly with the digest that goes with them: only so the rest is looked at."""
+    if DIGEST in metadata and rng.random() < 0.9:
+        metadata = {**metadata, DIGEST: _digest(metadata, tensors)}
     header: dict[str, object] = {"__metadata__": metadata}
     at = 0
     for tensor in tensors:
@@ -48,6 +53,18 @@ def _assembled(metadata: dict[str, str], tensors: list[_Tensor]) -> bytes:
         }  # fmt: skip
         at = offsets[1]
     return _file(json.dumps(header), b"".join(tensor.data for tensor in tensors))
+
+
+def _digest(metadata: dict[str, str], tensors: list[_Tensor]) -> str:
+    ordered = sorted(tensors, key=lambda tensor: tensor.name)
+    about = [
+        [[tensor.name, tensor.dtype, list(tensor.shape)] for tensor in ordered],
+        sorted([key, value] for key, value in metadata.items() if key != DIGEST),
+    ]
+    digest = hashlib.sha256(json.dumps(about, separators=(",", ":")).encode())
+    for tensor in ordered:
+        digest.update(tensor.data)
+    return digest.hexdigest()
 
 
 def _file(header: str, body: bytes) -> bytes:
@@ -86,7 +103,7 @@ def tensor_changed(rng: Random, content: bytes) -> bytes:
             del tensors[at]
         case _:
             tensors[at] = replace(tensor, data=_troubled(rng, tensor))
-    return _assembled(metadata, tensors)
+    return _assembled(rng, metadata, tensors)
 
 
 def _troubled(rng: Random, tensor: _Tensor) -> bytes:
@@ -112,7 +129,7 @@ def metadata_changed(rng: Random, content: bytes) -> bytes:
         metadata[key] = json_changed(rng, metadata[key].encode()).decode("utf-8", "replace")
     else:
         metadata[key] = str(any_value(rng))
-    return _assembled(metadata, tensors)
+    return _assembled(rng, metadata, tensors)
 
 
 def header_changed(rng: Random, content: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from reloc.backbone import Backbone
-from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.dsacstar.known_depths import KnownDepths
 from reloc.dsacstar.options import DsacStarOptions
@@ -99,15 +99,16 @@ def map_scene_dsacstar(
         if checkpoint is not None:
             save_checkpoint(checkpoint, identity, state)
 
-    seconds = run_schedule(
-        trainer,
-        stage="training",
-        steps=options.steps,
-        budget=None if limit is None else max(1.0, limit - (time.monotonic() - began)),
-        stored=stored,
-        save=save,
-        progress=progress,
-    )
+    with damage_named(checkpoint):
+        seconds = run_schedule(
+            trainer,
+            stage="training",
+            steps=options.steps,
+            budget=None if limit is None else max(1.0, limit - (time.monotonic() - began)),
+            stored=stored,
+            save=save,
+            progress=progress,
+        )
     if not network.healthy():
         if checkpoint is not None:
             checkpoint.unlink(missing_ok=True)

@@ -11,6 +11,8 @@ from reloc.pose.ransac import RansacOptions, RefineOptions, expected_pose_losses
 from reloc.refine.images import Cells
 from reloc.refine.scene_network import SceneNetwork, drawn_matches
 from reloc.refine.trainer import PIXEL_SCALE
+from reloc.restoring import MAX_STEPS, like, restore, stored_steps
+from reloc.untrusted import integer, record, text
 
 # Of the refinement of hypotheses by measured points, as a share of their depth.
 DEPTH_SCALE = 0.02
@@ -120,11 +122,13 @@ class SceneNetworkTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
-        self.network.load_state_dict(state["network"])
+        restore(self.network, state["network"])
         for optimiser, stored in zip(self._optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(stored)
-        self._means = state["means"].to(self.device)
+            restore(optimiser, stored)
+        self._means = like(state["means"], self._means).to(self.device)
         # Older checkpoints have neither.
-        self._stage = int(state.get("stage", 0))
-        self.network.images.bad.update(state.get("bad", {}))
-        self.steps = int(state["steps"])
+        self._stage = integer(state.get("stage", 0), "stage", most=1)
+        for number, reason in record(state.get("bad", {}), "images").items():
+            image = integer(number, "image", most=MAX_STEPS)
+            self.network.images.bad[image] = text(reason, "reason")
+        self.steps = stored_steps(state["steps"])

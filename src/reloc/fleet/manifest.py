@@ -134,9 +134,9 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
         if (wanted or value is not None) and not (is_text(value) and value):
             raise OptionError(f"{where}: has no {key}; give its path{' or URL' if wanted else ''}")
         if not wanted and value is not None and inside(Path("/scene"), value) is None:
-            raise OptionError(f"{where}: {key} {value!r}: name a file in the scene's folder")
+            raise OptionError(f"{where}: {key} {value[:80]!r}: name a file in the scene's folder")
     if not given["map"].endswith(".safetensors"):
-        raise OptionError(f"{where}: {given['map']}: the name of a map ends in .safetensors")
+        raise OptionError(f"{where}: {given['map']:.80}: the name of a map ends in .safetensors")
     try:
         return MapJob(
             _absolute(given["scene"], folder),
@@ -157,7 +157,7 @@ def _absolute(location: str, folder: Path) -> str:
 
 def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
     if not isinstance(parallel, bool):
-        raise OptionError(f"parallel_heads {parallel!r}: give true or false")
+        raise OptionError(f"parallel_heads {parallel!r:.80}: give true or false")
     preset = given.pop("preset", "standard")
     changes: dict[str, int | float | None] = {}
     for name, value in given.items():
@@ -165,8 +165,8 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
         field = name.replace("-", "_")
         if field not in _OPTIONS:
             raise OptionError(
-                f"no option is called {name!r}; there are query, poses, parallel_heads, preset, "
-                f"{_listed()}"
+                f"no option is called {name[:80]!r}; there are query, poses, parallel_heads, "
+                f"preset, {_listed()}"
             )
         number = int | float if field in _FRACTIONS else int
         if field == "heads" and value == "auto":
@@ -174,8 +174,8 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
         elif isinstance(value, number) and abs(value) < 1 << 63 and not isinstance(value, bool):
             changes[field] = value
         else:
-            raise OptionError(f"{name} {value!r}: give a number")
-    options = preset_options(preset if isinstance(preset, str) else repr(preset), **changes)  # type: ignore[arg-type]
+            raise OptionError(f"{name} {value!r:.80}: give a number")
+    options = preset_options((preset if isinstance(preset, str) else repr(preset))[:80], **changes)  # type: ignore[arg-type]
     if parallel and (options.heads is None or options.time_limit is not None):
         raise OptionError("parallel_heads wants heads as a number, and steps but no time_limit")
     return options

@@ -102,6 +102,8 @@ def _version(connection: sqlite3.Connection) -> int:
     """The version of an index, all of whose tables are as this program makes them."""
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     known = version in _STATEMENTS
-    if has_tables(connection, _STATEMENTS[version if known else FORMAT], inner=_SHADOWS) != known:
+    # A file without any tables has none yet.
+    tables = has_tables(connection, _STATEMENTS[version if known else FORMAT], inner=_SHADOWS)
+    if tables != known or not (known or version == 0):
         raise ValueError("an unknown version")
     return version

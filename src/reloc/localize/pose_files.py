@@ -110,7 +110,7 @@ def read_estimates(path: Path) -> tuple[Estimate, ...]:
         RecursionError,
     ) as error:
         raise SceneError(
-            f"{path}: not a JSON file of estimates ({type(error).__name__}: {error}); "
+            f"{path}: not a JSON file of estimates ({type(error).__name__}: {error!s:.80}); "
             "write it with 'reloc localize --format json'"
         ) from error
 

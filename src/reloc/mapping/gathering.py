@@ -9,6 +9,8 @@ from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.fill import BufferFiller
 from reloc.mapping.options import MappingOptions
 from reloc.progress import Progress
+from reloc.restoring import fitting
+from reloc.untrusted import integer
 
 # Shares of a time limit that go to the survey, and to it and all other views together.
 SURVEY_SHARE = 0.2
@@ -17,6 +19,7 @@ FILL_SHARE = 0.36
 MAX_SURVEYED = 1500
 # At least so many views of a frame, on average, or fewer frames are surveyed.
 VIEWS_PER_FRAME = 3
+MAX_VIEWS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,17 @@ class Gathered:
     views: int
 
     @classmethod
-    def stored(cls, state: Mapping[str, Any]) -> "Gathered":
-        """That of a checkpoint, which has its fields among others."""
-        return cls(state["surveyed"], state["swept"], state["views"])
+    def stored(cls, state: Mapping[str, Any], bounds: "Bounds") -> "Gathered":
+        """That of a checkpoint, which has its fields among others.
+
+        Raises:
+            UnfitState: it looked at more than the bounds allow.
+        """
+        with fitting():
+            surveyed = integer(state["surveyed"], "frames", least=1, most=bounds.surveyed)
+            swept = integer(state["swept"], "frames", most=surveyed)
+            views = integer(state["views"], "views", least=surveyed, most=MAX_VIEWS)
+            return cls(surveyed, swept, views)
 
 
 @dataclass(frozen=True)

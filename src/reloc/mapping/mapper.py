@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.backbone import Backbone, FeatureExtractor
-from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import OptionError, SceneError
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
@@ -86,7 +86,7 @@ def map_scene(
         filler.settle(max_frames=bounds.surveyed)
         filler.wanted = frozenset(_cluster(scene, poses, options, filler, head).tolist())
 
-    with temporary_folder() as scratch:
+    with damage_named(checkpoint), temporary_folder() as scratch:
         buffer = empty_buffer(
             centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
             extractor,
@@ -100,7 +100,7 @@ def map_scene(
             bounds,
             limit=limit,
             began=began,
-            earlier=Gathered.stored(stored) if stored else None,
+            earlier=Gathered.stored(stored, bounds) if stored else None,
             progress=progress,
         )
         fill_seconds = time.monotonic() - began

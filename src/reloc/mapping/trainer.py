@@ -11,6 +11,7 @@ from reloc.heads import Head, MlpHead
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.loss import curriculum, mapping_loss
 from reloc.mapping.optimiser import Muon
+from reloc.restoring import like, restore, stored_steps
 
 
 @dataclass(frozen=True)
@@ -139,13 +140,15 @@ class HeadTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
-        self.head.load_state_dict(state["head"])
+        restore(self.head, state["head"])
         for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
-            optimiser.load_state_dict(stored)
-        self._median = state["median"].to(self.device)
+            restore(optimiser, stored)
+        self._median = like(state["median"], self._median).to(self.device)
         # Older checkpoints have no figures of their latest step.
-        self._last = state.get("last")
-        self.steps = int(state["steps"])
+        if (last := state.get("last")) is not None:
+            loss, share = last
+            self._last = like(loss, self._median), like(share, self._median)
+        self.steps = stored_steps(state["steps"])
 
     def _set_learning_rates(self, fraction: float) -> None:
         warmup = self.options.warmup

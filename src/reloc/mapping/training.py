@@ -17,6 +17,7 @@ from reloc.heads import Head
 from reloc.interruption import uninterrupted
 from reloc.mapping.trainer import HeadTrainer, TrainingState
 from reloc.progress import Progress
+from reloc.restoring import fitting, stored_seconds
 
 CHECKPOINT_SECONDS = 20.0
 _SECONDS_BETWEEN_FIGURES = 0.5
@@ -84,9 +85,10 @@ def train_heads(
     """
     spent = 0.0
     if stored:
-        spent, budget = stored["spent"], stored["budget"]
-        for trainer, state in zip(trainers, stored["trainers"], strict=True):
-            trainer.load_state_dict(state)
+        with fitting():
+            spent, budget = stored_seconds(stored, budget)
+            for trainer, state in zip(trainers, stored["trainers"], strict=True):
+                trainer.load_state_dict(state)
     began = time.monotonic() - spent
     saved, shown = spent, 0.0
     waiting = deque(range(len(trainers)))

@@ -19,9 +19,12 @@ from reloc.refine.parts import Part, Refined, Save
 from reloc.refine.schedule import run_schedule
 from reloc.refine.trainer import Draw, PoseTrainer
 from reloc.refine.views import Views, gathered_views
+from reloc.restoring import MAX_SECONDS, MAX_STEPS, fitting, restore, stored_steps
+from reloc.untrusted import integer, items, number, record
 
 # Share of a time limit that goes to reading images and computing features.
 FILL_SHARE = 0.35
+STAGES = ("features", "refining")
 
 
 def refined_heads(
@@ -51,15 +54,19 @@ def refined_heads(
         SceneError: no image of a head can be used.
     """
     extractor = FeatureExtractor(backbone, device=device)
-    finished: list[dict[str, Any]] = list(stored["finished"]) if stored else []
-    ongoing = stored["ongoing"] if stored else None
+    finished: list[dict[str, Any]] = []
+    ongoing: dict[str, Any] | None = None
+    if stored:
+        with fitting():
+            finished = _finished(stored["finished"], parts)
+            ongoing = record(stored["ongoing"], "state")
     share = _share(options, len(parts))
     for part in parts[len(finished) :]:
 
         def save_all(state: Mapping[str, Any]) -> None:
             save({"finished": finished, "ongoing": state})
 
-        record = _refined(
+        done = _refined(
             part,
             extractor,
             share,
@@ -69,20 +76,17 @@ def refined_heads(
             save=save_all,
             progress=progress,
         )
-        finished.append(record)
+        finished.append(done)
         ongoing = None
-    for part, record in zip(parts, finished, strict=True):
-        part.head.cpu().load_state_dict(record["head"])
+    for part, done in zip(parts, finished, strict=True):
+        restore(part.head.cpu(), done["head"])
     return Refined(
         [part.head for part in parts],
         None,
-        views=sum(record["views"] for record in finished),
-        steps=sum(record["steps"] for record in finished),
-        loss=sum(record["loss"] for record in finished) / len(finished),
-        seconds={
-            stage: sum(record["seconds"][stage] for record in finished)
-            for stage in ("features", "refining")
-        },
+        views=sum(done["views"] for done in finished),
+        steps=sum(done["steps"] for done in finished),
+        loss=sum(done["loss"] for done in finished) / len(finished),
+        seconds={stage: sum(done["seconds"][stage] for done in finished) for stage in STAGES},
     )
 
 
@@ -123,7 +127,7 @@ def _refined(
         extractor,
         origin=part.origin,
         short_side=short_side,
-        views=ongoing["views"] if ongoing else options.views,
+        views=_views(ongoing, options) if ongoing else options.views,
         cells=options.cells,
         seed=options.seed,
         seconds=None if limit is None or ongoing else FILL_SHARE * limit,
@@ -155,6 +159,31 @@ def _refined(
         "loss": trainer.loss(),
         "seconds": {"features": fill_seconds, "refining": seconds},
     }
+
+
+def _finished(stored: Any, parts: Sequence[Part]) -> list[dict[str, Any]]:
+    """What a checkpoint says of the heads that were done; any error if that cannot be."""
+    finished = []
+    for part, told in zip(parts, items(stored, "heads", most=len(parts)), strict=False):
+        restore(part.head, told["head"])
+        finished.append(
+            {
+                "head": told["head"],
+                "views": integer(told["views"], "views", least=1, most=MAX_STEPS),
+                "steps": stored_steps(told["steps"]),
+                "loss": float(told["loss"]),
+                "seconds": {
+                    stage: number(told["seconds"][stage], "seconds", least=0, most=MAX_SECONDS)
+                    for stage in STAGES
+                },
+            }
+        )
+    return finished
+
+
+def _views(ongoing: Mapping[str, Any], options: RefineMapOptions) -> int:
+    with fitting():
+        return integer(ongoing["views"], "views", least=1, most=options.views)
 
 
 def _share(options: RefineMapOptions, heads: int) -> RefineMapOptions:

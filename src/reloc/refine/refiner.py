@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from reloc.backbone import Backbone
-from reloc.checkpoint import load_checkpoint, save_checkpoint
+from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import SceneError
 from reloc.localize.self_check import with_reliability
@@ -86,16 +86,17 @@ def refine_map(
         if checkpoint is not None:
             save_checkpoint(checkpoint, identity, state)
 
-    refined = (refined_network if options.train_backbone else refined_heads)(
-        parts,
-        scene_map,
-        own,
-        options,
-        device=pick_device(device),
-        stored=load_checkpoint(checkpoint, identity) if resume and checkpoint else None,
-        save=save,
-        progress=progress,
-    )
+    with damage_named(checkpoint):
+        refined = (refined_network if options.train_backbone else refined_heads)(
+            parts,
+            scene_map,
+            own,
+            options,
+            device=pick_device(device),
+            stored=load_checkpoint(checkpoint, identity) if resume and checkpoint else None,
+            save=save,
+            progress=progress,
+        )
     trained = [*refined.heads, *([refined.backbone] if refined.backbone is not None else [])]
     if not all(bool(torch.isfinite(p).all()) for network in trained for p in network.parameters()):
         if checkpoint is not None:

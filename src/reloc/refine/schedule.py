@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from reloc.errors import OutputError
 from reloc.interruption import uninterrupted
 from reloc.progress import Progress
+from reloc.restoring import fitting, stored_seconds
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -54,8 +55,9 @@ def run_schedule(
     """
     spent = 0.0
     if stored:
-        trainer.load_state_dict(stored["trainer"])
-        spent, budget = stored["spent"], stored["budget"]
+        with fitting():
+            trainer.load_state_dict(stored["trainer"])
+            spent, budget = stored_seconds(stored, budget)
     began = time.monotonic() - spent
     saved = spent
 

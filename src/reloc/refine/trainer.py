@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
 from reloc.pose.ransac.matches import reprojection_errors
 from reloc.refine.options import RefineMapOptions
+from reloc.restoring import like, restore, stored_steps
 
 # What networks see in some views and the poses (B, 3, 4) cam_from_world of these, as a function of
 # the step and of chance.
@@ -138,7 +139,7 @@ class PoseTrainer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
-        self.networks.load_state_dict(state["networks"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self._mean = state["mean"].to(self.device)
-        self.steps = int(state["steps"])
+        restore(self.networks, state["networks"])
+        restore(self.optimiser, state["optimiser"])
+        self._mean = like(state["mean"], self._mean).to(self.device)
+        self.steps = stored_steps(state["steps"])

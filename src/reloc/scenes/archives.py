@@ -90,8 +90,13 @@ def _damage_named(archive: Path) -> Iterator[None]:
         yield
     except damage as error:
         raise DownloadError(
-            f"{archive}: the archive is damaged or cut short ({error}); fetch it again"
+            f"{archive}: the archive is damaged or cut short ({_told(error)}); fetch it again"
         ) from error
+
+
+def _told(error: Exception) -> str:
+    """What an error says in so far as it is no content of the archive."""
+    return ascii(str(error)[:80])[1:-1] or type(error).__name__
 
 
 class _Unpacker:
@@ -145,7 +150,10 @@ class _Unpacker:
         written = []
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
-            if members and min(member.header_offset for member in members) > 0:
+            begins = [member.header_offset for member in members]
+            if members and not (min(begins) >= 0 and max(begins) < archive.stat().st_size):
+                raise zipfile.BadZipFile("an entry begins outside of it")
+            if members and min(begins) > 0:
                 # zipfile takes the end of a file for a zip; cut short, that may be a zip inside it.
                 raise zipfile.BadZipFile("it does not begin with its first entry")
             self._check_room(archive, folder, sum(member.file_size for member in members))
@@ -157,6 +165,8 @@ class _Unpacker:
                         f"{archive}: the entry {member.filename!r} is a link or a device; "
                         "not unpacked"
                     )
+                if not member.filename:
+                    raise zipfile.BadZipFile("an entry without a name")
                 if member.is_dir():
                     self._make_folder(archive, target)
                     continue

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -39,9 +39,10 @@ def read_views(path: Path) -> TrainingViews:
             return TrainingViews(
                 **{field.name: stored[field.name] for field in fields(TrainingViews)}
             )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except Exception as error:
+        # zipfile and NumPy raise errors of a dozen kinds, whose text may hold part of the file.
         raise SceneError(
-            f"{path}: no training views can be read ({error}); render again"
+            f"{path}: no training views can be read ({type(error).__name__}); render again"
         ) from error
 
 
