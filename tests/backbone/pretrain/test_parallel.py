@@ -53,7 +53,8 @@ def gradient(rank, world):
 
 def weights():
     """Weights after a few steps in full precision: Adam magnifies the rounding of bf16."""
-    with tempfile.TemporaryDirectory() as folder, patch("torch.autocast", lambda *_, **__: nullcontext()):
+    full = patch("torch.autocast", lambda *_, **__: nullcontext())
+    with tempfile.TemporaryDirectory() as folder, full:
         network = pretrain(contrast(), TOY, checkpoint=Path(folder) / "checkpoint.pt")
         rank, _ = place_among_processes()
         assert (Path(folder) / "checkpoint.pt").exists() == (rank == 0)
