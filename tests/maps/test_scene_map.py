@@ -247,6 +247,9 @@ def test_a_map_that_cannot_be_written_leaves_the_old_one(saved, monkeypatch):
     before = saved.read_bytes()
     with pytest.raises(ValueError, match="JSON"):
         made_map(info={"loss": float("nan")}).save(saved)
+    for seconds in (["a"], {"training": "long"}, 5, None):  # no reader would take it
+        with pytest.raises(ValueError, match="impossible info"):
+            made_map(info={"seconds": seconds}).save(saved)
     assert saved.read_bytes() == before
     assert [p.name for p in saved.parent.iterdir()] == [saved.name]
     with pytest.raises(OutputError, match="cannot be written"):

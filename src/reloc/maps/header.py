@@ -74,7 +74,11 @@ class MapHeader:
 
 
 def header_text(scene_map: SceneMap) -> str:
-    """The header of a map as JSON. Raises ValueError if ``info`` holds what JSON does not know."""
+    """The header of a map as JSON.
+
+    Raises:
+        ValueError: ``info`` holds what JSON does not know, or what ``read_header`` would refuse.
+    """
     cameras, own = scene_map.cameras, scene_map.own_backbone
     distinct = {
         both: index for index, both in enumerate(dict.fromkeys((c.camera, c.lens) for c in cameras))
@@ -102,7 +106,9 @@ def header_text(scene_map: SceneMap) -> str:
         "frame_names": [c.name for c in cameras],
         "info": dict(scene_map.info),
     }
-    return json.dumps(printable(header), allow_nan=False)
+    stored = printable(header)
+    _info(stored["info"])
+    return json.dumps(stored, allow_nan=False)
 
 
 def read_header(content: str, *, upgrade: bool) -> MapHeader:
