@@ -33,7 +33,7 @@ import tyro
 from reloc.errors import MapError, OptionError, RelocError
 from reloc.heads import MlpHead
 from reloc.library import MapLibrary
-from reloc.library.staging import digest_of
+from reloc.library.staging import size_and_digest
 from reloc.maps import Region, SceneMap
 
 VARIANTS = 8
@@ -154,7 +154,7 @@ def operate(library: MapLibrary, log: Log, line: dict[str, Any], maps: list[Path
         for entry in library.entries():
             assert entry.place == f"place {entry.extent - 1:.0f}", f"{entry.name}: a mixed row"
             with suppress(FileNotFoundError):  # another process has replaced it since
-                found = digest_of(Path(library.location) / entry.file)[1]
+                found = size_and_digest(Path(library.location) / entry.file)[1]
                 assert found == entry.sha256, f"{entry.name}: a row of another file"
     else:
         try:
@@ -179,7 +179,7 @@ def run(options: Options) -> Outcome:
     """Runs all processes to their end, killing some."""
     shutil.rmtree(options.folder, ignore_errors=True)
     maps = write_maps(options.folder / "maps")
-    digests = [digest_of(path)[1] for path in maps]
+    digests = [size_and_digest(path)[1] for path in maps]
     fork = multiprocessing.get_context("fork")
     wrong: list[str] = []
     rng = random.Random(options.seed)
@@ -218,7 +218,7 @@ def run(options: Options) -> Outcome:
         except AssertionError as error:
             wrong.append(str(error))
     for entry in library.entries():
-        if digest_of(options.folder / "library" / entry.file)[1] != entry.sha256:
+        if size_and_digest(options.folder / "library" / entry.file)[1] != entry.sha256:
             wrong.append(f"{entry.name}: its file is another")
         elif digests.index(str(entry.sha256)) != round(entry.extent) - 1:
             wrong.append(f"{entry.name}: its row describes another file")
