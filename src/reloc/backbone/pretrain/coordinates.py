@@ -50,12 +50,16 @@ class RoomHeads(nn.Module):
 
     def forward(self, features: Tensor, rooms: Tensor) -> Tensor:
         """Points (B, N, 3) in metres around the middle of the room of each row of (B, N, C)."""
+        # Not by indexing, whose gradients are summed by threads in any order.
+        layers = [
+            (bias.index_select(0, rooms), weight.index_select(0, rooms))
+            for weight, bias in zip(self.weights, self.biases, strict=True)
+        ]
         x = features
-        layers = list(zip(self.weights, self.biases, strict=True))
-        for weight, bias in layers[:-1]:
-            x = torch.baddbmm(bias[rooms], x, weight[rooms]).relu()
-        weight, bias = layers[-1]
-        return torch.baddbmm(bias[rooms], x, weight[rooms])
+        for bias, weight in layers[:-1]:
+            x = torch.baddbmm(bias, x, weight).relu()
+        bias, weight = layers[-1]
+        return torch.baddbmm(bias, x, weight)
 
 
 class Coordinates:
