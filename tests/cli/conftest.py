@@ -33,7 +33,7 @@ def small_scene(tmp_path: Path) -> Path:
 
 
 MEMORISED = MappingOptions(
-    views=56, steps=900, batch=1024, width=256, blocks=1, short_side=480, cells_per_view=2400
+    views=28, steps=400, batch=1024, width=128, blocks=2, short_side=240, cells_per_view=1200
 )
 TOY = MappingOptions(
     views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -77,11 +77,19 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def made_place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def deep_place(made_once: Callable[..., Path]) -> Path:
     """A synthetic scene of seven mapping frames and three queries; not to be written to."""
-    root = tmp_path_factory.mktemp("made") / "place"
-    write_synthetic_scene(root, mapping=7, queries=3, width=160, height=120, depth=False)
-    return root
+    return made_once(
+        "deep_place",
+        lambda root: write_synthetic_scene(root, mapping=7, queries=3, width=160, height=120),
+    )
+
+
+@pytest.fixture(scope="session")
+def made_place(deep_place: Path, made_once: Callable[..., Path]) -> Path:
+    """The same without depth; not to be written to."""
+    ignored = shutil.ignore_patterns("depth")
+    return made_once("place", lambda root: shutil.copytree(deep_place, root, ignore=ignored))
 
 
 @pytest.fixture
@@ -91,11 +99,13 @@ def place(made_place: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def made_map(made_place: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made_map(made_place: Path, made_once: Callable[..., Path]) -> Path:
     """A map that knows its own mapping images by heart; not to be written to."""
-    path = tmp_path_factory.mktemp("map") / "place.safetensors"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(PRESETS, "draft", MEMORISED)
-        arguments = ["map", str(made_place), str(path), "--preset", "draft", "--quiet"]
-        assert main([*arguments, "--device", "cpu"]) == 0
-    return path
+
+    def make(path: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setitem(PRESETS, "draft", MEMORISED)
+            arguments = ["map", str(made_place), str(path), "--preset", "draft", "--quiet"]
+            assert main([*arguments, "--device", "cpu"]) == 0
+
+    return made_once("place.safetensors", make)

@@ -10,15 +10,6 @@ import pytest
 from reloc.geometry import pose_error
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
-from reloc.synthetic.scene import write_synthetic_scene
-
-
-@pytest.fixture(scope="module")
-def deep_place(tmp_path_factory):
-    """The synthetic scene of the made map, with depth."""
-    root = tmp_path_factory.mktemp("deep") / "place"
-    write_synthetic_scene(root, mapping=7, queries=3, width=160, height=120)
-    return root
 
 
 @pytest.fixture
