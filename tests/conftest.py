@@ -1,6 +1,7 @@
 """How tests run side by side, and fixtures that several of them share."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,28 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                 make(path)
                 done.touch()
         return path
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def made_scene(made_once: Callable[..., Path]) -> Callable[..., Path]:
+    """Makes a synthetic scene once for all tests that ask for its like; not to be written to."""
+
+    def made(
+        *, mapping: int, queries: int, width: int = 160, height: int = 120, depth: bool = True
+    ) -> Path:
+        name = f"room-{mapping}-{queries}-{width}x{height}"
+        if not depth:
+            whole = made(mapping=mapping, queries=queries, width=width, height=height)
+            ignored = shutil.ignore_patterns("depth")
+            return made_once(f"{name}-rgb", lambda to: shutil.copytree(whole, to, ignore=ignored))
+        from reloc.synthetic.scene import write_synthetic_scene
+
+        size = {"width": width, "height": height}
+        return made_once(
+            name, lambda to: write_synthetic_scene(to, mapping=mapping, queries=queries, **size)
+        )
 
     return made
 

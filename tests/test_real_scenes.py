@@ -1,4 +1,4 @@
-"""The whole way on a real place: map it in draft quality, localize its queries, count."""
+"""The whole way on a real place: map it in less than draft quality, localize its queries, count."""
 
 from dataclasses import replace
 
@@ -11,7 +11,10 @@ from reloc.evaluate import evaluate
 @pytest.mark.slow
 def test_a_draft_of_a_real_room_localizes_most_of_its_queries(shared_scenes):
     scene = open_scene(shared_scenes / "fox")
-    result = map_scene(scene, load_backbone(), options=preset_options("draft"), device="cpu")
+    options = preset_options(
+        "draft", heads=1, views=200, steps=400, batch=1024, width=256, short_side=240
+    )
+    result = map_scene(scene, load_backbone(), options=options, device="cpu")
     localizer = Localizer(result.scene_map, load_backbone(), device="cpu")
     queries = [Query(f.name, f.image, f.camera) for f in scene.queries]
     evaluation = evaluate(

@@ -8,7 +8,6 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from reloc.scenes import Scene
-from reloc.synthetic.scene import write_synthetic_scene
 
 
 @pytest.fixture
@@ -17,10 +16,8 @@ def module(script: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("made") / "place"
-    write_synthetic_scene(root, mapping=4, queries=4, width=32, height=24)
-    return root
+def place(made_scene: Callable[..., Path]) -> Path:
+    return made_scene(mapping=7, queries=3)
 
 
 def row(method: str, limit: float, median: float | None, *, unit: str = "metre") -> dict:
@@ -58,9 +55,9 @@ def test_what_was_measured_is_not_measured_again(module, place, tmp_path, monkey
     )
     module.run(more)
     assert made[2:] == [("dsacstar-rgb", 30, 2)]
-    text = (tmp_path / "place.md").read_text()
+    text = (tmp_path / f"{place.name}.md").read_text()
     assert text.count("| ACE (reloc map) |") == 2 and text.count("| DSAC*, poses alone |") == 1
-    assert "<svg" in (tmp_path / "place.svg").read_text()
+    assert "<svg" in (tmp_path / f"{place.name}.svg").read_text()
 
 
 def test_lengths_are_told_in_centimetres_or_as_shares(module):

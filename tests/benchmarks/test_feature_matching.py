@@ -11,8 +11,7 @@ import pytest
 
 from reloc.evaluate.metrics import evaluate
 from reloc.geometry import Camera, inverted, look_at, transformed
-from reloc.scenes import Frame, Scene
-from reloc.synthetic.scene import write_synthetic_scene
+from reloc.scenes import Frame, Scene, open_scene
 
 
 @pytest.fixture
@@ -22,9 +21,8 @@ def reference(script: Callable[[str], ModuleType]) -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    folder = tmp_path_factory.mktemp("scenes") / "room"
-    return write_synthetic_scene(folder, mapping=60, queries=6, width=320, height=240, depth=False)
+def room(made_scene: Callable[..., Path]) -> Scene:
+    return open_scene(made_scene(mapping=40, queries=6, width=320, height=240))
 
 
 def without_pixels(frame: Frame, folder: Path) -> Frame:

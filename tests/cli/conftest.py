@@ -11,7 +11,6 @@ import pytest
 
 from reloc.cli.main import main
 from reloc.mapping import PRESETS, MappingOptions
-from reloc.synthetic.scene import write_synthetic_scene
 
 
 @pytest.fixture
@@ -77,19 +76,15 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def deep_place(made_once: Callable[..., Path]) -> Path:
+def deep_place(made_scene: Callable[..., Path]) -> Path:
     """A synthetic scene of seven mapping frames and three queries; not to be written to."""
-    return made_once(
-        "deep_place",
-        lambda root: write_synthetic_scene(root, mapping=7, queries=3, width=160, height=120),
-    )
+    return made_scene(mapping=7, queries=3)
 
 
 @pytest.fixture(scope="session")
-def made_place(deep_place: Path, made_once: Callable[..., Path]) -> Path:
+def made_place(made_scene: Callable[..., Path]) -> Path:
     """The same without depth; not to be written to."""
-    ignored = shutil.ignore_patterns("depth")
-    return made_once("place", lambda root: shutil.copytree(deep_place, root, ignore=ignored))
+    return made_scene(mapping=7, queries=3, depth=False)
 
 
 @pytest.fixture

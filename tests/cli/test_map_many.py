@@ -16,7 +16,6 @@ from reloc.cli.map_many import lines_of
 from reloc.fleet import FleetView, JobTable, Running, Tally
 from reloc.fleet.worker import Activity
 from reloc.maps import SceneMap
-from reloc.synthetic.scene import write_synthetic_scene
 
 SMALL = {"heads": 1, "views": 12, "batch": 64, "width": 32, "blocks": 1, "short_side": 120}
 
@@ -40,9 +39,10 @@ def manifest_of(folder: Path, scene: Path, *changes: dict[str, object], steps: i
 
 
 @pytest.mark.slow
-def test_the_same_command_goes_on_after_the_driver_was_killed(tmp_path: Path) -> None:
-    hall = tmp_path / "hall"
-    write_synthetic_scene(hall, mapping=12, queries=0, width=160, height=120, depth=False)
+def test_the_same_command_goes_on_after_the_driver_was_killed(
+    made_scene: Callable[..., Path], tmp_path: Path
+) -> None:
+    hall = made_scene(mapping=12, queries=2, depth=False)
     manifest = manifest_of(tmp_path, hall, {}, {"heads": 2, "parallel_heads": True}, steps=150)
     command = [sys.executable, "-m", "reloc", "map-many", str(manifest), "--workers", "1"]
     first, second = (tmp_path / "maps" / f"{number}.safetensors" for number in range(2))

@@ -11,7 +11,6 @@ import pytest
 from reloc.backbone import load_backbone
 from reloc.backbone.pretrain.contrast import Contrast
 from reloc.cli import pretrain as module
-from reloc.synthetic.scene import write_synthetic_scene
 
 SIZE = ("--size", 64, "--pairs", 2, "--device", "cpu")
 
@@ -137,10 +136,8 @@ def test_a_folder_without_photos_is_refused(reloc, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("scenes") / "room"
-    write_synthetic_scene(folder, mapping=12, queries=1, width=160, height=120)
-    return folder
+def room(made_scene):
+    return made_scene(mapping=12, queries=2)
 
 
 def test_a_posed_scene_is_learned_from(reloc, small_network, room, photos, tmp_path):

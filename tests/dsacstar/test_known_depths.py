@@ -8,7 +8,6 @@ from reloc.dsacstar.known_depths import KnownDepths
 from reloc.errors import SceneError
 from reloc.scenes import open_scene
 from reloc.scenes.depth import read_depth_map
-from reloc.synthetic.scene import write_synthetic_scene
 
 RAYS = np.stack(np.meshgrid(np.arange(-4, 5), np.arange(-3, 4)), -1).reshape(-1, 2) * 0.1
 CELL = 0.1
@@ -55,9 +54,8 @@ def test_a_model_without_its_points_is_told(model):
         KnownDepths(open_scene(model))
 
 
-def test_depth_images_come_first(tmp_path):
-    write_synthetic_scene(tmp_path / "place", mapping=3, queries=1, width=64, height=48)
-    scene = open_scene(tmp_path / "place")
+def test_depth_images_come_first(made_scene):
+    scene = open_scene(made_scene(mapping=5, queries=1, width=64, height=48))
     frame = scene.mapping[0]
     depths = KnownDepths(scene)
     assert depths.of(frame)

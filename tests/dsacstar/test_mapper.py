@@ -15,16 +15,13 @@ from reloc.errors import MapError, OptionError, SceneError
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
-from reloc.synthetic.scene import write_synthetic_scene
 
 SHORT = DsacStarOptions(steps=4, end_to_end=0.5, hypotheses=4, width=32, blocks=0, short_side=48)
 
 
 @pytest.fixture(scope="module")
-def scene(tmp_path_factory):
-    root = tmp_path_factory.mktemp("made") / "place"
-    write_synthetic_scene(root, mapping=5, queries=1, width=64, height=48)
-    return open_scene(root)
+def scene(made_scene):
+    return open_scene(made_scene(mapping=5, queries=1, width=64, height=48))
 
 
 def small():

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from reloc.backbone import load_backbone
 from reloc.fleet import CrewOptions, FleetView, JobTable, MapJob, map_fleet
 from reloc.mapping import MappingOptions
 from reloc.maps import SceneMap
-from reloc.synthetic.scene import write_synthetic_scene
 
 SMALL = MappingOptions(
     heads=1, views=12, steps=60, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -21,16 +21,14 @@ SMALL = MappingOptions(
 
 @pytest.mark.slow
 def test_all_maps_are_there_though_a_worker_dies(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made_scene: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Ray's workers stand behind all other processes, which on a busy machine takes minutes.
     monkeypatch.setenv("RAY_worker_niceness", "0")
-    write_synthetic_scene(
-        tmp_path / "room", mapping=12, queries=0, width=160, height=120, depth=False
-    )
+    hall = made_scene(mapping=12, queries=2, depth=False)
     jobs = [
         MapJob(
-            str(tmp_path / "room"),
+            str(hall),
             str(tmp_path / f"{number}.safetensors"),
             # Long enough that one is seen at work.
             replace(SMALL, heads=2, steps=400),

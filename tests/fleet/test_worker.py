@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
 from reloc.mapping import PRESETS, MappingOptions
 from reloc.maps import SceneMap
-from reloc.synthetic.scene import write_synthetic_scene
 
 SMALL = MappingOptions(
     heads=1, views=12, steps=30, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -23,11 +22,9 @@ SMALL = MappingOptions(
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def room(made_scene: Callable[..., Path]) -> Path:
     """A synthetic scene; not to be written to."""
-    root = tmp_path_factory.mktemp("worker") / "room"
-    write_synthetic_scene(root, mapping=5, queries=1, width=160, height=120, depth=False)
-    return root
+    return made_scene(mapping=7, queries=3, depth=False)
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +35,9 @@ def worker() -> Iterator[Worker]:
 
 
 @pytest.fixture(scope="module")
-def hall(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def hall(made_scene: Callable[..., Path]) -> Path:
     """A synthetic scene with frames for two heads; not to be written to."""
-    root = tmp_path_factory.mktemp("worker") / "hall"
-    write_synthetic_scene(root, mapping=12, queries=2, width=160, height=120, depth=False)
-    return root
+    return made_scene(mapping=12, queries=2, depth=False)
 
 
 def weights(path: Path) -> list[torch.Tensor]:
@@ -77,7 +72,7 @@ def test_a_map_of_the_job_is_kept_and_any_other_replaced(
     assert out.read_bytes() == first
     out.write_bytes(first[:1000])
     assert worker.make(job).state == "done"
-    assert SceneMap.load(out).info["scene"] == "room"
+    assert SceneMap.load(out).info["scene"] == room.name
     assert worker.make(MapJob(job.scene, job.out, SMALL, query="test.txt")).state == "refused"
     assert sorted(path.name for path in out.parent.iterdir()) == ["a.safetensors"]
 
