@@ -14,7 +14,7 @@ from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, ReadQuery, read_query
+from reloc.localize.query import PreparedQuery, Query, ReadQuery, memory_for, read_query
 from reloc.pose.solver import SolverOptions
 
 
@@ -81,7 +81,9 @@ class LibraryLocalizer:
         """Localizes images in order; a bad query becomes an estimate that is not localized."""
         for query in queries:
             try:
-                yield self._localized(query)
+                with memory_for(query):
+                    estimate = self._localized(query)
+                yield estimate
             except (ImageError, CameraError) as error:
                 yield Estimate(query.name, False, None, reason=str(error))
 
