@@ -1,28 +1,41 @@
-"""What is killed: every verb that writes, on a toy of a place."""
+"""What is killed: every verb that writes, on a toy of a place.
 
+Only `map-many` is left out: Ray, which it starts, has processes of its own.
+"""
+
+import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import safe_open
 
+from reloc.backbone.meta import trainer as meta_trainer
 from reloc.backbone.pretrain.contrast import Contrast
-from reloc.cli import map_, pretrain
+from reloc.cli import download, map_, meta_train, pretrain
 from reloc.cli.main import main
 from reloc.dsacstar import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
+from reloc.geometry import look_at
 from reloc.library.library import MapLibrary, is_library
 from reloc.mapping import PRESETS, MappingOptions, training
 from reloc.mapping.ridge import RidgeOptions
 from reloc.mapping.trainer import HeadTrainer
 from reloc.refine import schedule
 from reloc.refine.trainer import PoseTrainer
+from reloc.scenes.datasets import Addresses, dataset
+from reloc.synthetic import TrainingViews, write_views
 
 CHECKPOINT_SECONDS = 0.3
 CHECKPOINT_STEPS = 2
@@ -31,6 +44,7 @@ TRAINED = (
     (PoseTrainer, "step"),
     (SceneNetworkTrainer, "step"),
     (Contrast, "loss"),
+    (meta_trainer, "backward_episode"),
 )
 OLD = b"the old content"
 
@@ -46,6 +60,7 @@ class Case:
         trains: whether it has a checkpoint, from which ``--resume`` goes on.
         begins_with: outputs of this case are there before.
         pieces: whether its folder is filled piece by piece, each of them whole.
+        by_steps: whether checkpoints come every so many steps, not seconds.
     """
 
     name: str
@@ -54,6 +69,7 @@ class Case:
     trains: bool = False
     begins_with: str | None = None
     pieces: bool = False
+    by_steps: bool = False
 
 
 _MAP = "map {in}/scene {out}/m.safetensors --preset draft --device cpu --quiet"
@@ -134,6 +150,19 @@ CASES = (
         "--pairs 2 --device cpu --quiet",
         ("folder/backbone.safetensors",),
         trains=True,
+        by_steps=True,
+    ),
+    Case(
+        "meta-train",
+        "meta-train {out}/folder --rooms 2 --rooms-folder {in}/rooms --steps 7 --quiet",
+        ("folder/adapter.safetensors",),
+        trains=True,
+        by_steps=True,
+    ),
+    Case(
+        "download",
+        "download wayspots bears --to {out}/sets --accept-licence --quiet",
+        ("sets/wayspots/bears",),
     ),
 )
 
@@ -155,6 +184,9 @@ def toy_main(arguments: list[str]) -> int:
         return full(**given, width=8, channels=8, checkpoint_every=CHECKPOINT_STEPS)
 
     pretrain.PretrainOptions = small  # type: ignore[misc, assignment]
+    meta_train.MetaOptions = partial(  # type: ignore[misc, assignment]
+        meta_train.MetaOptions, checkpoint_every=CHECKPOINT_STEPS
+    )
     return main(arguments)
 
 
@@ -169,6 +201,44 @@ def inputs(folder: Path, cases: Sequence[Case]) -> Sequence[str]:
     }
     wanted = [made[name] for name in made if any(f"{{in}}/{name}" in c.arguments for c in cases)]
     return [scene, *wanted]
+
+
+def write_rooms(folder: Path) -> None:
+    """Two rooms of twelve views of 64 pixels, such as `meta-train` keeps."""
+    rng = np.random.default_rng(0)
+    for room in range(2):
+        poses = [look_at((np.cos(n), np.sin(n), 0.1 * n), (0, 0, 0)) for n in range(12)]
+        views = TrainingViews(
+            images=rng.integers(0, 256, (12, 64, 64), dtype=np.uint8),
+            depths=rng.uniform(1, 2, (12, 64, 64)).astype(np.float32),
+            intrinsics=np.tile([60.0, 60.0, 32.0, 32.0], (12, 1)),
+            world_from_cam=np.stack(poses),
+            pairs=np.zeros((0, 2), np.int64),
+            overlaps=np.zeros(0, np.float32),
+        )
+        write_views(folder / f"room-{room:06d}-12.npz", views)
+
+
+@contextmanager
+def served(scene: Path, folder: Path) -> Iterator[None]:
+    """Lets `download` take a server of this machine for that of a dataset, which holds a scene."""
+    folder.mkdir()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as opened:
+        for name in dataset("wayspots").scenes:
+            opened.add(scene, arcname=f"wayspots_{name}")
+    (folder / "wayspots.tar.gz").write_bytes(buffer.getvalue())
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        addresses = Addresses(wayspots=f"http://127.0.0.1:{server.server_port}")
+        download.dataset_called = lambda name: dataset(name, addresses)
+        yield
+        server.shutdown()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *arguments: object) -> None:
+        pass
 
 
 def content(path: Path) -> Any:

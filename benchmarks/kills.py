@@ -28,7 +28,9 @@ from kill_cases import (
     Case,
     content,
     inputs,
+    served,
     toy_main,
+    write_rooms,
 )
 from kill_runs import Moment, Run, run
 
@@ -151,7 +153,7 @@ class Bench:
         # A step may begin just before a checkpoint is due, and more than one may run at a time.
         longest = float(np.diff(self.whole.steps, prepend=self.whole.steps[0]).max())
         by_time = lost > CHECKPOINT_SECONDS + 3 * longest + 0.3
-        if repeated > CHECKPOINT_STEPS + 1 if self.case.name == "pretrain" else by_time:
+        if repeated > CHECKPOINT_STEPS + 1 if self.case.by_steps else by_time:
             self._fault(moment, f"{repeated} steps, {lost:.2f} s of training were lost")
 
     def _told(self, place: Path, moment: Moment, what: str) -> dict[str, Any] | None:
@@ -215,6 +217,12 @@ def benched(options: Options, cases: Sequence[Case]) -> dict[str, Tally]:
         made = run(command.split(), main=toy_main, scratch=source)
         if made.status != 0:
             raise SystemExit(f"{command} ended with {made.status}: {made.said}")
+    write_rooms(source / "rooms")
+    with served(source / "scene", source / "server"):
+        return _benched(options, cases, source)
+
+
+def _benched(options: Options, cases: Sequence[Case], source: Path) -> dict[str, Tally]:
     rng = np.random.default_rng(options.seed)
     benches = []
     for number, case in enumerate(cases):

@@ -1,7 +1,7 @@
 """Localization among many maps: one pass of the backbone, a few candidate maps, the best pose."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -14,7 +14,7 @@ from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, ReadQuery, read_query
+from reloc.localize.query import PreparedQuery, Query, ReadQuery, memory_for, read_query
 from reloc.pose.solver import SolverOptions
 
 
@@ -81,7 +81,9 @@ class LibraryLocalizer:
         """Localizes images in order; a bad query becomes an estimate that is not localized."""
         for query in queries:
             try:
-                yield self._localized(query)
+                with memory_for(query):
+                    estimate = self._localized(query)
+                yield estimate
             except (ImageError, CameraError) as error:
                 yield Estimate(query.name, False, None, reason=str(error))
 
@@ -105,6 +107,12 @@ class LibraryLocalizer:
         began = time.perf_counter()
         # No map says yet how pictures lie in it: as they say themselves, or as they are stored.
         seen = {turn: self._features(read, turn) for turn in {read.lens.turn or 0: None, 0: None}}
+
+        def features_of(turn: int) -> torch.Tensor:
+            if turn not in seen:
+                seen[turn] = self._features(read, turn)
+            return seen[turn]
+
         seconds["backbone"] = time.perf_counter() - began
         began = time.perf_counter()
         matches: list[_Match] = []
@@ -115,10 +123,8 @@ class LibraryLocalizer:
                 if self.library.entry(name) is None:
                     continue  # another process has removed it since
                 raise
-            for tries in self._prepared(read, place):
-                features = seen.get(turn := tries[0].turn)
-                if features is None:
-                    features = seen[turn] = self._features(read, turn)
+            for tries in self._prepared(read, place, features_of):
+                features = features_of(tries[0].turn)
                 matches += [
                     _Match(name, place, region, agreeing, own, features)
                     for own in tries
@@ -143,14 +149,20 @@ class LibraryLocalizer:
     def _features(self, read: ReadQuery, turn: int) -> torch.Tensor:
         return self.extractor(read.view(turn, short_side=self._short_side).image)
 
-    def _prepared(self, read: ReadQuery, place: Place) -> list[list[PreparedQuery]]:
+    def _prepared(
+        self, read: ReadQuery, place: Place, features_of: Callable[[int], torch.Tensor]
+    ) -> list[list[PreparedQuery]]:
         """The query with the cameras that it may have in a map; none if that has none for it.
 
         Raises:
             CameraError: the query's own camera does not fit its image.
         """
         try:
-            choices = place.cameras.choices(read.photo, read.query.camera)
+            choices = place.cameras.choices(
+                read.photo,
+                read.query.camera,
+                likely=lambda turn: place.likely(features_of(turn)),
+            )
         except CameraError:
             if read.query.camera is not None:
                 raise

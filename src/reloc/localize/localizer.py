@@ -15,7 +15,7 @@ from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Candidate, Correspondences, Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, read_query
+from reloc.localize.query import PreparedQuery, Query, memory_for, read_query
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.solver import SolverOptions
 from reloc.scenes.depth import DepthMap
@@ -130,12 +130,14 @@ class Localizer:
         """Runs the networks on a query that was read; what it returns waits for the pose."""
         try:
             first, *others = job.result()
+            with memory_for(query):
+                seen = self._seen(first)
         except (ImageError, CameraError) as error:
             if strict:
                 raise
-            failed = Estimate(query.name, localized=False, world_from_cam=None, reason=str(error))
+            failed = _failed(query, error)
             return lambda: failed
-        return solvers.submit(self._solved, self._seen(first), others).result
+        return solvers.submit(self._solved, query, seen, others, strict=strict).result
 
     def _seen(self, tries: "list[PreparedQuery]") -> list[_Try]:
         """What the networks see in one view, with each of the cameras that may have taken it."""
@@ -154,20 +156,39 @@ class Localizer:
             between = time.perf_counter()
         return seen
 
-    def _solved(self, seen: list[_Try], others: "list[list[PreparedQuery]]") -> Estimate:
+    def _solved(
+        self,
+        query: Query,
+        seen: list[_Try],
+        others: "list[list[PreparedQuery]]",
+        *,
+        strict: bool,
+    ) -> Estimate:
         """The pose that most of the image agrees with, over cameras and ways to lie."""
-        estimates = [self.place.estimate(*one) for one in seen]
-        for tries in others:
-            if max(e.inlier_share for e in estimates) >= self.place.ranking.sure:
-                break
-            estimates += [self.place.estimate(*one) for one in self._seen(tries)]
+        try:
+            with memory_for(query):
+                estimates = [self.place.estimate(*one) for one in seen]
+                for tries in others:
+                    if max(e.inlier_share for e in estimates) >= self.place.ranking.sure:
+                        break
+                    estimates += [self.place.estimate(*one) for one in self._seen(tries)]
+        except ImageError as error:
+            if strict:
+                raise
+            return _failed(query, error)
         return most_agreed(estimates)
 
     def _read(self, query: Query) -> list[list[PreparedQuery]]:
         """The query with all cameras that are to be tried; those with one view together."""
-        read = read_query(query)
-        choices = self.place.cameras.choices(read.photo, query.camera)
-        return read.prepared(choices, short_side=self.map.short_side)
+        read, short_side = read_query(query), self.map.short_side
+
+        def likely(turn: int) -> list[int]:
+            view = read.view(turn, short_side=short_side)
+            with memory_for(query):
+                return self.place.likely(self.extractor(view.image))
+
+        choices = self.place.cameras.choices(read.photo, query.camera, likely=likely)
+        return read.prepared(choices, short_side=short_side)
 
 
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
@@ -177,6 +198,10 @@ def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
         stage: sum(estimate.seconds[stage] for estimate in estimates) for stage in best.seconds
     }
     return replace(best, seconds=seconds)
+
+
+def _failed(query: Query, error: Exception) -> Estimate:
+    return Estimate(query.name, localized=False, world_from_cam=None, reason=str(error))
 
 
 def _ahead(items: Iterable, count: int) -> Iterator:

@@ -1,6 +1,7 @@
 """Which images see which points of a cloud: the tracks of a COLMAP model."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,13 +30,18 @@ def tracked(cloud: PointCloud, frames: Sequence[Frame]) -> SparsePoints:
         frames: with poses.
     """
     rank = np.random.default_rng(0).permutation(len(cloud))
-    nearest = _nearest(cloud, frames)
-    sightings = {}
+    nearest = _Nearest(len(cloud))
+    long = []
     for number, frame in enumerate(frames):
-        pixels, rows, _ = _seen(cloud, frame)
-        counts = (nearest[rows] == number).any(axis=1)
-        counts[np.argsort(rank[rows])[:LONG]] = True
-        sightings[frame.name] = Sighting(pixels[counts], rows[counts])
+        seen = pixels, rows, _ = _seen(cloud, frame)
+        first = np.argsort(rank[rows])[:LONG]
+        long.append((pixels[first], rows[first]))
+        nearest.add(number, seen)
+    sightings = {}
+    for frame, some, others in zip(frames, long, nearest.sightings(len(frames)), strict=True):
+        pixels, rows = (np.concatenate(pair) for pair in zip(some, others, strict=True))
+        rows, kept = np.unique(rows, return_index=True)
+        sightings[frame.name] = Sighting(pixels[kept], rows)
     return SparsePoints(cloud.points, cloud.colours, sightings).with_tracks(frames)
 
 
@@ -55,16 +61,31 @@ def _seen(cloud: PointCloud, frame: Frame) -> Seen:
     return pixels[seen], rows[seen], distance[seen]
 
 
-def _nearest(cloud: PointCloud, frames: Sequence[Frame]) -> NDArray[np.intp]:
-    """Numbers (N, SHORT) of the frames that see each point from nearest; -1 where fewer see it."""
-    # Frame by frame, for all sightings of a large cloud at a time would be gigabytes.
-    distances = np.full((len(cloud), SHORT), np.inf)
-    numbers = np.full((len(cloud), SHORT), -1)
-    for number, frame in enumerate(frames):
-        _, rows, distance = _seen(cloud, frame)
-        farthest = distances[rows].argmax(axis=1)
-        nearer = distance < distances[rows, farthest]
+class _Nearest:
+    """The ``SHORT`` frames that see each of N points from nearest, and where they see it.
+
+    It is told frame by frame, for all sightings of a large cloud at a time would be gigabytes.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._distances = np.full((count, SHORT), np.inf)
+        self._numbers = np.full((count, SHORT), -1)
+        self._pixels = np.zeros((count, SHORT, 2))
+
+    def add(self, number: int, seen: Seen) -> None:
+        """Takes in what a frame sees."""
+        pixels, rows, distance = seen
+        farthest = self._distances[rows].argmax(axis=1)
+        nearer = distance < self._distances[rows, farthest]
         rows, farthest = rows[nearer], farthest[nearer]
-        distances[rows, farthest] = distance[nearer]
-        numbers[rows, farthest] = number
-    return numbers
+        self._distances[rows, farthest] = distance[nearer]
+        self._numbers[rows, farthest] = number
+        self._pixels[rows, farthest] = pixels[nearer]
+
+    def sightings(self, count: int) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
+        """Pixels (M, 2) and rows (M,) of the points that count for each of so many frames."""
+        order = np.argsort(self._numbers, axis=None, kind="stable")
+        ends = np.searchsorted(self._numbers.ravel()[order], np.arange(count + 1))
+        for first, last in pairwise(ends):
+            rows, places = np.divmod(order[first:last], SHORT)
+            yield self._pixels[rows, places], rows

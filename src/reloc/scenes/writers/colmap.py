@@ -5,6 +5,7 @@ name does not fit a text file.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from reloc.geometry import Camera, inverted, quaternion_from_rotation
@@ -113,12 +114,14 @@ def _image_lines(number: int, camera_id: int, name: str, frame: Frame, points: S
 
 
 def _point_lines(points: SparsePoints, frames: Sequence[Frame]) -> list[str]:
-    columns = (points.xyz.tolist(), points.rgb.tolist(), points.errors(frames).tolist())
+    elements_of_all, counts = tracks(points, frames)
+    columns = (points.xyz, points.rgb, points.errors(frames), counts)
+    rest = iter(elements_of_all.tolist())
     lines = []
-    for number, (xyz, rgb, error, track) in enumerate(
-        zip(*columns, tracks(points, frames), strict=True), start=1
+    for number, (xyz, rgb, error, count) in enumerate(
+        zip(*(column.tolist() for column in columns), strict=True), start=1
     ):
-        elements = " ".join(f"{image} {index}" for image, index in track.tolist())
+        elements = " ".join(f"{image} {index}" for image, index in islice(rest, count))
         numbers = " ".join(map(repr, (*xyz, *rgb, error)))
         lines.append(f"{number} {numbers} {elements}\n")
     return lines

@@ -6,13 +6,16 @@ from pathlib import Path
 import numpy as np
 
 from reloc.geometry import inverted, quaternion_from_rotation
-from reloc.scenes.colmap_model import CAMERA, COUNT, IMAGE, MODELS, POINT
+from reloc.scenes.colmap_model import CAMERA, COUNT, IMAGE, MODELS
 from reloc.scenes.scene import Frame
 from reloc.scenes.sparse import SparsePoints
-from reloc.scenes.writers.colmap_tracks import NO_POINTS, TRACK_ELEMENT, camera_ids, tracks
+from reloc.scenes.writers.colmap_tracks import NO_POINTS, camera_ids, tracks
 from reloc.scenes.writers.content import pose_of
 
 _MODEL_IDS = {name: number for number, (name, _) in MODELS.items()}
+_POINT3D = np.dtype(
+    [("id", "<u8"), ("xyz", "<f8", 3), ("rgb", "u1", 3), ("error", "<f8"), ("length", "<u8")]
+)
 _POINT2D = np.dtype([("x", "<f8"), ("y", "<f8"), ("point", "<u8")])
 
 
@@ -52,11 +55,20 @@ def write_binary_model(
         rows["point"] = seen.points + 1
         images.append(entry + name + COUNT.pack(len(rows)) + rows.tobytes())
     (folder / "images.bin").write_bytes(COUNT.pack(len(images)) + b"".join(images))
-    columns = (points.xyz.tolist(), points.rgb.tolist(), points.errors(frames).tolist())
-    rows_of_points = (
-        POINT.pack(number, *xyz, *rgb, error, len(track)) + track.astype(TRACK_ELEMENT).tobytes()
-        for number, (xyz, rgb, error, track) in enumerate(
-            zip(*columns, tracks(points, frames), strict=True), start=1
-        )
-    )
-    (folder / "points3D.bin").write_bytes(COUNT.pack(len(points)) + b"".join(rows_of_points))
+    (folder / "points3D.bin").write_bytes(COUNT.pack(len(points)) + _points(points, frames))
+
+
+def _points(points: SparsePoints, frames: Sequence[Frame]) -> bytes:
+    """The points, each followed by its track."""
+    elements, counts = tracks(points, frames)
+    heads = np.zeros(len(points), _POINT3D)
+    heads["id"], heads["length"] = np.arange(1, len(points) + 1), counts
+    heads["xyz"], heads["rgb"], heads["error"] = points.xyz, points.rgb, points.errors(frames)
+    # Half a million points are not to be packed one by one: which bytes are of heads tells where
+    # all of them go at once.
+    lengths = np.stack([np.full(len(points), heads.itemsize), counts * elements.itemsize], axis=1)
+    is_head = np.repeat(np.tile([True, False], len(points)), lengths.ravel())
+    whole = np.empty(len(is_head), np.uint8)
+    whole[is_head] = heads.view(np.uint8)
+    whole[~is_head] = elements.view(np.uint8)
+    return whole.tobytes()

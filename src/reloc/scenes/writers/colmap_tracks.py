@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from reloc.geometry import Camera
 from reloc.scenes.scene import Frame
-from reloc.scenes.sparse import SparsePoints
+from reloc.scenes.sparse import NOTHING_SEEN, SparsePoints
 
 NO_POINTS = SparsePoints(np.zeros((0, 3)), np.zeros((0, 3), np.uint8), {})
 TRACK_ELEMENT = np.dtype([("image", "<u4"), ("index", "<u4")])
@@ -21,18 +21,16 @@ def camera_ids(frames: Sequence[Frame]) -> dict[Camera, int]:
     return numbers
 
 
-def tracks(points: SparsePoints, frames: Sequence[Frame]) -> list[NDArray]:
+def tracks(points: SparsePoints, frames: Sequence[Frame]) -> tuple[NDArray, NDArray[np.intp]]:
     """For each point the images that see it, numbered from 1, and which of their 2D points it is.
 
-    The elements are of the type ``TRACK_ELEMENT``.
+    Returns:
+        All elements (T,) of the type ``TRACK_ELEMENT``, point after point, and how many (N,) of
+        them each point has.
     """
-    if not len(points):
-        return []
-    seen = [points.seen_by(frame).points for frame in frames]
+    seen = [NOTHING_SEEN.points] + [points.seen_by(frame).points for frame in frames]
     elements = np.zeros(sum(map(len, seen)), TRACK_ELEMENT)
-    elements["image"] = np.repeat(np.arange(1, len(seen) + 1), [len(rows) for rows in seen])
+    elements["image"] = np.repeat(np.arange(len(seen)), [len(rows) for rows in seen])
     elements["index"] = np.concatenate([np.arange(len(rows)) for rows in seen])
     rows = np.concatenate(seen)
-    elements = elements[np.argsort(rows, kind="stable")]
-    ends = np.cumsum(np.bincount(rows, minlength=len(points)))
-    return np.split(elements, ends[:-1])
+    return elements[np.argsort(rows, kind="stable")], np.bincount(rows, minlength=len(points))
