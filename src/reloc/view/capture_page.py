@@ -1,6 +1,8 @@
 """Advice on a capture as one HTML page that needs nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +14,30 @@ from reloc.files import write_text
 from reloc.images.files import read_image
 from reloc.scenes.scene import Scene
 from reloc.view.capture_plots import blur_strip, capture_plan, focal_curve
-from reloc.view.page import card, embedded, html_page, html_text
+from reloc.view.page import jpeg_address, rendered
 from reloc.view.style import svg
 
 EXAMPLES = 4  # photos shown with each piece of advice
 EXAMPLE_SIDE = 280  # pixels
+
+
+@dataclass(frozen=True)
+class _Example:
+    """A photo that shows what the advice is about; ``source`` is an address for an ``<img>``."""
+
+    name: str
+    source: str
+
+
+@dataclass(frozen=True)
+class _Item:
+    """A piece of advice, with the numbers that its places have on the plan."""
+
+    severity: str
+    text: str
+    remedy: str
+    places: Sequence[int]
+    examples: Sequence[_Example]
 
 
 def write_capture_page(path: Path, survey: Survey, scene: Scene) -> None:
@@ -35,37 +56,21 @@ def write_capture_page(path: Path, survey: Survey, scene: Scene) -> None:
 
 def capture_html(survey: Survey, scene: Scene) -> str:
     """The page as text; arguments as ``write_capture_page``."""
-    title = f"{survey.scene_name}: before mapping"
     images = {frame.name: frame.image for frame in (*scene.mapping, *scene.queries)}
     places = [place for advice in survey.advice for place in advice.places]
-    body = [
-        f"<h1>{html_text(title)}</h1>",
-        f'<p class="sub">{html_text(_basis(survey, scene))}</p>',
-        "<h2>Advice</h2>",
-    ]
-    if not survey.advice:
-        body.append(card("None: photos and poses look fine."))
-    number = 1
-    for advice in survey.advice:
-        body.append(_advice(advice, images, first_place=number))
-        number += len(advice.places)
-    body += ["<h2>From above</h2>", card(svg(capture_plan(survey, places), title="floor plan"))]
-    if survey.coverage is None:
-        body.append(
-            '<p class="hint">How many photos see the same was not judged: '
-            "poses and photos have to agree first.</p>"
-        )
     curve = focal_curve(survey)
     strips = [svg(blur_strip(survey), title="blur of the photos")] if survey.photos else []
     if curve is not None:
         strips.append(svg(curve, title="error of matches over focal length"))
-    body += [
-        "<h2>Photos, poses and focal length</h2>",
-        card(f'<div class="side-by-side">{"".join(strips)}</div>'),
-        '<p class="hint">Left: above the dotted line a photo is called blurred. Right: the lowest '
-        "point should be at 1; pixels of a photo whose short side is 480.</p>",
-    ]
-    return html_page(title, "\n".join(body))
+    return rendered(
+        "capture.html",
+        title=f"{survey.scene_name}: before mapping",
+        basis=_basis(survey, scene),
+        advice=list(_items(survey.advice, images)),
+        plan=svg(capture_plan(survey, places), title="floor plan"),
+        judged=survey.coverage is not None,
+        strips=strips,
+    )
 
 
 def _basis(survey: Survey, scene: Scene) -> str:
@@ -82,23 +87,18 @@ def _basis(survey: Survey, scene: Scene) -> str:
     return "; ".join(parts)
 
 
-def _advice(advice: Advice, images: Mapping[str, Path], *, first_place: int) -> str:
-    where = ""
-    if advice.places:
-        numbers = range(first_place, first_place + len(advice.places))
-        where = f" On the plan: {', '.join(map(str, numbers))}."
-    pictures = "".join(_example(name, images) for name in advice.frames[:EXAMPLES])
-    return (
-        f'<figure class="card advice {advice.severity}"><figcaption><b>{advice.severity}</b> '
-        f"{html_text(advice.text)}<span>{html_text(advice.remedy)}.{where}</span></figcaption>"
-        f'<div class="examples">{pictures}</div></figure>'
-    )
+def _items(advice: Sequence[Advice], images: Mapping[str, Path]) -> Iterator[_Item]:
+    number = 1
+    for one in advice:
+        places = range(number, number + len(one.places))
+        number += len(one.places)
+        yield _Item(one.severity, one.text, one.remedy, places, _examples(one, images))
 
 
-def _example(name: str, images: Mapping[str, Path]) -> str:
-    try:
-        photo = read_image(images[name])
-    except (ImageError, KeyError):
-        return ""
-    label = html_text(name)
-    return f"<div>{embedded(photo, label, side=EXAMPLE_SIDE)}<span>{label}</span></div>"
+def _examples(advice: Advice, images: Mapping[str, Path]) -> list[_Example]:
+    examples = []
+    for name in advice.frames[:EXAMPLES]:
+        with suppress(ImageError, KeyError):
+            photo = read_image(images[name])
+            examples.append(_Example(name, jpeg_address(photo, side=EXAMPLE_SIDE)))
+    return examples

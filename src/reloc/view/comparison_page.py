@@ -1,18 +1,18 @@
 """Several evaluations side by side as one HTML page that needs nothing else."""
 
-from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
 from reloc.evaluate.comparison import Comparison
-from reloc.evaluate.comparison_table import MARKS, Row, comparison_rows
+from reloc.evaluate.comparison_table import MARKS, comparison_rows
 from reloc.evaluate.figures import degrees_text, length_text
 from reloc.evaluate.metrics import FrameResult
 from reloc.files import write_text
 from reloc.view.comparison_plots import paired_errors, winners_plan
 from reloc.view.curves import error_curves
-from reloc.view.page import card, html_notes, html_page, html_text
+from reloc.view.page import rendered
 from reloc.view.style import MAP_COLOURS, plot_text, svg
 
 MOST_DIFFERENT = 20
@@ -37,78 +37,40 @@ def write_comparison_page(path: Path, comparison: Comparison) -> None:
 def comparison_html(comparison: Comparison) -> str:
     """The page of a comparison as text."""
     scene = comparison.evaluations[0].scene_name
-    title = f"{scene or 'Evaluations'}: {len(comparison.labels)} maps compared"
-    labels = [plot_text(label) for label in comparison.labels]
-    rows = list(comparison_rows(comparison))
-    body = [
-        f"<h1>{html_text(title)}</h1>",
-        f'<p class="sub">{comparison.evaluations[0].queries} query images; '
-        f"all maps are held against the first, {html_text(comparison.labels[0])}</p>",
-        html_notes(comparison.notes),
-        "<h2>Figures</h2>",
-        card(_table(comparison.labels, rows)),
-        '<p class="hint">In brackets: the interval of 95 % confidence, from the number of frames. '
-        "▲ better, ▼ worse than the first beyond what chance explains; without a mark, the frames "
-        "cannot tell.</p>",
-        "<h2>Errors</h2>",
-        card(svg(error_curves(comparison.evaluations, labels), title="cumulative error curves")),
-        "<h2>Frame against frame</h2>",
-        card(svg(paired_errors(comparison), title="position errors of one map over the first")),
-        '<p class="hint">A dot is a frame. Below the line the map named on the left is nearer to '
-        "the truth than the first; dots along the far edges were lost.</p>",
-    ]
     plan = winners_plan(comparison)
-    if plan is not None:
-        body += [
-            "<h2>Who is nearer where</h2>",
-            card(svg(plan, title="the best map of each query, seen from above")),
-        ]
-    body += ["<h2>Where they differ most</h2>", _differences(comparison)]
-    return html_page(title, "\n".join(body))
-
-
-def _table(labels: Sequence[str], rows: Sequence[Row]) -> str:
-    head = "".join(
-        f'<th><i class="dot" style="background:{colour}"></i>{html_text(label)}</th>'
-        for label, colour in zip(labels, MAP_COLOURS, strict=False)
-    )
-    body, group = [], ""
-    for row in rows:
-        if row.group != group:
-            group = row.group
-            heading = HEADINGS[group]
-            empty = "<td></td>" * len(labels)
-            body.append(f'<tr class="group"><th class="text">{heading}</th>{empty}</tr>')
-        cells = "".join(
-            f'<td class="{("same", "better", "worse")[verdict]}">'
-            f"{html_text(text)} <span>{MARKS[verdict]}</span></td>"
-            for text, verdict in zip(row.texts, row.verdicts, strict=True)
-        )
-        body.append(f'<tr><td class="text">{html_text(row.label)}</td>{cells}</tr>')
-    return (
-        f'<table class="compared"><thead><tr><th></th>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table>"
+    figures = groupby(comparison_rows(comparison), key=lambda row: row.group)
+    return rendered(
+        "comparison.html",
+        title=f"{scene or 'Evaluations'}: {len(comparison.labels)} maps compared",
+        queries=comparison.evaluations[0].queries,
+        notes=comparison.notes,
+        labels=comparison.labels,
+        colours=MAP_COLOURS,
+        figures=[(HEADINGS[group], list(rows)) for group, rows in figures],
+        marks=MARKS,
+        curves=svg(
+            error_curves(comparison.evaluations, [plot_text(label) for label in comparison.labels]),
+            title="cumulative error curves",
+        ),
+        pairs=svg(paired_errors(comparison), title="position errors of one map over the first"),
+        plan=plan and svg(plan, title="the best map of each query, seen from above"),
+        differences=_differences(comparison),
     )
 
 
-def _differences(comparison: Comparison) -> str:
-    """The frames whose position errors differ by the largest factor."""
+def _differences(comparison: Comparison) -> list[tuple[str, list[str]]]:
+    """Names of the frames whose position errors differ by the largest factor, and how each went."""
     errors = np.array([e.errors()[0] for e in comparison.evaluations])
     floor = np.maximum(errors, 1e-12)
     lost = np.isinf(floor)
     # A lost frame counts as worse than any other by a large factor, more maps that found it first.
     ratio = np.where(lost, 1e12, floor).max(axis=0) / np.where(lost, 1e12, floor).min(axis=0)
     order = np.argsort(-ratio, kind="stable")[:MOST_DIFFERENT]
-    head = "".join(f"<th>{html_text(label)}</th>" for label in comparison.labels)
     rows = []
     for index in order:
         frames = [e.frames[int(index)] for e in comparison.evaluations]
-        cells = "".join(f"<td>{html_text(_outcome(f, comparison))}</td>" for f in frames)
-        rows.append(f'<tr><td class="text">{html_text(frames[0].image)}</td>{cells}</tr>')
-    return card(
-        f'<table><thead><tr><th class="text">image</th>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table>"
-    )
+        rows.append((frames[0].image, [_outcome(frame, comparison) for frame in frames]))
+    return rows
 
 
 def _outcome(frame: FrameResult, comparison: Comparison) -> str:

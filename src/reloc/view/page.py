@@ -1,49 +1,53 @@
-"""An HTML page that needs nothing else: no network, no folder of images."""
+"""HTML pages that need nothing else: no network, no folder of images."""
 
 import base64
-from collections.abc import Sequence
-from html import escape
+from functools import cache
 from importlib.resources import files
+from typing import Any
 
 import cv2
 import numpy as np
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 PHOTO_SIDE = 640  # pixels of the longer side of a photo on the page
 
 
-def html_page(title: str, body: str) -> str:
-    """A whole page around its body, which is HTML; the title is text."""
-    # The policy keeps the page from loading anything, whatever a name in it may hold.
-    policy = (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+def rendered(template: str, **values: Any) -> str:
+    """The page that a template of ``templates/`` makes of values.
+
+    All text is escaped but ``Markup``; bytes of file names that are no UTF-8 become ``?``. In a
+    template, ``web(name)`` is a file of ``web/``, a style or a script.
+    """
+    return _environment().get_template(template).render(values)
+
+
+def web(name: str) -> Markup:
+    """A style or script of ``web/`` to put into a page."""
+    # Markup, since it is the package's own.
+    return Markup((files("reloc.view") / "web" / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reloc.view", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_encodable,
     )
-    folder = files("reloc.view")
-    style = (folder / "report.css").read_text(encoding="utf-8")
-    script = (folder / "report.js").read_text(encoding="utf-8")
-    return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{html_text(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n{body}\n"
-        f"<script>\n{script}</script>\n</body>\n</html>\n"
-    )
+    environment.globals["web"] = web
+    return environment
 
 
-def html_text(value: str) -> str:
-    """Text for HTML, also within quotes; bytes of file names that are no UTF-8 become ``?``."""
-    return escape(value.encode("utf-8", "replace").decode("utf-8"))
-
-
-def card(content: str) -> str:
-    """A box around HTML."""
-    return f'<div class="card">{content}</div>'
-
-
-def html_notes(notes: Sequence[str]) -> str:
-    """Remarks as a list; nothing where there are none."""
-    items = "".join(f"<li>{html_text(note)}</li>" for note in notes)
-    return f'<ul class="notes">{items}</ul>' if notes else ""
+def _encodable(value: object) -> object:
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "replace").decode("utf-8")
 
 
 def jpeg(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82) -> bytes:
@@ -57,10 +61,6 @@ def jpeg(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82
     return data.tobytes()
 
 
-def embedded(pixels: NDArray[np.uint8], title: str, *, side: int = PHOTO_SIDE) -> str:
-    """An ``<img>`` with the pixels (H, W, 3) RGB inside it, as JPEG.
-
-    The title is HTML text with quotes escaped; ``side`` is as of ``jpeg``.
-    """
-    data = base64.b64encode(jpeg(pixels, side=side)).decode("ascii")
-    return f'<img alt="{title}" title="{title}" src="data:image/jpeg;base64,{data}">'
+def jpeg_address(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE) -> str:
+    """Pixels (H, W, 3) RGB as a ``data:`` address for an ``<img>``; ``side`` is as of ``jpeg``."""
+    return f"data:image/jpeg;base64,{base64.b64encode(jpeg(pixels, side=side)).decode('ascii')}"

@@ -4,6 +4,7 @@ import io
 import re
 from collections.abc import Iterable
 
+from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ def plot_text(label: str) -> str:
     return short.encode("utf-8", "replace").decode("utf-8").replace("$", r"\$")
 
 
-def svg(figure: Figure, *, title: str) -> str:
+def svg(figure: Figure, *, title: str) -> Markup:
     """The figure as an ``<svg>`` element to put into an HTML page.
 
     Nothing in it refers to anything outside of it, not even by namespace.
@@ -75,9 +76,11 @@ def svg(figure: Figure, *, title: str) -> str:
     text = re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", text)
     size = re.search(r'viewBox="0 0 ([\d.]+)', text)
     width = f"{float(size[1]) * 4 / 3:.0f}px" if size else "100%"
-    return re.sub(
+    text = re.sub(
         r'<svg width="[^"]*" height="[^"]*"|<svg height="[^"]*"|<svg ',
         f'<svg role="img" aria-label="{title}" style="width:{width}" ',
         text,
         count=1,
     )
+    # matplotlib has escaped the labels.
+    return Markup(text)

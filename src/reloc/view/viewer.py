@@ -3,11 +3,11 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
 
 from reloc.evaluate.figures import (
@@ -23,7 +23,7 @@ from reloc.geometry import transformed
 from reloc.progress import Progress, silent
 from reloc.view.density import point_spacing, size_octaves
 from reloc.view.exhibit import Exhibit
-from reloc.view.page import html_text
+from reloc.view.page import rendered, web
 from reloc.view.photos import photos_of
 from reloc.view.placement import Placement, placed
 
@@ -80,44 +80,24 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
         **_frames(shown, placement, pictures),
     }
     script = _script()
-    digest = _text(hashlib.sha256(script.encode()).digest())
-    # Nothing is loaded and no other script runs, whatever a name in the page may hold.
-    policy = (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
-        f"script-src 'sha256-{digest}'"
+    return rendered(
+        "viewer.html",
+        digest=_text(hashlib.sha256(script.encode()).digest()),
+        title=shown.title,
+        # No name can close the element that holds the data.
+        data=Markup(json_text(data, indent=None).replace("<", "\\u003c")),
+        places=_text(places.tobytes()),
+        colours=_text(colours.tobytes()),
+        script=script,
     )
-    page = {
-        "policy": policy,
-        "title": html_text(shown.title),
-        "style": _web("viewer.css"),
-        "data": json_text(data, indent=None).replace("<", "\\u003c"),
-        "places": _text(places.tobytes()),
-        "colours": _text(colours.tobytes()),
-        "script": script,
-    }
-    return _filled(_web("viewer.html"), page)
 
 
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _filled(template: str, page: Mapping[str, str]) -> str:
-    """The template with every ``{{name}}`` replaced once; what is put in is not looked at again."""
-    parts = template.split("{{")
-    filled = [parts[0]]
-    for part in parts[1:]:
-        name, rest = part.split("}}", 1)
-        filled += [page[name], rest]
-    return "".join(filled)
-
-
-def _web(name: str) -> str:
-    return (files("reloc.view") / "web" / name).read_text(encoding="utf-8")
-
-
-def _script() -> str:
-    return '"use strict";\n' + "\n".join(_web(f"{name}.js") for name in SCRIPTS)
+def _script() -> Markup:
+    return Markup('"use strict";\n') + Markup("\n").join(web(f"{name}.js") for name in SCRIPTS)
 
 
 def _frames(shown: Exhibit, placement: Placement, pictures: Mapping[str, bytes]) -> dict[str, Any]:
