@@ -3,7 +3,13 @@
 import pytest
 import torch
 
-from reloc.devices import inference_dtype, pick_device, sharing_threads, training_dtype
+from reloc.devices import (
+    inference_dtype,
+    is_out_of_memory,
+    pick_device,
+    sharing_threads,
+    training_dtype,
+)
 from reloc.errors import OptionError
 from reloc.mapping.optimiser import orthogonalized
 
@@ -74,3 +80,19 @@ def test_jobs_share_the_threads_that_there_are(monkeypatch):
         given.clear()
     monkeypatch.undo()
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (RuntimeError("[...] DefaultCPUAllocator: can't allocate memory: you tried"), True),
+        (RuntimeError("[...] DefaultCPUAllocator: not enough memory: you tried"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
+        (torch.OutOfMemoryError("CUDA out of memory."), True),
+        (MemoryError(), True),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
+        (ValueError("MPS backend out of memory"), False),
+    ],
+)
+def test_lack_of_memory_is_told_from_other_faults(error, expected):
+    assert is_out_of_memory(error) == expected
