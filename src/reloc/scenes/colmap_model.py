@@ -249,7 +249,9 @@ def _text_rows(
     *,
     second: Callable[[str], bool] | None = None,
 ) -> Iterator:
-    """Parsed lines; if ``second`` is given, each with the line after it, where it says that this
+    """Parsed lines.
+
+    If ``second`` is given, each comes with the line after it, where ``second`` says that this
     belongs to it, else with an empty one.
     """
     with path.open(encoding=TEXT_ENCODING, errors="surrogateescape") as file:
