@@ -21,7 +21,7 @@ def camera_ids(frames: Sequence[Frame]) -> dict[Camera, int]:
     return numbers
 
 
-def tracks(points: SparsePoints, frames: Sequence[Frame]) -> list[NDArray]:
+def tracks(points: SparsePoints, frames: Sequence[Frame]) -> list[NDArray[np.generic]]:
     """For each point the images that see it, numbered from 1, and which of their 2D points it is.
 
     The elements are of the type ``TRACK_ELEMENT``.
