@@ -15,7 +15,6 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from reloc.backbone import load_backbone
 from reloc.cli.eval_ import localize_frames
 from reloc.errors import MapError, RelocError
 from reloc.localize import Localizer
@@ -85,7 +84,7 @@ def run(options: Options) -> None:
     print("|---|---|---:|---:|---:|")
     for path in options.maps:
         made = SceneMap.load(path)
-        localizer = Localizer(made, load_backbone(serving=made.backbone))
+        localizer = Localizer(made)
         kinds = (("queries", scene.queries, options.queries),
                  ("mapping", scene.mapping, options.frames))  # fmt: skip
         for kind, frames, most in kinds:

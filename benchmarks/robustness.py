@@ -24,7 +24,6 @@ from accuracy import REFERENCE, opened
 from corruptions import CORRUPTIONS, Shot
 from robustness_plot import UNTOUCHED, plot_robustness
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import progress_bar
 from reloc.errors import OptionError, RelocError
 from reloc.evaluate.metrics import evaluate
@@ -32,7 +31,6 @@ from reloc.files import json_text, write_text
 from reloc.images.files import read_image, write_image
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query
-from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress
 from reloc.sampling import evenly
 from reloc.scenes import Frame, Scene, posed
@@ -118,9 +116,7 @@ def measured(
 
 def by_map(path: Path, options: Options) -> Localize:
     """Localization with a map of reloc."""
-    scene_map = SceneMap.load(path)
-    backbone = load_backbone(options.backbone, serving=scene_map.backbone)
-    localizer = Localizer(scene_map, backbone, device=options.device)
+    localizer = Localizer.from_file(path, options.backbone, device=options.device)
 
     def localize(frame: Frame) -> Estimate:
         return next(localizer.localize_many([Query(frame.name, frame.image, frame.camera)]))

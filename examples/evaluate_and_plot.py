@@ -9,7 +9,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 
-from reloc import Localizer, Query, SceneMap, load_backbone, open_scene
+from reloc import Localizer, Query, open_scene
 from reloc.evaluate import evaluate
 
 matplotlib.use("agg")
@@ -18,8 +18,7 @@ from matplotlib import pyplot
 
 def main(map_file: str, folder: str, out: str) -> None:
     scene = open_scene(folder)
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
     estimates = list(
         localizer.localize_many(Query(f.name, f.image, f.camera) for f in scene.queries)
     )
@@ -28,7 +27,7 @@ def main(map_file: str, folder: str, out: str) -> None:
         scene.queries,
         scene_extent=scene.extent(),
         map_bytes=Path(map_file).stat().st_size,
-        mapping_seconds=scene_map.seconds,
+        mapping_seconds=localizer.map.seconds,
         unit=scene.unit,
     )
     print(f"median {evaluation.median_translation:.3f}, {evaluation.median_rotation_deg:.2f}°")

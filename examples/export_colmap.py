@@ -6,13 +6,12 @@ python examples/export_colmap.py kitchen.safetensors photos model
 import sys
 from pathlib import Path
 
-from reloc import Frame, Localizer, Query, SceneMap, load_backbone
+from reloc import Frame, Localizer, Query
 from reloc.localize.pose_files import write_poses
 
 
 def main(map_file: str, folder: str, out: str) -> None:
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
     photos = {p.name: p for p in sorted(Path(folder).iterdir())}
     estimates = list(localizer.localize_many(Query(name, p) for name, p in photos.items()))
 

@@ -7,12 +7,11 @@ import json
 import sys
 from pathlib import Path
 
-from reloc import Localizer, Query, SceneMap, load_backbone
+from reloc import Localizer, Query
 
 
 def main(map_file: str, folder: str, out: str) -> None:
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
     photos = sorted(Path(folder).iterdir())
 
     poses = {}

@@ -6,13 +6,12 @@ python examples/localize_video.py kitchen.safetensors walk.mp4 [EVERY]
 import sys
 from pathlib import Path
 
-from reloc import Localizer, Query, SceneMap, load_backbone
+from reloc import Localizer, Query
 from reloc.images.sources import named_images
 
 
 def main(map_file: str, video: str, every: str = "10") -> None:
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
 
     # Frames are decoded as they are needed; only their names and times are kept.
     times = {}

@@ -6,7 +6,7 @@ python examples/many_places.py maps photo.jpg kitchen.safetensors office.safeten
 import sys
 from pathlib import Path
 
-from reloc import Query, load_backbone
+from reloc import Query
 from reloc.library import LibraryLocalizer, MapLibrary
 
 
@@ -16,8 +16,7 @@ def main(folder: str, photo: str, *map_files: str) -> None:
         library.add(Path(map_file))  # in place of the map of that name, if there is one
 
     entries = library.entries()
-    backbone = load_backbone(serving=entries[0].backbone)
-    localizer = LibraryLocalizer(library, backbone)
+    localizer = LibraryLocalizer(library)
     for estimate in localizer.localize_many([Query(photo, Path(photo))]):
         if estimate.localized:
             print(f"{photo} is in {estimate.place}, at {estimate.world_from_cam[:3, 3]}")

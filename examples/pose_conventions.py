@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reloc import Localizer, SceneMap, load_backbone
+from reloc import Localizer
 from reloc.geometry import quaternion_from_rotation
 from reloc.images.files import read_image
 
@@ -23,10 +23,9 @@ OPENCV_FROM_ROS_BODY = np.array(
 
 
 def main(map_file: str, photo: str) -> None:
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
     # Without a camera of its own the photo is taken for one by the camera of the mapping photos.
-    estimate = localizer.localize(read_image(Path(photo)), scene_map.query_camera())
+    estimate = localizer.localize(read_image(Path(photo)), localizer.map.query_camera())
     if not estimate.localized:
         sys.exit(f"{photo}: {estimate.reason}")
 

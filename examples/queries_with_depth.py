@@ -10,13 +10,12 @@ from pathlib import Path
 
 import numpy as np
 
-from reloc import Localizer, Query, SceneMap, load_backbone
+from reloc import Localizer, Query
 from reloc.localize import DepthFile
 
 
 def main(map_file: str, folder: str) -> None:
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
     photos = sorted(Path(folder).glob("*.jpg"))
 
     plain = [Query(photo.name, photo) for photo in photos]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reloc import Camera, Localizer, SceneMap, load_backbone
+from reloc import Camera, Localizer
 from reloc.geometry import quaternion_from_rotation
 from reloc.images.files import read_image
 
@@ -24,8 +24,7 @@ def arriving(folder: str) -> Iterator[tuple[float, np.ndarray]]:
 
 
 def main(map_file: str, folder: str, focal: str, out: str) -> None:
-    scene_map = SceneMap.load(Path(map_file))
-    localizer = Localizer(scene_map, load_backbone(serving=scene_map.backbone))
+    localizer = Localizer.from_file(map_file)
     with Path(out).open("w") as trajectory:
         trajectory.write("# timestamp tx ty tz qx qy qz qw\n")
         for time, image in arriving(folder):

@@ -59,8 +59,10 @@ def inference_dtype(device: torch.device) -> torch.dtype:
 
 
 def training_dtype(device: torch.device) -> torch.dtype:
-    """What has the range of float32 and is multiplied fast: bfloat16, or float32 on processors
-    that only emulate bfloat16, some thirty times slower."""
+    """What has the range of float32 and is multiplied fast: bfloat16 or float32.
+
+    Float32 on processors that only emulate bfloat16, some thirty times slower.
+    """
     if device.type != "cpu":
         return torch.bfloat16
     capability = torch.backends.cpu.get_cpu_capability()

@@ -9,12 +9,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 
 from reloc.errors import OutputError
 from reloc.temporary import temporary_file, temporary_folder
+
+# What a user may give for the path of a file or folder.
+StrPath: TypeAlias = str | os.PathLike[str]
 
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(?P<number>\d+)|(?P<name>stdout|stderr))")
 

@@ -13,7 +13,9 @@ class Progress(Protocol):
         metrics: figures worth showing, for instance ``loss``.
     """
 
-    def __call__(self, stage: str, done: int, total: int, **metrics: float) -> None: ...
+    def __call__(self, stage: str, done: int, total: int, **metrics: float) -> None:
+        """Tells how far the work is."""
+        ...
 
 
 def silent(stage: str, done: int, total: int, **metrics: float) -> None:

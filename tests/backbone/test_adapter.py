@@ -12,6 +12,7 @@ from reloc.backbone import (
     ContextAdapter,
     ConvBackbone,
     FeatureExtractor,
+    find_backbone,
     load_backbone,
     load_context_backbone,
 )
@@ -187,4 +188,4 @@ def test_the_shipped_one_serves_the_maps_made_with_it():
     assert context.fingerprint != plain.fingerprint
     assert context.stride == plain.stride
     for backbone in (plain, context):
-        assert load_backbone(serving=backbone.fingerprint).fingerprint == backbone.fingerprint
+        assert find_backbone(backbone.fingerprint).fingerprint == backbone.fingerprint

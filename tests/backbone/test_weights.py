@@ -9,7 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from reloc.backbone import load_backbone, load_context_backbone, save_backbone
+from reloc.backbone import find_backbone, load_backbone, load_context_backbone, save_backbone
 from reloc.backbone.weights import FORMAT, backbone_path, fingerprint, known_channels
 from reloc.errors import MapError
 from reloc.tensor_files import DIGEST, write_tensors
@@ -81,8 +81,11 @@ def test_the_one_of_rendered_rooms_goes_by_its_name(monkeypatch, tmp_path):
     assert load_backbone("rooms").fingerprint == rooms.fingerprint
     assert rooms.fingerprint != load_backbone().fingerprint
     # A map that was made with it finds it by itself.
-    assert load_backbone(serving=rooms.fingerprint).fingerprint == rooms.fingerprint
-    assert load_backbone(serving="that of another").fingerprint == load_backbone().fingerprint
+    assert find_backbone(rooms.fingerprint).fingerprint == rooms.fingerprint
+    with pytest.raises(MapError, match="does not come with reloc; pass its file"):
+        find_backbone("that of another")
+    # What a user names is what is taken, whoever checks it.
+    assert find_backbone("that of another", "rooms").fingerprint == rooms.fingerprint
     # Workers in other folders are told where it is.
     assert backbone_path(Path("rooms")).is_absolute()
     assert backbone_path(Path("own")) == Path("own")

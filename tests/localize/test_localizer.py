@@ -112,11 +112,39 @@ def test_colour_grey_and_files_are_the_same_to_it(tmp_path):
     locked.flags.writeable = False  # as arrays of Pillow are
     colour = np.repeat(grey[:, :, None], 3, axis=2)
     cv2.imwrite(str(tmp_path / "a.png"), grey)
-    images = (grey, colour, tmp_path / "a.png", grey[::-1, ::-1], locked)
+    file = tmp_path / "a.png"
+    tensors = [torch.from_numpy(grey), torch.from_numpy(colour).permute(2, 0, 1)]
+    tensors += [tensors[0][None], tensors[1].double() / 255]
+    images = (grey, colour, file, str(file), grey[::-1, ::-1], locked, *tensors)
     queries = [Query("a", image) for image in images]
     poses = [estimate.world_from_cam for estimate in place.localize_many(queries)]
     for pose in poses[1:]:
         np.testing.assert_allclose(pose, poses[0], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        (torch.zeros(300, 400, 3), "shape"),
+        (torch.zeros(2, 3, 300, 400), "shape"),
+        (torch.zeros(300, 400, dtype=torch.int32), "uint8 or floating point"),
+        (torch.full((300, 400), 200.0), "from 0 to 1"),
+        (torch.full((300, 400), torch.nan), "from 0 to 1"),
+        (torch.zeros(0, 400, dtype=torch.uint8), "non-empty"),
+        ([[0, 1], [2, 3]], "non-empty uint8 array"),
+        ("no-such-photo.jpg", "no such image"),
+    ],
+)
+def test_what_is_no_image_is_refused_in_one_line(image, said):
+    with pytest.raises(ImageError, match=said) as raised:
+        localizer().localize(image)
+    assert "\n" not in str(raised.value)
+
+
+def test_an_estimate_is_called_as_the_file(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), photo())
+    assert localizer().localize(str(tmp_path / "a.png")).image == "a.png"
+    assert localizer().localize(photo()).image == "image"
 
 
 def test_the_maps_camera_serves_images_of_any_size_of_its_shape():

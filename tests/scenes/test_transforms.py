@@ -12,13 +12,14 @@ FOCAL = {"fl_x": 70, "fl_y": 90, "cx": 31, "cy": 25, "w": 64, "h": 48}
 K = [[70, 0, 31], [0, 90, 25], [0, 0, 1]]
 # OpenGL cameras look along -z with y up.
 GL = np.diag([1.0, -1, -1, 1])
+TWO_FRAMES = ({}, {})
 
 
 @pytest.fixture
 def write(tmp_path, place):
     """Writes a transforms file of some frames, each with its fields, over common ones."""
 
-    def to_disk(common, frames=({}, {}), file="transforms.json", folder="images", listed=None):
+    def to_disk(common, frames=TWO_FRAMES, file="transforms.json", folder="images", listed=None):
         entries = []
         for number, fields in enumerate(frames):
             name = f"{folder}/{number:04d}.png"

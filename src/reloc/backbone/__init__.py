@@ -3,7 +3,12 @@
 from reloc.backbone.adapter import AdaptedBackbone, ContextAdapter
 from reloc.backbone.extractor import FeatureExtractor
 from reloc.backbone.network import Backbone, ConvBackbone
-from reloc.backbone.weights import load_backbone, load_context_backbone, save_backbone
+from reloc.backbone.weights import (
+    find_backbone,
+    load_backbone,
+    load_context_backbone,
+    save_backbone,
+)
 
 __all__ = [
     "AdaptedBackbone",
@@ -11,6 +16,7 @@ __all__ = [
     "ContextAdapter",
     "ConvBackbone",
     "FeatureExtractor",
+    "find_backbone",
     "load_backbone",
     "load_context_backbone",
     "save_backbone",

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from reloc.backbone import adapter_weights
 from reloc.backbone.adapter import AdaptedBackbone
-from reloc.backbone.network import ConvBackbone, ConvBlock
+from reloc.backbone.network import Backbone, ConvBackbone, ConvBlock
 from reloc.backbone.rounding import rounded_layouts, rounded_state, unrounded_state
 from reloc.errors import MapError
+from reloc.files import StrPath
 from reloc.tensor_files import Layout, TensorFile, open_tensors, write_tensors
 from reloc.untrusted import parsed_json
 
@@ -138,47 +139,48 @@ def _without_weights(channels: int, width: int) -> ConvBackbone:
     return network.eval()
 
 
-def load_backbone(
-    path: str | PathLike[str] | None = None, *, serving: str | None = None
-) -> ConvBackbone | AdaptedBackbone:
+def load_backbone(path: StrPath | None = None) -> ConvBackbone | AdaptedBackbone:
     """Loads a backbone ready for inference (fp32, CPU), by default the shipped one.
 
     Args:
         path: weights of a backbone, or of an adapter for the shipped one; or ``rooms``, the
             shipped one that has seen nothing but rendered rooms.
-        serving: without a path, the fingerprint that a map asks for: whichever of the shipped
-            backbones has it, the default if none does.
 
     Raises:
         MapError: no such file, damaged, or not a backbone.
     """
-    if path is None:
-        return _load_serving(serving)
-    file = backbone_path(path)
+    file = shipped_path() if path is None else backbone_path(path)
     if _is_adapter(file):
         return adapter_weights.load_adapter(file, _load_plain(shipped_path()))
     return _load_plain(file)
 
 
-def backbone_path(path: str | PathLike[str]) -> Path:
+def backbone_path(path: StrPath) -> Path:
     """Where the weights are that a user calls so: a file, or those of a name in ``NAMED``."""
     path = Path(path)
     named = str(path) in NAMED and not path.exists()
     return shipped_path(NAMED[str(path)]) if named else path
 
 
-def _load_serving(wanted: str | None) -> ConvBackbone | AdaptedBackbone:
-    """The shipped backbone with a fingerprint; the default if none has it."""
-    plain = _load_plain(shipped_path())
-    if wanted in (None, plain.fingerprint):
-        return plain
-    others: list[ConvBackbone | AdaptedBackbone] = [
-        _load_plain(shipped_path(name)) for name in NAMED.values()
-    ]
-    context = shipped_path(SHIPPED_CONTEXT)
-    if context.is_file():
-        others.append(adapter_weights.load_adapter(context, plain))
-    return next((other for other in others if other.fingerprint == wanted), plain)
+def find_backbone(fingerprint: str, given: Backbone | StrPath | None = None) -> Backbone:
+    """The backbone that something was made with: the given one, else that of the shipped ones.
+
+    Args:
+        fingerprint: of the backbone that is wanted.
+        given: a backbone or its file, if the user has named one. Whether it is the wanted one is
+            for the caller to check.
+
+    Raises:
+        MapError: the given file cannot be read, or none was given and no shipped one is wanted.
+    """
+    if given is not None:
+        return load_backbone(given) if isinstance(given, str | PathLike) else given
+    if fingerprint in _shipped():
+        return load_backbone(shipped_path(_shipped()[fingerprint][0]))
+    raise MapError(
+        f"made with backbone {fingerprint}, which does not come with reloc; pass its file "
+        "(--backbone FILE, or backbone= in Python)"
+    )
 
 
 def load_context_backbone() -> AdaptedBackbone:
@@ -187,21 +189,22 @@ def load_context_backbone() -> AdaptedBackbone:
 
 
 @lru_cache(maxsize=1)
-def _shipped_channels() -> dict[str, int]:
-    """Length of the features of the shipped backbones, by fingerprint, as their files say."""
+def _shipped() -> dict[str, tuple[str, int]]:
+    """The shipped backbones by fingerprint: name, and length of features, as their files say."""
     known = {}
     for name in (SHIPPED, *NAMED.values(), SHIPPED_CONTEXT):
         # One that is missing or damaged is told of where it is to be used.
         with suppress(ValueError, KeyError), open_tensors(shipped_path(name)) as file:
             found = file.metadata
             sizes = parsed_json(found["sizes"]) if "sizes" in found else found
-            known[found["fingerprint"]] = int(sizes["channels"])
+            known[found["fingerprint"]] = (name, int(sizes["channels"]))
     return known
 
 
 def known_channels(fingerprint: str) -> int | None:
     """Length of the features of a shipped backbone; None for any other."""
-    return _shipped_channels().get(fingerprint)
+    found = _shipped().get(fingerprint)
+    return None if found is None else found[1]
 
 
 def _is_adapter(path: Path) -> bool:

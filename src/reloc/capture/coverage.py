@@ -230,7 +230,7 @@ def _unseen(queries: Sequence[Frame], best: Array, depth: float) -> list[Advice]
     ]
 
 
-def _ordered(names: Sequence[str], chosen: Counts, by: NDArray) -> tuple[str, ...]:
+def _ordered(names: Sequence[str], chosen: Counts, by: NDArray[np.generic]) -> tuple[str, ...]:
     """Names of the chosen frames (indices), lowest value first."""
     return tuple(names[int(i)] for i in chosen[np.argsort(by[chosen], kind="stable")])
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import tyro
 
-from reloc.backbone import FeatureExtractor, load_backbone
+from reloc.backbone import FeatureExtractor
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.devices import pick_device
@@ -45,8 +45,7 @@ def compress(
     scene_map = SceneMap.load(map)
     features = None
     if scene is not None:
-        given = load_backbone(backbone, serving=scene_map.backbone)
-        network = scene_map.serving_backbone(given)
+        network = scene_map.serving_backbone(backbone)
         extractor = FeatureExtractor(network, device=pick_device(device))
         with progress_bar(quiet=quiet, json_log=json_log) as progress:
             frames = open_scene(scene, images=images).mapping

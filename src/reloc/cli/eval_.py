@@ -9,7 +9,6 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.errors import ImageError, SceneError
@@ -77,9 +76,7 @@ def eval_(
         )
     if depth and all(frame.depth is None for frame in found.queries):
         raise SceneError(f"{scene}: no query has depth that can be used; evaluate without --depth")
-    localizer = Localizer(
-        scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
-    )
+    localizer = Localizer(scene_map, backbone, device=device)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         estimates = localize_frames(localizer, found.queries, depth=depth, progress=progress)
         evaluation = evaluate(

@@ -6,7 +6,6 @@ from typing import Annotated, Literal
 
 import tyro
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.image_folder import ImageFolder
@@ -71,9 +70,7 @@ def export(
     (check_new_folder if to in ("colmap", "tum") else check_writable)(out)
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses, images=images)
-    localizer = Localizer(
-        scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
-    )
+    localizer = Localizer(scene_map, backbone, device=device)
     notes: list[str] = []
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         if to == "tum":

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import tyro
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.image_folder import ImageFolder
@@ -65,9 +64,7 @@ def film(
     recording = None if growth is None else read_growth(growth)
     if recording is not None:
         recording.check_frames(found.mapping)
-    localizer = Localizer(
-        scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
-    )
+    localizer = Localizer(scene_map, backbone, device=device)
     with progress_bar(quiet=quiet, json_log=json_log) as progress:
         make_film(out, localizer, found, recording=recording, height=height, progress=progress)
     size = f", {out.stat().st_size / 1e6:.1f} MB" if out.is_file() else ""

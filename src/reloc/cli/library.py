@@ -7,7 +7,6 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import console, printable
 from reloc.errors import MapError, OptionError
 from reloc.library import Hint, LibraryLocalizer, MapLibrary
@@ -104,10 +103,7 @@ def library_localizer(
     location: str, *, hint: Hint | None, backbone: Path | None, device: str | None
 ) -> LibraryLocalizer:
     """A localizer for ``reloc localize LIBRARY``. Raises MapError and OptionError."""
-    shelf = MapLibrary(location)
-    serving = shelf.entries(hint)[:1]
-    network = load_backbone(backbone, serving=serving[0].backbone if serving else None)
-    return LibraryLocalizer(shelf, network, hint=hint, device=device)
+    return LibraryLocalizer(MapLibrary(location), backbone, hint=hint, device=device)
 
 
 def _numbers(text: str, count: int, option: str, form: str) -> list[float]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import tyro
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.library import library_localizer, parsed_hint
 from reloc.cli.measured_depth import MeasuredDepth
@@ -91,9 +90,7 @@ def localize(
         raise OptionError("--place and --near go with a library; a map is one place")
     else:
         scene_map = SceneMap.load(Path(map))
-        localizer = Localizer(
-            scene_map, load_backbone(backbone, serving=scene_map.backbone), device=device
-        )
+        localizer = Localizer(scene_map, backbone, device=device)
     # Where all can be listed without decoding, a progress bar knows its end.
     only_files = not any(is_video(path) for path in images)
     named = list(named_images(images, every=every)) if only_files else None

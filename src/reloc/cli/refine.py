@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import tyro
 from rich.markup import escape
 
-from reloc.backbone import load_backbone
 from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
@@ -85,7 +84,7 @@ def refine(
         result = refine_map(
             scene_map,
             found,
-            load_backbone(backbone, serving=scene_map.backbone),
+            backbone,
             options=options,
             device=device,
             checkpoint=checkpoint,

@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from reloc.backbone import load_backbone
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.errors import MapError, OptionError
@@ -93,8 +92,7 @@ def view(
                 cloud = sketch_cloud(scene_map)
             shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
         if scene_map is not None and found is not None and points:
-            network = load_backbone(backbone, serving=scene_map.backbone)
-            localizer = Localizer(scene_map, network, device=device)
+            localizer = Localizer(scene_map, backbone, device=device)
             cloud = map_point_cloud(
                 localizer, found.mapping, views=VIEWS, max_points=points, progress=progress
             )

@@ -15,6 +15,7 @@ from reloc.dsacstar.known_depths import KnownDepths
 from reloc.dsacstar.options import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.errors import SceneError
+from reloc.files import StrPath
 from reloc.localize.self_check import with_reliability
 from reloc.mapping.fill import centred_cam_from_world
 from reloc.mapping.result import MappingResult, finished
@@ -37,7 +38,7 @@ def map_scene_dsacstar(
     *,
     options: DsacStarOptions | None = None,
     device: torch.device | str | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: StrPath | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> MappingResult:
@@ -61,6 +62,7 @@ def map_scene_dsacstar(
     """
     began = time.monotonic()
     options = options or DsacStarOptions()
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     own = trainable_copy(backbone)
     check_mappable(scene)
     depths = None if options.supervision == "rgb" else KnownDepths(scene)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import EvaluationError
 from reloc.evaluate.figures import degrees_text, length_text, percent_text, threshold_text
-from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
+from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation, FrameResult
 
 Array = NDArray[np.float64]
 
@@ -171,7 +171,7 @@ def _common(
     return same, tuple(notes)
 
 
-def _moved(name: str, known: Sequence[dict]) -> bool:
+def _moved(name: str, known: Sequence[dict[str, FrameResult]]) -> bool:
     truths = [frames[name].true_world_from_cam for frames in known]
     poses = [pose for pose in truths if pose is not None]
     return any(not np.allclose(pose, poses[0], rtol=_SAME_POSE, atol=_SAME_POSE) for pose in poses)

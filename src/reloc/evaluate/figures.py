@@ -91,6 +91,7 @@ def threshold_text(key: str) -> str:
 
 
 def percent_text(value: float | None) -> str:
+    """A share in percent with one decimal, a dash for None."""
     return "–" if value is None else f"{value:.1f} %"
 
 

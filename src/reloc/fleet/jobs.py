@@ -133,8 +133,10 @@ class JobTable:
         )
 
     def crashed(self, out: str, reason: str) -> None:
-        """A job ended without a map for no fault of its scene: it is waiting again, unless it was
-        begun ``MAX_ATTEMPTS`` times."""
+        """Notes that a job ended without a map for no fault of its scene.
+
+        It is waiting again, unless it was begun ``MAX_ATTEMPTS`` times.
+        """
         self._base.run(
             "UPDATE reloc_tasks SET state = CASE WHEN attempts < ? THEN 'waiting' ELSE 'failed' "
             "END, reason = ? WHERE out = ?",

@@ -54,9 +54,11 @@ class MapJob:
         return tuple(replace(self, parallel_heads=False, head=number) for number in numbers)
 
     def fingerprint(self, backbone: str) -> str:
-        """What a map is made from: the scene's location and lists, the options and the
-        backbone's fingerprint. The map carries it, so that a later run knows its own. How heads are
-        shared out makes no difference to the map."""
+        """Tells what a map is made from: scene, lists, options and the backbone's fingerprint.
+
+        The map carries it, so that a later run knows its own. How heads are shared out makes no
+        difference to the map.
+        """
         made_from = [self.scene, self.query, self.poses, asdict(self.options), backbone]
         text = json.dumps(made_from, sort_keys=True) + (
             "" if self.head is None else f"#{self.head}"

@@ -72,8 +72,10 @@ def sweep(base: Path) -> None:
 
 
 def _locked(folder: Path) -> int | None:
-    """A lock on a folder, as a descriptor to close; None where another process has it, or the
-    system has none."""
+    """A lock on a folder, as a descriptor to close.
+
+    None where another process has it, or the system has no locks.
+    """
     try:
         import fcntl
     except ImportError:

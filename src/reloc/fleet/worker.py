@@ -31,8 +31,13 @@ MARK = "job"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended: ``done``, ``refused`` for what its scene or options are to blame for, or
-    ``crashed``, with the reason."""
+    """How a job ended.
+
+    Attributes:
+        state: ``done``, ``refused`` for what its scene or options are to blame for, or ``crashed``.
+        reason: why there is no map.
+        seconds: how long it took.
+    """
 
     state: Literal["done", "refused", "crashed"]
     reason: str = ""

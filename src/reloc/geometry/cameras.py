@@ -160,18 +160,22 @@ class Camera:
 
     @property
     def fx(self) -> float:
+        """Focal length along x, in pixels."""
         return self.params[0]
 
     @property
     def fy(self) -> float:
+        """Focal length along y, in pixels."""
         return self.params[_MODELS[self.model].focals - 1]
 
     @property
     def cx(self) -> float:
+        """Principal point along x, in pixels."""
         return self.params[_MODELS[self.model].focals]
 
     @property
     def cy(self) -> float:
+        """Principal point along y, in pixels."""
         return self.params[_MODELS[self.model].focals + 1]
 
     @property
@@ -181,6 +185,7 @@ class Camera:
 
     @property
     def distortion(self) -> tuple[float, ...]:
+        """The parameters after the pinhole ones, in COLMAP's order; empty for a pinhole camera."""
         return self.params[_MODELS[self.model].focals + 2 :]
 
     def matrix(self) -> Array:

@@ -28,6 +28,7 @@ class ResidualBlock(nn.Module):
         self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(N, width) to (N, width)."""
         y = x
         for layer in self.layers:
             y = functional.relu(layer(y))

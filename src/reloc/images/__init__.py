@@ -1,0 +1,1 @@
+"""Reading and changing images and videos."""

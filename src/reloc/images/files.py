@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -125,7 +126,7 @@ def read_image(path: Path, *, grey: bool = False) -> NDArray[np.uint8]:
     return pixels if grey else np.ascontiguousarray(pixels[:, :, ::-1])
 
 
-def _decoded(path: Path, content: bytes, flags: int) -> NDArray | None:
+def _decoded(path: Path, content: bytes, flags: int) -> NDArray[Any] | None:
     """Pixels of an image file, None if it is damaged."""
     try:
         return cv2.imdecode(np.frombuffer(content, np.uint8), flags)
@@ -177,7 +178,7 @@ def _jpeg_ends_early(content: bytes) -> bool:
     return False
 
 
-def write_image(path: Path, pixels: NDArray, *, quality: int = 95) -> None:
+def write_image(path: Path, pixels: NDArray[Any], *, quality: int = 95) -> None:
     """Writes pixels, grey or RGB, in the format of the suffix; the caller sees to atomicity.
 
     Args:

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from reloc.backbone import Backbone, FeatureExtractor
+from reloc.backbone import Backbone, FeatureExtractor, find_backbone
 from reloc.backbone.descriptor import image_descriptor
 from reloc.devices import pick_device
 from reloc.errors import CameraError, ImageError, MapError
+from reloc.files import StrPath
 from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
 from reloc.localize.estimate import Estimate
@@ -35,7 +36,8 @@ class LibraryLocalizer:
 
     Args:
         library: the maps.
-        backbone: the one that they were made with.
+        backbone: the one that they were made with, or its file; by default the shipped one that
+            they were made with.
         hint: what is known about where the images were taken.
         candidates: maps that are tried, those that look most like the image.
         device: where the networks run; by default the best there is.
@@ -44,13 +46,13 @@ class LibraryLocalizer:
 
     Raises:
         MapError: the library has no map that the hint allows, or its maps were made with another
-            backbone.
+            backbone, or with none of the shipped ones where none is given.
     """
 
     def __init__(
         self,
         library: MapLibrary,
-        backbone: Backbone,
+        backbone: Backbone | StrPath | None = None,
         *,
         hint: Hint | None = None,
         candidates: int = 5,
@@ -61,14 +63,19 @@ class LibraryLocalizer:
         entries = library.entries(hint)
         if not entries:
             raise MapError(f"{library.location}: has no map that the hint allows")
-        if entries[0].backbone != backbone.fingerprint:
+        made_with = entries[0].backbone
+        try:
+            network = find_backbone(made_with, backbone)
+        except MapError as error:
+            raise MapError(f"{library.location}: {error}") from error
+        if made_with != network.fingerprint:
             raise MapError(
-                f"{library.location}: its maps were made with backbone {entries[0].backbone}, not "
-                f"with {backbone.fingerprint}; name its backbone file"
+                f"{library.location}: its maps were made with backbone {made_with}, not with "
+                f"{network.fingerprint}; name its backbone file"
             )
         self.library = library
         self.device = pick_device(device)
-        self.extractor = FeatureExtractor(backbone, device=self.device)
+        self.extractor = FeatureExtractor(network, device=self.device)
         self._names = [entry.name for entry in entries]
         self._allowed = None if hint is None else set(self._names)
         self._short_side = entries[0].short_side

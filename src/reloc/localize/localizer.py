@@ -4,21 +4,24 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from os import PathLike
+from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
-from reloc.errors import CameraError, ImageError
+from reloc.errors import CameraError, ImageError, MapError
+from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
+from reloc.localize.pixels import Image
 from reloc.localize.place import Candidate, Correspondences, Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, memory_for, read_query
+from reloc.localize.query import DepthFile, PreparedQuery, Query, memory_for, read_query
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.solver import SolverOptions
 from reloc.scenes.depth import DepthMap
+from reloc.scenes.scene import Depth
 
 _Try = tuple[PreparedQuery, list[Candidate], dict[str, float]]
 
@@ -28,28 +31,30 @@ class Localizer:
 
     Args:
         scene_map: the map.
-        backbone: the one that the map was made with; not used if the map holds its own.
+        backbone: the one that the map was made with, or its file; by default the map's own or the
+            shipped one that it was made with.
         device: where the networks run; by default the best there is.
         solver: how poses are searched.
         ranking: how the right one of a map's regions is found, where it has several.
 
     Raises:
-        MapError: the map was made with another backbone.
+        MapError: the map was made with another backbone, or with none of the shipped ones where
+            none is given.
     """
 
     def __init__(
         self,
         scene_map: SceneMap,
-        backbone: Backbone,
+        backbone: Backbone | StrPath | None = None,
         *,
         device: torch.device | str | None = None,
         solver: SolverOptions | None = None,
         ranking: RankingOptions | None = None,
     ) -> None:
-        backbone = scene_map.serving_backbone(backbone)
         self.map = scene_map
         self.device = pick_device(device)
-        self.extractor = FeatureExtractor(backbone, device=self.device)
+        network = scene_map.serving_backbone(backbone)
+        self.extractor = FeatureExtractor(network, device=self.device)
         self.place = Place(
             scene_map,
             stride=self.extractor.stride,
@@ -59,35 +64,60 @@ class Localizer:
             ranking=ranking or RankingOptions(),
         )
 
+    @classmethod
+    def from_file(
+        cls,
+        path: StrPath,
+        backbone: Backbone | StrPath | None = None,
+        *,
+        device: torch.device | str | None = None,
+        solver: SolverOptions | None = None,
+        ranking: RankingOptions | None = None,
+    ) -> "Localizer":
+        """A localizer of a map file; arguments as of the class.
+
+        Raises:
+            MapError: the file is no map, or as the class.
+        """
+        scene_map = SceneMap.load(path)
+        try:
+            return cls(scene_map, backbone, device=device, solver=solver, ranking=ranking)
+        except MapError as error:
+            raise MapError(f"{path}: {error}") from error
+
     def localize(
         self,
-        image: NDArray[np.uint8],
+        image: Image,
         camera: Camera | None = None,
         *,
-        depth: DepthMap | None = None,
-        name: str = "image",
+        depth: Depth | DepthFile | DepthMap | None = None,
+        name: str | None = None,
     ) -> Estimate:
         """Localizes one image.
 
         Args:
-            image: (H, W) grey or (H, W, 3) RGB, uint8.
-            camera: intrinsics; the map's own if None, see ``localize.cameras``.
+            image: a file; pixels (H, W) grey or (H, W, 3) RGB, uint8; or a tensor (H, W), (1, H, W)
+                or (3, H, W), uint8 or floating point from 0 to 1.
+            camera: intrinsics; without them those of the map and of the file's EXIF, see
+                ``localize.cameras``.
             depth: measured depth of the same view, in the map's unit.
-            name: what the estimate is called.
+            name: what the estimate is called; by default as the file, or ``image``.
 
         Raises:
             CameraError: no camera is at hand, or it contradicts the image.
-            ImageError: the array is no image.
+            ImageError: the file, the array or the tensor is no image.
         """
+        if name is None:
+            name = Path(image).name if isinstance(image, str | PathLike) else "image"
         return next(self.localize_many([Query(name, image, camera, depth)], strict=True))
 
-    def correspondences(self, image: NDArray[np.uint8], camera: Camera) -> Correspondences:
+    def correspondences(self, image: Image, camera: Camera) -> Correspondences:
         """Scene coordinates of all cells of an image, without solving for the pose.
 
         They are those of the region that the image most likely shows, where a map has several.
 
         Args:
-            image: (H, W) grey or (H, W, 3) RGB, uint8.
+            image: as ``localize``.
             camera: intrinsics at the image's size or of its shape.
 
         Raises:

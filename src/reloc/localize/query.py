@@ -5,20 +5,24 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from os import PathLike
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from reloc.devices import is_out_of_memory
 from reloc.errors import CameraError, ImageError
+from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.geometry.turns import original_from_turned
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
 from reloc.images.files import image_size, read_image
 from reloc.images.lens import Lens, read_lens
 from reloc.localize.cameras import CameraChoice, QueryPhoto, fitting_camera
+from reloc.localize.pixels import Image, array_of
 from reloc.scenes.depth import DepthMap, read_depth_map
 from reloc.scenes.scene import Depth
 
@@ -35,7 +39,7 @@ class DepthFile:
         camera: at the size of the file; None for that of the photo.
     """
 
-    path: Path
+    path: StrPath
     unit: float
     camera: Camera | None = None
 
@@ -48,9 +52,9 @@ class DepthFile:
         """
         own = self.camera
         if own is None:
-            width, height = image_size(self.path)
+            width, height = image_size(Path(self.path))
             own = fitting_camera(camera, width=width, height=height, name=str(self.path))
-        return Depth(self.path, own, self.unit)
+        return Depth(Path(self.path), own, self.unit)
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Query:
 
     Attributes:
         name: what the estimate will be called.
-        image: a file, or pixels (H, W) grey or (H, W, 3) RGB, uint8.
+        image: a file; pixels (H, W) grey or (H, W, 3) RGB, uint8; or a tensor (H, W), (1, H, W) or
+            (3, H, W), uint8 or from 0 to 1.
         camera: intrinsics of the stored pixels; those of the upright picture are turned where the
             shape tells. None to go by the map and by what the file says of its lens: see
             ``localize.cameras``.
@@ -68,7 +73,7 @@ class Query:
     """
 
     name: str
-    image: Path | NDArray[np.uint8]
+    image: Image
     camera: Camera | None = None
     depth: Depth | DepthFile | DepthMap | None = None
     fault: ImageError | CameraError | None = None
@@ -193,10 +198,13 @@ def read_query(query: Query) -> ReadQuery:
     if query.fault is not None:
         raise query.fault
     with memory_for(query):
-        if isinstance(query.image, np.ndarray):
-            image, lens = as_grey(query.image), Lens()
+        if isinstance(query.image, str | PathLike):
+            path = Path(query.image)
+            image, lens = read_image(path, grey=True), read_lens(path)
         else:
-            image, lens = read_image(query.image, grey=True), read_lens(query.image)
+            given = query.image
+            array = array_of(given) if isinstance(given, Tensor) else given
+            image, lens = as_grey(array), Lens()
     return ReadQuery(query, image, lens, time.perf_counter() - began)
 
 
@@ -231,7 +239,7 @@ def turned_view(image: NDArray[np.uint8], turn: int, *, short_side: int) -> View
 
 def as_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey pixels (H, W) of an image (H, W) or (H, W, 3) RGB; ImageError for anything else."""
-    if image.dtype != np.uint8 or image.size == 0:
+    if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.size == 0:
         raise ImageError("an image is a non-empty uint8 array (H, W) or (H, W, 3)")
     if image.ndim == 2:
         # PyTorch takes neither flipped nor read-only arrays.

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 
 from reloc.backbone import Backbone
+from reloc.files import StrPath
 from reloc.geometry import pose_error
 from reloc.localize.localizer import Localizer
 from reloc.localize.query import Query
@@ -28,7 +29,7 @@ NEAR_DEGREES = 5.0
 
 def with_reliability(
     scene_map: SceneMap,
-    backbone: Backbone,
+    backbone: Backbone | StrPath | None,
     frames: Sequence[Frame],
     *,
     depth: bool = False,
@@ -39,7 +40,7 @@ def with_reliability(
 
     Args:
         scene_map: stays as it is.
-        backbone: that it was made with; not used if the map holds its own.
+        backbone: that it was made with, as of ``Localizer``.
         frames: of its mapping, with poses.
         depth: localize them with their depth.
         device: where to compute.

@@ -14,6 +14,7 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import OptionError, SceneError
+from reloc.files import StrPath
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
 from reloc.mapping.gathering import Bounds, Gathered, gather
@@ -37,7 +38,7 @@ def map_scene(
     options: MappingOptions | None = None,
     head: int | None = None,
     device: torch.device | str | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: StrPath | None = None,
     resume: bool = False,
     progress: Progress = silent,
     watch: Callable[[Moment], None] | None = None,
@@ -67,6 +68,7 @@ def map_scene(
     """
     began = time.monotonic()
     options = options or MappingOptions()
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     check_mappable(scene)
     chosen = pick_device(device)
     extractor = FeatureExtractor(backbone, device=chosen)

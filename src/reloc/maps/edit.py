@@ -105,7 +105,9 @@ def _check_numbers(scene_map: SceneMap, numbers: Collection[int]) -> None:
 
 
 def _with(
-    scene_map: SceneMap, regions: list[Region], cameras: list[MappingCamera] | tuple
+    scene_map: SceneMap,
+    regions: list[Region],
+    cameras: list[MappingCamera] | tuple[MappingCamera, ...],
 ) -> SceneMap:
     """The map with other regions and a sample of those cameras that belong to one."""
     used = sorted({row for region in regions for row in region.frames or ()})

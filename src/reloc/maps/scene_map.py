@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.backbone import Backbone, ConvBackbone, FeatureExtractor
+from reloc.backbone import Backbone, ConvBackbone, FeatureExtractor, find_backbone
 from reloc.errors import MapError
+from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.heads import Head
 from reloc.images.lens import Lens
@@ -157,14 +158,23 @@ class SceneMap:
                 f"{backbone.channels}; it is damaged: copy or make it again"
             )
 
-    def serving_backbone(self, given: Backbone) -> Backbone:
-        """The map's own backbone, else the given one. Raises MapError as ``check_backbone``."""
+    def serving_backbone(self, given: Backbone | StrPath | None = None) -> Backbone:
+        """The backbone to use the map with: its own if it has one, else the given or a shipped one.
+
+        Args:
+            given: a backbone or its file; None for the shipped one that the map was made with.
+
+        Raises:
+            MapError: the file cannot be read, it is of another backbone, or none is given and the
+                map was made with none of the shipped ones.
+        """
         if self.own_backbone is not None:
             return self.own_backbone
-        self.check_backbone(given)
-        return given
+        backbone = find_backbone(self.backbone, given)
+        self.check_backbone(backbone)
+        return backbone
 
-    def save(self, path: Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Writes the map atomically, weights in fp16 unless they are compressed.
 
         Raises:
@@ -175,7 +185,7 @@ class SceneMap:
         write_map(self, Path(path))
 
     @classmethod
-    def load(cls, path: Path) -> "SceneMap":
+    def load(cls, path: StrPath) -> "SceneMap":
         """Reads a map.
 
         Raises:

@@ -12,6 +12,7 @@ from reloc.backbone import Backbone
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import SceneError
+from reloc.files import StrPath
 from reloc.localize.self_check import with_reliability
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
@@ -42,11 +43,11 @@ class RefineResult:
 def refine_map(
     scene_map: SceneMap,
     scene: Scene,
-    backbone: Backbone,
+    backbone: Backbone | StrPath | None = None,
     *,
     options: RefineMapOptions | None = None,
     device: torch.device | str | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: StrPath | None = None,
     resume: bool = False,
     progress: Progress = silent,
 ) -> RefineResult:
@@ -59,7 +60,8 @@ def refine_map(
         scene_map: stays as it is.
         scene: its mapping frames are used, in the frame of reference of the map; each head sees
             those that it was made from.
-        backbone: the one that the map was made with; not used if the map holds its own.
+        backbone: the one that the map was made with, or its file; by default the map's own or the
+            shipped one that it was made with.
         options: schedule and sizes, of all heads together.
         device: where to compute; by default the best there is.
         checkpoint: file to which the state is written every so often, when it is interrupted and
@@ -73,6 +75,7 @@ def refine_map(
         SceneError: no frame of a head has a pose or an image, or the training diverged.
     """
     options = options or RefineMapOptions()
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     own = scene_map.serving_backbone(backbone)
     parts = parts_of(scene_map, scene)
     identity = {

@@ -22,6 +22,7 @@ LOOKS_FOR = "train/rgb or test/rgb"
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds frames as ACE keeps them."""
     return (root / "train" / "rgb").is_dir() or (root / "test" / "rgb").is_dir()
 
 

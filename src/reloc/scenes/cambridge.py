@@ -28,6 +28,7 @@ _LISTS: tuple[tuple[str, Literal["mapping", "query"]], ...] = (
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds a list of Cambridge Landmarks."""
     return any((root / name).is_file() for name, _ in _LISTS)
 
 

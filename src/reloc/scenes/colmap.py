@@ -28,6 +28,7 @@ _MODEL_PATH = re.compile(r"(colmap/)?sparse(/\d+)?")
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds a COLMAP model in one of the usual places."""
     return bool(_models(root))
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -159,7 +160,7 @@ class _Cursor:
     def __init__(self, path: Path, data: mmap.mmap | bytes) -> None:
         self._path, self._data, self._at = path, data, 0
 
-    def take(self, layout: struct.Struct) -> tuple:
+    def take(self, layout: struct.Struct) -> tuple[Any, ...]:
         start = self._at
         self.skip(layout.size)
         return layout.unpack_from(self._data, start)
@@ -245,11 +246,13 @@ def _binary_points(path: Path) -> Iterator[PointRow]:
 
 def _text_rows(
     path: Path,
-    parse: Callable[..., tuple | PosedImage],
+    parse: Callable[..., tuple[Any, ...] | PosedImage],
     *,
     second: Callable[[str], bool] | None = None,
-) -> Iterator:
-    """Parsed lines; if ``second`` is given, each with the line after it, where it says that this
+) -> Iterator[Any]:
+    """Parsed lines.
+
+    If ``second`` is given, each comes with the line after it, where ``second`` says that this
     belongs to it, else with an empty one.
     """
     with path.open(encoding=TEXT_ENCODING, errors="surrogateescape") as file:
@@ -324,7 +327,7 @@ def _text_image(line: str, seen: str, *, points: bool) -> PosedImage:
     return PosedImage(words[9], int(words[8]), values[:4], values[4:], *_triangulated(rows))
 
 
-def _triangulated(rows: NDArray) -> tuple[tuple[int, ...], tuple[tuple[float, float], ...]]:
+def _triangulated(rows: NDArray[Any]) -> tuple[tuple[int, ...], tuple[tuple[float, float], ...]]:
     """Ids and pixels of those not of -1, which marks image points without a point in space."""
     rows = rows[rows["id"] >= 0]
     return tuple(rows["id"].tolist()), tuple(map(tuple, rows["xy"].tolist()))

@@ -75,6 +75,7 @@ class Dataset:
 
     @property
     def scenes(self) -> tuple[str, ...]:
+        """The names of all scenes, in the order of the archives."""
         return tuple(scene for archive in self.archives for scene in archive.scenes)
 
     def archives_of(self, scene: str | None) -> tuple[Archive, ...]:

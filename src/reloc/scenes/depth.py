@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -107,6 +108,6 @@ def guessed_unit(paths: Iterable[Path]) -> float:
     raise damage or ImageError(f"{path}: not one pixel was measured; go without its depth")
 
 
-def _measured(stored: NDArray, invalid: tuple[int, ...]) -> NDArray[np.bool_]:
+def _measured(stored: NDArray[Any], invalid: tuple[int, ...]) -> NDArray[np.bool_]:
     good: NDArray[np.bool_] = np.isfinite(stored) & (stored > 0) & ~np.isin(stored, invalid)
     return good

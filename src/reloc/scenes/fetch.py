@@ -204,7 +204,7 @@ def _read(source: IO[bytes]) -> bytes:
 
 
 def _opener() -> request.OpenerDirector:
-    """urllib without the handlers that would follow a redirect to a file or an FTP server."""
+    """Opens addresses without the handlers that would follow a redirect to a file or to FTP."""
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler,

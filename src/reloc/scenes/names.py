@@ -29,7 +29,7 @@ def inside(root: Path, name: str) -> str | None:
 
 
 def is_absolute(name: str) -> bool:
-    """Whether a name starts at the root of some machine: ``/data/a.jpg``, ``C:\\data\\a.jpg``."""
+    r"""Whether a name starts at the root of some machine: ``/data/a.jpg``, ``C:\data\a.jpg``."""
     return name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:[\\/]", name) is not None
 
 

@@ -26,15 +26,21 @@ class Reader(Protocol):
     LAYOUT: str
     LOOKS_FOR: str
 
-    def matches(self, root: Path) -> bool: ...
+    def matches(self, root: Path) -> bool:
+        """Whether a folder looks like one of the format."""
+        ...
 
-    def read(self, root: Path) -> RawScene: ...
+    def read(self, root: Path) -> RawScene:
+        """The scene of a folder that matches. Raises SceneError if it cannot be read."""
+        ...
 
 
 class ListReader(Reader, Protocol):
     """What the module of a format offers whose files name the images."""
 
-    def read(self, root: Path, *, images: Path | None = None) -> RawScene: ...
+    def read(self, root: Path, *, images: Path | None = None) -> RawScene:
+        """The scene of a folder that matches, whose images are in ``images`` if it is given."""
+        ...
 
 
 # A folder may hold several layouts, such as a COLMAP model beside the transforms.json made of it;

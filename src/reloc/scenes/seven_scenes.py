@@ -21,6 +21,7 @@ Part = Literal["mapping", "query"]
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds sequences of 7-Scenes."""
     return any(
         any(".color." in path.name for path in image_files(folder)) for folder in _sequences(root)
     )

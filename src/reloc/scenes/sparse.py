@@ -44,6 +44,7 @@ class SparsePoints:
         return len(self.xyz)
 
     def seen_by(self, frame: Frame) -> Sighting:
+        """Where a frame sees which points; nothing for a frame that is not known."""
         return self.sightings.get(frame.name, NOTHING_SEEN)
 
     def with_tracks(self, frames: Sequence[Frame]) -> "SparsePoints":

@@ -38,6 +38,7 @@ _DEPTH_UNIT = 0.001
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds files of nerfstudio or instant-ngp."""
     return bool(_present(root))
 
 

@@ -35,6 +35,7 @@ _INTRINSICS = {
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds a sequence of TUM RGB-D."""
     return (root / "rgb.txt").is_file() and (root / "groundtruth.txt").is_file()
 
 

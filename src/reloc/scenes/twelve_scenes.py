@@ -19,6 +19,7 @@ _SEQUENCE = re.compile(r"sequence(\d+)\s*\[.*?start\s*=\s*(\d+)\s*;\s*end\s*=\s*
 
 
 def matches(root: Path) -> bool:
+    """Whether a folder holds a recording of 12-Scenes."""
     return (root / "info.txt").is_file() and any(
         path.name.startswith("frame-") and ".color." in path.name
         for path in image_files(root / "data")

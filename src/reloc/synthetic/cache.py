@@ -49,8 +49,7 @@ def read_views(path: Path) -> TrainingViews:
 def cached_training_views(
     folder: Path, seed: int, *, views: int, device: str | torch.device = "cpu"
 ) -> TrainingViews:
-    """Views of the room of a seed, rendered on ``device`` and kept in ``folder`` unless they are
-    there.
+    """Views of the room of a seed, from ``folder`` or rendered on ``device`` and kept there.
 
     Raises:
         SceneError: what the folder holds cannot be read, or the room is too full for a camera.

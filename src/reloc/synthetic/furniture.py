@@ -21,10 +21,12 @@ _WOODS: tuple[Colour, ...] = (
 
 
 def any_wood(rng: Rng) -> Material:
+    """Wood of one of the usual colours."""
     return Material("wood", _WOODS[rng.integers(len(_WOODS))])
 
 
 def any_colour(rng: Rng) -> Colour:
+    """A strong colour: red, green and blue, 0 to 1."""
     r, g, b = vivid(rng).tolist()
     return r, g, b
 
@@ -119,6 +121,7 @@ def clutter(b: Builder, width: float, depth: float, z: float, count: int) -> Non
 
 
 def table(b: Builder, width: float, depth: float) -> None:
+    """Adds a table with things on it, often a screen; sizes in metres."""
     rng, height = b.rng, b.rng.uniform(0.7, 0.78)
     wood = any_wood(rng)
     top = Material("marble", (0.8, 0.78, 0.75)) if rng.random() < 0.15 else wood
@@ -138,6 +141,7 @@ def table(b: Builder, width: float, depth: float) -> None:
 
 
 def chair(b: Builder) -> None:
+    """Adds a chair that looks along -y."""
     wood = any_wood(b.rng)
     seat = Material("fabric", any_colour(b.rng))
     b.add((0.44, 0.44, 0.06), (0, 0, 0.42), seat)
@@ -148,6 +152,7 @@ def chair(b: Builder) -> None:
 
 
 def bookshelf(b: Builder, width: float, depth: float, height: float) -> None:
+    """Adds a shelf with books and things on its boards; sizes in metres."""
     rng, wood = b.rng, any_wood(b.rng)
     b.add((width, 0.02, height), (0, depth / 2 - 0.01, 0), wood)
     for x in (-1, 1):
@@ -178,6 +183,7 @@ def bookshelf(b: Builder, width: float, depth: float, height: float) -> None:
 
 
 def cabinet(b: Builder, width: float, depth: float, height: float) -> None:
+    """Adds a cabinet with drawers and things on top; sizes in metres."""
     wood = any_wood(b.rng)
     b.add((width, depth, height), (0, 0, 0), wood,
           special={"-y": Material("drawers", wood.colour)})  # fmt: skip
@@ -186,6 +192,7 @@ def cabinet(b: Builder, width: float, depth: float, height: float) -> None:
 
 
 def sofa(b: Builder, width: float) -> None:
+    """Adds a sofa, often with pillows; the width is in metres."""
     rng = b.rng
     cloth = Material("fabric", any_colour(rng))
     b.add((width, 0.85, 0.24), (0, 0, 0.08), cloth)
@@ -204,6 +211,7 @@ def sofa(b: Builder, width: float) -> None:
 
 
 def crates(b: Builder) -> None:
+    """Adds one to three boxes on top of each other."""
     rng, z = b.rng, 0.0
     for _ in range(int(rng.integers(1, 4))):
         w, d, h = rng.uniform(0.28, 0.5, 3)
@@ -214,6 +222,7 @@ def crates(b: Builder) -> None:
 
 
 def plant(b: Builder) -> None:
+    """Adds a plant in a pot."""
     rng = b.rng
     pot = rng.uniform(0.24, 0.36)
     b.add((pot, pot, 0.32), (0, 0, 0), Material("tiles", any_colour(rng)), shape="cylinder")

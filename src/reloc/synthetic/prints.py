@@ -28,6 +28,7 @@ def picture(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def poster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Blocks of pictures and lettering on a pale sheet."""
     height, width = shape
     image = patterns.filled(shape, patterns.vivid(rng) * 0.5 + 0.45)
     ink = patterns.vivid(rng) * 0.35
@@ -48,6 +49,7 @@ def poster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def paper(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A printed sheet, with or without diagrams."""
     height, width = shape
     image = patterns.filled(shape, patterns.colour((0.88, 0.87, 0.83), rng, 0.03))
     pad = max(1, width // 12)
@@ -79,6 +81,7 @@ def board(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def screen(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A screen with windows of text."""
     height, width = shape
     image = patterns.filled(shape, floats([0.1, 0.12, 0.16]) + patterns.vivid(rng) * 0.15)
     for _ in range(int(rng.integers(3, 7))):
@@ -137,6 +140,7 @@ def drawers(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def door(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A wooden door with panels."""
     image = wood(rng, shape, texel, base)
     height, width = shape
     rows, columns = int(rng.integers(1, 4)), int(rng.integers(1, 3))
@@ -153,6 +157,7 @@ def door(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def cardboard(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A side of a box with tape and print."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.04))
     height, width = shape
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.3, gain=0.9), 0.1)
@@ -170,6 +175,7 @@ def cardboard(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def leaves(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Leaves that lie over each other."""
     image = patterns.filled(shape, floats(base) * 0.25)
     height, width = shape
     for _ in range(min(900, int(height * width * texel**2 * 1500) + 20)):

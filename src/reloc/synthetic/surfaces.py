@@ -15,12 +15,14 @@ Shape = tuple[int, int]
 
 
 def plain(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Paint with faint blots."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.5, gain=0.9), 0.06)
     return patterns.scuffs(image, rng, texel, per_m2=25, strength=0.5)
 
 
 def plaster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Plaster with stains."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=1.2, gain=0.85), 0.075)
     stain = patterns.noise(rng, shape, texel, coarsest=0.8, gain=0.6)
@@ -29,6 +31,7 @@ def plaster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def wallpaper(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Wallpaper with printed motifs, of which no two are the same."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
     height, width = shape
     pitch = rng.uniform(0.16, 0.34) / texel
@@ -68,6 +71,7 @@ def _cells(rng: Rng, shape: Shape, texel: float, size: tuple[float, float], shif
 
 
 def brick(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A brick wall with joints."""
     value, joint = _cells(rng, shape, texel, (0.075, 0.23), 0.5, 0.011)
     image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
     patterns.toned(image, value - 0.5, 0.55)
@@ -77,6 +81,7 @@ def brick(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def tiles(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Square tiles with veins, some in another colour."""
     side = rng.choice([0.12, 0.2, 0.33, 0.45])
     value, joint = _cells(rng, shape, texel, (side, side), float(rng.choice([0, 0.5])), 0.006)
     image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
@@ -97,7 +102,7 @@ def _grain(rng: Rng, shape: Shape, texel: float) -> Floats:
 
 
 def wood(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
-    # The grain runs along the longer side.
+    """Wood whose grain runs along the longer side."""
     upright = shape[0] > shape[1]
     grain = _grain(rng, shape[::-1] if upright else shape, texel)
     image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
@@ -107,6 +112,7 @@ def wood(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def planks(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A floor of planks."""
     size = (rng.uniform(0.07, 0.16), rng.uniform(0.7, 1.5))
     value, joint = _cells(rng, shape, texel, size, -1.0, 0.004)
     image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
@@ -118,6 +124,7 @@ def planks(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def carpet(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A carpet with blots of another colour."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
     blots = patterns.noise(rng, shape, texel, coarsest=0.5, gain=0.8)
     patterns.mixed(image, patterns.vivid(rng), np.clip(blots * 1.5 - 0.8, 0, 1) * 0.45)
@@ -126,6 +133,7 @@ def carpet(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def rug(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """A rug with frames and figures."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.05))
     height, width = shape
     inset = 0.0
@@ -141,6 +149,7 @@ def rug(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def fabric(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Cloth, with or without stripes."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
     height, width = shape
     if rng.random() < 0.5:
@@ -158,12 +167,14 @@ def fabric(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def curtain(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Cloth in folds."""
     image = fabric(rng, shape, texel, base)
     waves = np.sin(np.cumsum(rng.uniform(0.2, 1.8, shape[1])) * texel * 60).astype(np.float32)
     return patterns.toned(image, np.broadcast_to(waves, shape), 0.3)
 
 
 def metal(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Brushed metal."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
     brushed = patterns.noise(rng, shape, texel, coarsest=0.1, gain=1.0, stretch=(1, 10))
     patterns.toned(image, brushed, 0.08)
@@ -172,6 +183,7 @@ def metal(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def marble(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """Marble with veins."""
     image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
     for scale in (0.8, 0.4):
         veins = np.abs(patterns.noise(rng, shape, texel, coarsest=scale, gain=0.6))
@@ -193,5 +205,6 @@ def panels(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
 
 
 def shade(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+    """The cloth of a lamp shade."""
     image = fabric(rng, shape, texel, (0.8, 0.7, 0.5))
     return image * 0.5 + 0.4

@@ -8,7 +8,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera, inverted, transformed
-from reloc.localize.localizer import Correspondences
+from reloc.localize import Correspondences
 from reloc.pose.solver import reprojection_errors
 from reloc.sampling import even_picks
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 # Colours that can be told apart on white and on near black, also with colour-weak eyes. INK is for
 # text and axes: in SVG it becomes the text colour of the page, so that figures follow its theme.
@@ -42,7 +43,7 @@ def plain_axes(axes: Axes) -> None:
         label.set_fontsize(9)
 
 
-def ink_text(texts: Iterable) -> None:
+def ink_text(texts: Iterable[Text]) -> None:
     """Sets texts, for instance those of a legend, in the colour of the page's text."""
     for text in texts:
         text.set_color(INK)

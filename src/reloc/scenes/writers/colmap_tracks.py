@@ -21,7 +21,9 @@ def camera_ids(frames: Sequence[Frame]) -> dict[Camera, int]:
     return numbers
 
 
-def tracks(points: SparsePoints, frames: Sequence[Frame]) -> tuple[NDArray, NDArray[np.intp]]:
+def tracks(
+    points: SparsePoints, frames: Sequence[Frame]
+) -> tuple[NDArray[np.generic], NDArray[np.intp]]:
     """For each point the images that see it, numbered from 1, and which of their 2D points it is.
 
     Returns:

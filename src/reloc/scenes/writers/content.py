@@ -36,6 +36,7 @@ class Content:
 
     @property
     def frames(self) -> tuple[Frame, ...]:
+        """The mapping frames, then the queries."""
         return self.mapping + self.queries
 
     def names_in_images(self) -> dict[str, str]:

@@ -33,7 +33,7 @@ def write_ply(
     """
     size = float(np.ptp(points, axis=0).max(initial=0.0)) if len(points) else 0.0
     far = float(np.abs(points).max(initial=0.0)) > 100 * size
-    columns: list[tuple[str, Sequence[str], NDArray]] = [
+    columns: list[tuple[str, Sequence[str], NDArray[np.generic]]] = [
         ("double" if far else "float", "xyz", points)
     ]
     if normals is not None:

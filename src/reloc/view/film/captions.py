@@ -34,6 +34,7 @@ class Caption:
         self._margin = round(MARGIN * self.height)
 
     def pixels(self) -> NDArray[np.uint8]:
+        """The picture with what was written on it: a copy, (H, W, 3) uint8 RGB."""
         return np.asarray(self._image).copy()
 
     def _font(self, share: float, *, bold: bool = False) -> ImageFont.FreeTypeFont:

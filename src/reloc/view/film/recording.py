@@ -1,5 +1,4 @@
-"""What a film needs to know of a mapping: what the network believes of a few cells, again and
-again."""
+"""Records for a film what the network believes of a few cells, again and again while it learns."""
 
 import time
 from collections.abc import Sequence
