@@ -1,0 +1,50 @@
+"""Grey images that are kept once they were decoded, as far as memory allows."""
+
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.images.files import read_image
+
+Grey = NDArray[np.uint8]
+
+# 1700 images of 640x480, or 80 of 6 megapixels.
+MAX_BYTES = 512 * 1024 * 1024
+
+
+def read_grey(path: Path) -> Grey:
+    """The pixels (H, W) of an image file; see ``read_image`` for errors."""
+    return read_image(path, grey=True)
+
+
+class ImageCache:
+    """Reads images for passes over all of them, and decodes those that fit only once.
+
+    The first to come stay. In passes over more images than fit, the least recently used one would
+    be the very next to be wanted. Safe to be asked by several threads at a time.
+
+    Args:
+        max_bytes: of all pixels that are kept.
+    """
+
+    def __init__(self, max_bytes: int = MAX_BYTES) -> None:
+        self._left = max_bytes
+        self._kept: dict[Path, Grey] = {}
+        self._lock = Lock()
+
+    def read(self, path: Path) -> Grey:
+        """The pixels (H, W) of an image file, which are shared and must not be changed.
+
+        Raises:
+            ImageError: see ``read_image``.
+        """
+        if (kept := self._kept.get(path)) is not None:
+            return kept
+        image = read_grey(path)
+        with self._lock:
+            if path not in self._kept and image.nbytes <= self._left:
+                self._kept[path] = image
+                self._left -= image.nbytes
+        return image
