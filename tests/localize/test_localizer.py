@@ -119,6 +119,20 @@ def test_colour_grey_and_files_are_the_same_to_it(tmp_path):
         np.testing.assert_allclose(pose, poses[0], atol=1e-6)
 
 
+@pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
+def test_a_file_is_named_by_its_path_and_its_exif_is_heard(tmp_path, kind):
+    """The map has no camera of this shape, so only EXIF can tell the focal length."""
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 30
+    Image.fromarray(photo(PORTRAIT)).save(path, exif=exif)
+    estimate = localizer().localize(kind(path))
+    assert (estimate.image, estimate.camera_source) == (path.as_posix(), "exif")
+    assert estimate.camera.focal == pytest.approx(30 / 43.27 * np.hypot(300, 440), rel=1e-3)
+    with pytest.raises(CameraError, match="shape"):
+        localizer().localize(photo(PORTRAIT))
+
+
 def test_the_maps_camera_serves_images_of_any_size_of_its_shape():
     estimate = localizer().localize(cv2.resize(photo(), (800, 600)))
     assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-4

@@ -1,5 +1,6 @@
 """Queries: what is to be localized, read and brought to the size that the networks want."""
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -57,16 +58,18 @@ class Query:
 
     Attributes:
         name: what the estimate will be called.
-        image: a file, or pixels (H, W) grey or (H, W, 3) RGB, uint8.
+        image: a file, or pixels (H, W) grey or (H, W, 3) RGB, uint8. Only a file can say anything
+            of its lens and of how the camera was held.
         camera: intrinsics of the stored pixels; those of the upright picture are turned where the
             shape tells. None to go by the map and by what the file says of its lens: see
             ``localize.cameras``.
-        depth: measured depth of the same view in the map's unit, if there is any: a file or values.
+        depth: measured depth of the same view, if there is any: a file or values, in the map's
+            unit. For a library in metres; those of its maps that are not in metres do without.
         fault: why the image cannot be localized, where that is known before it is read.
     """
 
     name: str
-    image: Path | NDArray[np.uint8]
+    image: str | os.PathLike[str] | NDArray[np.uint8]
     camera: Camera | None = None
     depth: Depth | DepthFile | DepthMap | None = None
     fault: ImageError | CameraError | None = None
@@ -124,6 +127,7 @@ class ReadQuery:
     lens: Lens
     seconds: float
     _views: dict[tuple[int, int], View] = field(default_factory=dict)
+    _depths: dict[Depth, DepthMap] = field(default_factory=dict)
 
     @property
     def photo(self) -> QueryPhoto:
@@ -142,13 +146,14 @@ class ReadQuery:
         return self._views[turn, short_side]
 
     def prepared(
-        self, choices: Sequence[CameraChoice], *, short_side: int
+        self, choices: Sequence[CameraChoice], *, short_side: int, with_depth: bool = True
     ) -> list[list[PreparedQuery]]:
         """The query with each of the cameras that may have taken it, those with one view together.
 
         Args:
             choices: from ``QueryCameras``.
             short_side: of the view, in pixels.
+            with_depth: use the depth of the query, if it has any.
 
         Raises:
             ImageError: the depth is no image, or the view would be enormous.
@@ -161,7 +166,7 @@ class ReadQuery:
             groups.append([])
             for choice in choices:
                 if choice.turn == turn:
-                    depth = self._depth(choice.camera)
+                    depth = self._depth(choice.camera) if with_depth else None
                     now = time.perf_counter()
                     groups[-1].append(
                         PreparedQuery(
@@ -178,10 +183,15 @@ class ReadQuery:
         return groups
 
     def _depth(self, camera: Camera) -> DepthMap | None:
+        """The depth that goes with a camera; each file is read but once."""
         depth = self.query.depth
         if isinstance(depth, DepthFile):
             depth = depth.seen_by(camera)
-        return read_depth_map(depth) if isinstance(depth, Depth) else depth
+        if not isinstance(depth, Depth):
+            return depth
+        if depth not in self._depths:
+            self._depths[depth] = read_depth_map(depth)
+        return self._depths[depth]
 
 
 def read_query(query: Query) -> ReadQuery:
@@ -194,10 +204,11 @@ def read_query(query: Query) -> ReadQuery:
     if query.fault is not None:
         raise query.fault
     try:
-        if isinstance(query.image, np.ndarray):
-            image, lens = as_grey(query.image), Lens()
+        if isinstance(query.image, str | os.PathLike):
+            path = Path(query.image)
+            image, lens = read_image(path, grey=True), read_lens(path)
         else:
-            image, lens = read_image(query.image, grey=True), read_lens(query.image)
+            image, lens = as_grey(np.asarray(query.image)), Lens()
     except (cv2.error, MemoryError) as error:
         raise _too_large(query) from error
     return ReadQuery(query, image, lens, time.perf_counter() - began)
