@@ -1,5 +1,6 @@
 """Which device, precision and threads to compute in."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -7,6 +8,11 @@ from contextlib import contextmanager
 import torch
 
 from reloc.errors import OptionError
+
+# What allocators of PyTorch say on Linux, on Windows, and with MPS.
+_OUT_OF_MEMORY = re.compile(
+    "DefaultCPUAllocator: (can't allocate|not enough) memory|backend out of memory"
+)
 
 
 def pick_device(device: torch.device | str | None = None) -> torch.device:
@@ -31,6 +37,16 @@ def pick_device(device: torch.device | str | None = None) -> torch.device:
     if not available.get(chosen.type, False):
         raise OptionError(f"this machine has no {chosen.type} device that PyTorch can use")
     return chosen
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory, of the processor or of a device, did not suffice.
+
+    PyTorch has an error of its own for CUDA only.
+    """
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and _OUT_OF_MEMORY.search(str(error)) is not None
 
 
 def inference_dtype(device: torch.device) -> torch.dtype:

@@ -19,10 +19,11 @@ from reloc.temporary import temporary_file, temporary_folder
 _DESCRIPTOR = re.compile(r"/dev/(?:fd/(?P<number>\d+)|(?P<name>stdout|stderr))")
 
 
-def _umask() -> int:
+def make_public(temporary: Path) -> None:
+    """Gives a temporary file or folder, which is private, what the user's umask allows."""
     umask = os.umask(0)
     os.umask(umask)
-    return umask
+    temporary.chmod((0o777 if temporary.is_dir() else 0o666) & ~umask)
 
 
 def _unwritable(path: Path, error: OSError) -> OutputError:
@@ -41,9 +42,7 @@ def check_writable(path: Path) -> None:
         OutputError: a folder stands there, or the place cannot be written to.
     """
     if path.is_dir():
-        raise OutputError(
-            f"{path}: is a folder; name a file, for instance {path / 'map.safetensors'}"
-        )
+        raise OutputError(f"{path}: is a folder; name a file, in it or elsewhere")
     if is_stream(path):
         if not os.access(path, os.W_OK):
             raise OutputError(f"{path}: cannot be written to; name another file")
@@ -96,8 +95,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         with temporary_file(_made_parent(target)) as temporary:
             yield temporary
             _sync(temporary)
-            # Temporary files are private; results get the permissions that the user's umask gives.
-            temporary.chmod(0o666 & ~_umask())
+            make_public(temporary)
             temporary.replace(target)
             sync_folder(target.parent)
     except BrokenPipeError:
@@ -195,7 +193,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
                 for name in names:
                     _sync(Path(folder, name))
                 sync_folder(Path(folder))
-            temporary.chmod(0o777 & ~_umask())
+            make_public(temporary)
             temporary.replace(target)
             sync_folder(target.parent)
     except OSError as error:

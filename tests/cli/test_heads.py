@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from reloc.geometry import pose_from
 from reloc.maps import SceneMap
@@ -40,6 +41,16 @@ def test_what_cannot_be_is_one_clear_line(reloc, made_map, tmp_path):
     assert "needs a head" in reloc("heads", made_map, "--drop", 0).refusal()
     assert "no such map" in reloc("heads", tmp_path / "none").refusal()
     assert count(made_map) == 1
+
+
+def test_the_place_for_the_result_is_looked_at_before_a_map_is_read(
+    reloc, made_map, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(SceneMap, "load", pytest.fail)
+    for change in (("--add", made_map), ("--drop", 0)):
+        refusal = reloc("heads", made_map, *change, "--out", tmp_path).refusal()
+        assert "is a folder" in refusal
+        assert "safetensors" not in refusal
 
 
 def test_the_frames_of_maps_that_are_added_are_checked(reloc, made_map, tmp_path):

@@ -49,6 +49,14 @@ def test_a_place_may_be_called_anything(reloc, plain_map, tmp_path):
     assert "place" in reloc("library", "add", shelf, plain_map, "--place", "a\x1b[2J").refusal()
 
 
+def test_a_library_where_a_file_stands_is_refused_before_a_map_is_read(
+    reloc, plain_map, tmp_path, monkeypatch
+):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(SceneMap, "load", pytest.fail)
+    assert "cannot be written" in reloc("library", "add", tmp_path / "file", plain_map).refusal()
+
+
 def test_a_repair_says_what_it_finds_and_what_is_left(reloc, plain_map, tmp_path):
     shelf = tmp_path / "plain"
     for name in ("attic", "twin"):

@@ -1,9 +1,13 @@
 """Libraries: maps go in and come out, the latest stay, and images find theirs."""
 
+import errno
+import re
 import sqlite3
+import tempfile
 from collections import Counter
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,10 +17,12 @@ from PIL import ExifTags, Image
 
 import reloc.localize.query as query_module
 from reloc.backbone.descriptor import image_descriptor
-from reloc.errors import CameraError, ImageError, MapError, OptionError
+from reloc.errors import CameraError, ImageError, MapError, OptionError, OutputError
 from reloc.geometry import Camera, look_at, pose_from, transformed
 from reloc.heads import MlpHead
 from reloc.library import Hint, LibraryLocalizer, MapLibrary, is_library
+from reloc.library.staging import Staged, staged
+from reloc.library.store import FolderStore
 from reloc.localize import DepthFile, Localizer, Query
 from reloc.maps import MappingCamera, Region, SceneMap
 from reloc.scenes.depth import DepthMap
@@ -416,3 +422,53 @@ def test_one_image_that_cannot_be_localized_is_an_error(library, tmp_path):
         localizer(library).localize(tmp_path / "none.jpg")
     with pytest.raises(CameraError, match="camera"):
         localizer(library).localize(photo(3)[:100])
+
+
+def test_a_copy_of_a_killed_writer_is_swept_by_the_next_one(library, tmp_path):
+    """Copies are temporary files as all others are: hidden, locked, and given the umask's mode."""
+    folder, source = tmp_path / "shelf", tmp_path / "made" / "place-1.safetensors"
+    with staged(source, folder) as copy:
+        assert re.fullmatch(r"\.reloc-\w{8}\.part", copy.path.name)
+        assert copy.path.read_bytes() == source.read_bytes()
+        assert copy.path.stat().st_mode == source.stat().st_mode
+    assert not copy.path.exists()
+
+
+@pytest.mark.parametrize("call", ["remove", "publish", "staged", "check_writable"])
+def test_what_the_disk_refuses_is_one_line(tmp_path, monkeypatch, call):
+    def refuses(*arguments, **options):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    store = FolderStore(tmp_path)
+    for owner, name in ((Path, "unlink"), (Path, "replace"), (tempfile, "mkstemp")):
+        monkeypatch.setattr(owner, name, refuses)
+    calls = {
+        "remove": lambda: store.remove("a"),
+        "publish": lambda: store.publish(Staged(tmp_path / "a", 0, ""), "b"),
+        "staged": lambda: store.staged(tmp_path / "a").__enter__(),
+        "check_writable": store.check_writable,
+    }
+    with pytest.raises(OutputError, match=f"{tmp_path}: cannot be written .Read-only") as caught:
+        calls[call]()
+    assert "\n" not in str(caught.value)
+
+
+def test_the_place_is_looked_at_before_a_map_is_read(library, tmp_path, monkeypatch):
+    def refuses(store):
+        raise OutputError("no room")
+
+    monkeypatch.setattr(FolderStore, "check_writable", refuses)
+    monkeypatch.setattr("reloc.library.library.SceneMap.load", pytest.fail)
+    with pytest.raises(OutputError, match="no room"):
+        library.add(tmp_path / "made" / "place-1.safetensors")
+
+
+def test_an_image_for_which_memory_does_not_suffice_is_an_estimate(library, monkeypatch):
+    def exhausted(*arguments):
+        raise RuntimeError("[...] DefaultCPUAllocator: can't allocate memory: you tried [...]")
+
+    place = localizer(library)
+    monkeypatch.setattr(place, "extractor", exhausted)
+    estimates = list(place.localize_many([Query("a", photo(1)), Query("b", photo(2))]))
+    assert [e.reason.partition(":")[0] for e in estimates] == ["a", "b"]
+    assert "too large" in estimates[0].reason

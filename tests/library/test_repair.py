@@ -42,7 +42,7 @@ def test_a_library_in_order_stays_as_it_is(shelf):
 def test_strays_are_removed_when_nobody_can_be_at_work_on_them(shelf, tmp_path):
     folder = tmp_path / "shelf"
     killed, fresh = f"x@{'0' * 16}.safetensors", f"y@{'1' * 16}.safetensors"
-    parts = ".a.safetensors.0123abcd.part", ".library.sqlite.x_y4.part"
+    parts = ".a.safetensors.0123abcd.part", ".library.sqlite.x_y4.part", ".reloc-01_3abcd.part"
     foreign = "own.safetensors", "notes.txt", ".hidden.part"
     old = time.time() - SECONDS_OF_WORK - 60
     for name in (killed, *parts, *foreign):
@@ -51,8 +51,7 @@ def test_strays_are_removed_when_nobody_can_be_at_work_on_them(shelf, tmp_path):
     (folder / fresh).touch()
     assert findings(shelf) == {
         ("stray", killed, True),
-        ("stray", parts[0], True),
-        ("stray", parts[1], True),
+        *(("stray", part, True) for part in parts),
         ("stray", fresh, False),
         ("stray", "own.safetensors", False),
     }

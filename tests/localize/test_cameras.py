@@ -165,6 +165,60 @@ def test_cameras_that_do_not_agree_at_all_are_told():
     assert "\n" not in str(caught.value)
 
 
+# Six captures, each with a camera of its own, of which a region is made from two.
+CAPTURES = [camera for camera, _ in per_photo(500 * 1.2 ** np.arange(6))]
+REGIONS = [(0, 1, 6), (2, 3), (4, 5, 1)]
+
+
+def of_captures(likely, *, photo=Lens(), regions=REGIONS, lens=None, size=(800, 600)):  # noqa: B008
+    asked = []
+
+    def told(turn):
+        asked.append(turn)
+        return likely
+
+    cameras = QueryCameras(mapping(*((c, lens) for c in [*CAPTURES, CAPTURES[1]])), regions)
+    found = cameras.choices(QueryPhoto("a.jpg", *size, photo), likely=told)
+    return [CAPTURES.index(turned_camera(c.camera, c.turn)) for c in found], asked
+
+
+@pytest.mark.parametrize(
+    ("likely", "expected"),
+    [((1, 0, 2), [2, 3, 1, 0]), ((2, 0, 1), [1, 4, 5, 0]), ((0, 2, 1), [1, 0, 4, 5])],
+)
+def test_of_too_many_cameras_those_of_the_likely_regions_are_tried(likely, expected):
+    assert of_captures(likely) == (expected, [0])
+    with pytest.raises(CameraError, match="do not agree"):
+        tried(Lens(), *((camera, None) for camera in CAPTURES))
+
+
+def test_regions_are_asked_for_in_the_turn_in_which_the_photo_is_looked_at():
+    found, asked = of_captures((1, 0, 2), photo=Lens(turn=1), lens=Lens(), size=(600, 800))
+    assert (found, asked) == ([2, 3], [1])
+
+
+def test_regions_are_not_asked_for_where_all_cameras_can_be_tried():
+    cameras = QueryCameras(mapping((OWN, None), (TELE, None)), [(0,), (1,)])
+    assert len(cameras.choices(QueryPhoto("a.jpg", 800, 600), likely=pytest.fail)) == 2
+
+
+def test_regions_of_all_frames_or_a_single_one_narrow_nothing():
+    with pytest.raises(CameraError, match="do not agree"):
+        of_captures((0,), regions=[None])
+    with pytest.raises(CameraError, match="do not agree"):
+        of_captures((1, 0), regions=[None, None])
+
+
+def test_the_cameras_of_a_region_are_grouped_by_themselves():
+    """Not with those of other regions, whose camera may be nearly the same."""
+    several = per_photo([*np.linspace(600, 604, 11), *np.linspace(610, 614, 31)])
+    others = per_photo([800, 1000, 1300, 1700])
+    regions = [range(11), range(11, 42), range(42, 46)]
+    cameras = QueryCameras(mapping(*several, *others), regions)
+    found = cameras.choices(QueryPhoto("a.jpg", 800, 600), likely=lambda _: (0, 1, 2))
+    assert [round(c.camera.fx) for c in found[:2]] == [602, 612]
+
+
 def test_a_mapping_photos_name_does_not_hide_another_lens():
     entries = [(OWN, MAIN), (TELE, OTHER)]
     assert chosen(Lens(), *entries, name="rgb/0.jpg").camera == OWN

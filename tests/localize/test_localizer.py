@@ -176,6 +176,46 @@ def test_estimates_come_in_order_and_bad_queries_do_not_stop_the_rest(tmp_path):
     assert "none.jpg" in estimates[2].reason
 
 
+@pytest.mark.parametrize("stage", ["network", "head", "pose"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried [...]"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_an_image_for_which_memory_does_not_suffice_is_an_estimate(monkeypatch, stage, error):
+    def exhausted(*arguments):
+        raise error
+
+    place = localizer()
+    owner, name = {
+        "network": (place, "extractor"),
+        "head": (place.place, "heads"),
+        "pose": (place.place, "estimate"),
+    }[stage]
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, exhausted)
+        estimates = list(place.localize_many([Query("a", photo()), Query("b", photo())]))
+        with pytest.raises(ImageError, match="image: too large"):
+            place.localize(photo())
+    assert [(e.image, e.localized) for e in estimates] == [("a", False), ("b", False)]
+    assert estimates[1].reason.startswith("b: too large")
+    assert place.localize(photo()).localized
+
+
+def test_other_faults_of_the_network_are_no_lack_of_memory(monkeypatch):
+    def broken(*arguments):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    place = localizer()
+    monkeypatch.setattr(place, "extractor", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        next(place.localize_many([Query("a", photo())]))
+
+
 def test_queries_are_read_as_they_are_needed():
     asked = []
 

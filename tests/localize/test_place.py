@@ -1,5 +1,7 @@
 """Maps of several regions: the head that knows is found among those that do not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from reloc.scenes.depth import DepthMap
 CAMERA = Camera.pinhole(width=320, height=240, fx=280)
 ORIGIN = np.array([1.0e6, -2.0e6, 300.0])
 POSE = pose_from(np.eye(3), ORIGIN) @ look_at((1.0, -4, 0.7), (0.2, 0, 0))
+OF_ONE = (MappingCamera("a.jpg", POSE, CAMERA),)
 
 
 class Oracle:
@@ -55,14 +58,14 @@ def region(share, *, shift=(0, 0, 0), views=None):
     return Region(head, ORIGIN + np.asarray(shift), **more)
 
 
-def localizer(regions, **ranking):
+def localizer(regions, *, cameras=OF_ONE, **ranking):
     scene_map = SceneMap(
         regions=tuple(regions),
         backbone="oracle",
         short_side=240,
         extent=4.0,
         unit="metre",
-        cameras=(MappingCamera("a.jpg", POSE, CAMERA),),
+        cameras=cameras,
     )
     options = RankingOptions(**ranking)
     return Localizer(scene_map, Oracle(), device="cpu", ranking=options)
@@ -155,6 +158,23 @@ def test_heads_of_regions_that_look_otherwise_are_not_run():
     regions[4] = region(0.6, views=[*other, true_view()])
     assert found(localizer(regions, shortlist=3))
     assert sum(r.head.asked > 0 for r in regions) == 3
+
+
+@pytest.mark.parametrize("at", range(3))
+def test_of_too_many_cameras_those_of_the_region_that_the_image_looks_like_are_tried(at):
+    """Six cameras of one size, of which each region was made from two."""
+    view = true_view()[None]
+    regions = [region(0.0, views=-view)] * 3
+    regions[at] = region(0.5, views=view)
+    focals = 280 * 1.3 ** np.arange(-3, 3)
+    cameras = [Camera.pinhole(width=320, height=240, fx=f) for f in focals]
+    pairs = {at: (3, 0), (at + 1) % 3: (1, 2), (at + 2) % 3: (4, 5)}
+    place = localizer(
+        [replace(r, frames=pairs[number]) for number, r in enumerate(regions)],
+        cameras=tuple(MappingCamera(f"{n}.jpg", POSE, c) for n, c in enumerate(cameras)),
+    )
+    assert found(place)
+    assert place.localize(photo()).camera == CAMERA
 
 
 def test_regions_without_views_are_never_left_out():

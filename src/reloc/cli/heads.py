@@ -9,6 +9,7 @@ from rich.table import Table
 
 from reloc.cli.console import console
 from reloc.errors import OptionError
+from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.maps.edit import with_added, with_replaced, without
 from reloc.maps.frames import frame_note
@@ -32,11 +33,16 @@ def heads(
         drop: Numbers of heads to leave out.
         out: Write the changed map here; by default over MAP.
     """
-    scene_map = SceneMap.load(map)
     if replace is not None and add is None:
         raise OptionError("--replace N needs --add OTHER: the map whose heads take its place")
     if replace is not None and drop:
         raise OptionError("--replace and --drop at once are unclear; do one after the other")
+    changed = bool(drop) or add is not None
+    if out is not None and not changed:
+        raise OptionError("nothing to change; --out goes with --add or --drop")
+    if changed and (out is not None or map.is_file()):
+        check_writable(out or map)
+    scene_map = SceneMap.load(map)
     if drop:
         scene_map = without(scene_map, drop)
     note = None
@@ -48,10 +54,8 @@ def heads(
         else:
             scene_map = with_replaced(scene_map, replace, other)
         note = frame_note(before, other)
-    if drop or add is not None:
+    if changed:
         scene_map.save(out or map)
-    elif out is not None:
-        raise OptionError("nothing to change; --out goes with --add or --drop")
     console().print(_table(scene_map))
     if note is not None:
         console().print(f"note: {note}", markup=False)

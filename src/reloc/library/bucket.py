@@ -51,6 +51,9 @@ class BucketStore:
                 self._files.get_file(self._path(name), str(temporary))
         return path
 
+    def check_writable(self) -> None:
+        """A bucket tells only by what is written to it."""
+
     def put(self, source: Path, name: str) -> None:
         self._files.makedirs(self._root, exist_ok=True)
         # A name of its own for each writer: two of them must not write to one file.

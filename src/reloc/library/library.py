@@ -98,6 +98,7 @@ class MapLibrary:
         Raises:
             MapError: no map, or one for other features than those that are there.
             OptionError: a name that is no file name, or an impossible position.
+            OutputError: the library cannot be written to.
         """
         name = path.stem if name is None else name
         if not is_name(name):
@@ -110,6 +111,7 @@ class MapLibrary:
             raise OptionError("a heading is a number of degrees")
         if place is not None:
             check_place(place)
+        self._store.check_writable()
         before = _state(path)
         scene_map = SceneMap.load(path)
         if scene_map.own_backbone is not None:

@@ -1,7 +1,7 @@
 """Localization among many maps: one pass of the backbone, a few candidate maps, the best pose."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -109,6 +109,12 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         began = time.perf_counter()
         seen = {turn: self._features(read, turn) for turn in _first_turns(read)}
         seconds = {"read": read.seconds, "backbone": time.perf_counter() - began}
+
+        def features_of(turn: int) -> torch.Tensor:
+            if turn not in seen:
+                seen[turn] = self._features(read, turn)
+            return seen[turn]
+
         began = time.perf_counter()
         matches: list[_Match] = []
         lacking: list[CameraError] = []
@@ -120,16 +126,14 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
                     continue  # another process has removed it since
                 raise
             try:
-                prepared = self._prepared(read, place)
+                prepared = self._prepared(read, place, features_of)
             except CameraError as error:
                 if read.query.camera is not None:
                     raise
                 lacking.append(error)  # another map may have a camera for it
                 continue
             for tries in prepared:
-                features = seen.get(turn := tries[0].turn)
-                if features is None:
-                    features = seen[turn] = self._features(read, turn)
+                features = features_of(tries[0].turn)
                 matches += [
                     _Match(name, place, region, agreeing, own, features)
                     for own in tries
@@ -146,13 +150,19 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
     def _features(self, read: ReadQuery, turn: int) -> torch.Tensor:
         return self.extractor(read.view(turn, short_side=self._short_side).image)
 
-    def _prepared(self, read: ReadQuery, place: Place) -> list[list[PreparedQuery]]:
+    def _prepared(
+        self, read: ReadQuery, place: Place, features_of: Callable[[int], torch.Tensor]
+    ) -> list[list[PreparedQuery]]:
         """The query with the cameras that it may have in a map.
 
         Raises:
             CameraError: there is none, or the query's own camera does not fit its image.
         """
-        choices = place.cameras.choices(read.photo, read.query.camera)
+        choices = place.cameras.choices(
+            read.photo,
+            read.query.camera,
+            likely=lambda turn: place.likely(features_of(turn)),
+        )
         # Depth comes in metres, whichever map it will be: in others it says nothing.
         metric = place.map.unit == "metre"
         return read.prepared(choices, short_side=self._short_side, with_depth=metric)

@@ -16,7 +16,7 @@ from reloc.maps import SceneMap
 
 # Whoever wrote to a file this long ago is not at work on it any more.
 SECONDS_OF_WORK = 3600.0
-_UNFINISHED = re.compile(r"\..+\.(safetensors|sqlite)\.\w+\.part")
+_UNFINISHED = re.compile(r"\.(reloc-|.+\.(safetensors|sqlite)\.)\w+\.part")
 
 
 @dataclass(frozen=True)

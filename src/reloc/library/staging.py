@@ -2,11 +2,13 @@
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from reloc.files import make_public
+from reloc.temporary import temporary_file
 
 _CHUNK = 1 << 20
 
@@ -30,24 +32,20 @@ class Staged:
 def staged(source: Path, folder: Path) -> Iterator[Staged]:
     """Yields a copy of a file, which is gone afterwards unless it was moved to its place.
 
-    Its name is hidden and ends in ``.part``, as those of all unfinished files.
-
     Raises:
         OSError: the file cannot be read, or the folder not be written to.
     """
-    copy = folder / f".{source.stem[:100]}.safetensors.{uuid.uuid4().hex}.part"
     digest, size = hashlib.sha256(), 0
-    try:
-        with source.open("rb") as given, copy.open("xb") as file:
+    with temporary_file(folder) as copy:
+        with source.open("rb") as given, copy.open("wb") as file:
             while chunk := given.read(_CHUNK):
                 file.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
             file.flush()
             os.fsync(file.fileno())
+        make_public(copy)
         yield Staged(copy, size, digest.hexdigest())
-    finally:
-        copy.unlink(missing_ok=True)
 
 
 def size_and_digest(path: Path) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from reloc.errors import MapError, OutputError
 from reloc.files import atomic_path, sync_folder
 from reloc.library.bucket import BucketStore
 from reloc.library.staging import Staged, staged
+from reloc.temporary import temporary_file
 
 
 class Store(Protocol):
@@ -31,17 +32,20 @@ class Store(Protocol):
             MapError: there is no such file, or it cannot be fetched.
         """
 
+    def check_writable(self) -> None:
+        """Makes sure that files can be written, where that costs nothing. Raises OutputError."""
+
     def put(self, source: Path, name: str) -> None:
         """Stores a copy of a local file, at once or not at all. Raises OutputError."""
 
     def remove(self, name: str) -> None:
-        """Removes a file if it is there."""
+        """Removes a file if it is there. Raises OutputError."""
 
     def staged(self, source: Path) -> AbstractContextManager[Staged]:
         """Yields a private copy of a local file, for ``publish``. Raises OutputError."""
 
     def publish(self, copy: Staged, name: str) -> None:
-        """Moves such a copy to its place; it is on disk when the call returns."""
+        """Moves such a copy to its place, on disk when the call returns. Raises OutputError."""
 
     def locked(self) -> AbstractContextManager[None]:
         """Keeps out other writers for the block, where the index cannot do that by itself.
@@ -74,6 +78,10 @@ class FolderStore:
             raise MapError(f"{self.root / name}: missing from the library; add the map again")
         return self.root / name
 
+    def check_writable(self) -> None:
+        with self._writing(), temporary_file(self.root):
+            pass
+
     def put(self, source: Path, name: str) -> None:
         if source.resolve() == (self.root / name).resolve():
             return
@@ -81,7 +89,8 @@ class FolderStore:
             shutil.copyfile(source, temporary)
 
     def remove(self, name: str) -> None:
-        (self.root / name).unlink(missing_ok=True)
+        with self._writing():
+            (self.root / name).unlink(missing_ok=True)
 
     @contextmanager
     def staged(self, source: Path) -> Iterator[Staged]:
@@ -89,8 +98,9 @@ class FolderStore:
             yield copy
 
     def publish(self, copy: Staged, name: str) -> None:
-        copy.path.replace(self.root / name)
-        sync_folder(self.root)
+        with self._writing():
+            copy.path.replace(self.root / name)
+            sync_folder(self.root)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -3,12 +3,14 @@
 A camera that was calibrated with the map is better than what EXIF tells, which is good to a few
 percent; but only if it took the photo. The lens says so where both photos name theirs. Where it
 remains open, all that is possible is tried, and the pose that most of the image agrees with wins.
+Where too many are possible, it is those of the regions of the map that the photo looks like.
 """
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePath
 
 from reloc.errors import CameraError
@@ -71,6 +73,11 @@ class _Known:
     camera: Camera
     lens: Lens | None
     frames: int
+    frames_in: Mapping[int, int]
+
+
+# The regions of a map, those first that a photo most likely shows.
+_Likely = Callable[[], Sequence[int]]
 
 
 class QueryCameras:
@@ -78,10 +85,21 @@ class QueryCameras:
 
     Args:
         mapping: the frames that a map remembers.
+        regions: for each region of the map the rows of its frames; None for all.
     """
 
-    def __init__(self, mapping: Sequence[MappingCamera]) -> None:
+    def __init__(
+        self,
+        mapping: Sequence[MappingCamera],
+        regions: Sequence[Collection[int] | None] = (),
+    ) -> None:
         self._counts = Counter((m.camera, _said(m.lens)) for m in mapping)
+        self._counts_in = [
+            self._counts
+            if rows is None
+            else Counter((mapping[row].camera, _said(mapping[row].lens)) for row in rows)
+            for rows in regions
+        ]
         self._distinct = len({camera for camera, _ in self._counts})
         turns = Counter((m.lens and m.lens.turn) or 0 for m in mapping)
         self._turns = [t for t, n in turns.most_common() if n >= HABIT * len(mapping)] or [0]
@@ -89,13 +107,22 @@ class QueryCameras:
         for frame in mapping if self._distinct > 1 else ():
             self._by_name.setdefault(PurePath(frame.name).name, []).append(frame)
 
-    def choices(self, photo: QueryPhoto, given: Camera | None = None) -> tuple[CameraChoice, ...]:
+    def choices(
+        self,
+        photo: QueryPhoto,
+        given: Camera | None = None,
+        *,
+        likely: Callable[[int], Sequence[int]] | None = None,
+    ) -> tuple[CameraChoice, ...]:
         """The cameras to try for a photo, the most likely first; mostly there is one.
 
         Args:
             photo: what is known of it.
             given: what the user says: the camera of the stored pixels or, where that fits the
                 shape of the photo, of the upright picture.
+            likely: the regions of the map, those first that the photo, turned so many quarters
+                clockwise, looks like. It is asked only if more cameras than can be tried are
+                possible and the map has several regions.
 
         Raises:
             CameraError: there is none, or the given one is of another shape.
@@ -108,8 +135,12 @@ class QueryCameras:
         if own is not None:
             return (CameraChoice(own, "map"),)
         most = max(1, MAX_CHOICES // len(turns))
+        if len(self._counts_in) < 2:
+            likely = None
         found = [
-            replace(choice, turn=turn) for turn in turns for choice in self._at(photo, turn)[:most]
+            replace(choice, turn=turn)
+            for turn in turns
+            for choice in self._at(photo, turn, likely and partial(likely, turn))[:most]
         ]
         if not found:
             raise CameraError(self._lack(photo))
@@ -136,29 +167,29 @@ class QueryCameras:
         }
         return named.pop() if len(named) == 1 else None
 
-    def _at(self, photo: QueryPhoto, turn: int) -> list[CameraChoice]:
+    def _at(self, photo: QueryPhoto, turn: int, likely: _Likely | None) -> list[CameraChoice]:
         """The choices if the photo is to be looked at in a turn."""
         fitting = self._fitting(photo, turn)
         lens = photo.lens
         ratios = [(known, magnifications(lens, known.lens)) for known in fitting if known.lens]
         same = [known for known, found in ratios if any(is_near(r, 1.0) for r in found)]
         if same:
-            return _few(same)
-        scaled = _scaled(ratios, lens)
+            return _few(same, likely)
+        scaled = _scaled(ratios, lens, likely)
         if scaled:
             return scaled
         exif = lens.camera(photo.width, photo.height)
         if exif is None:
             device = [known for known in fitting if known.lens and known.lens.same_device(lens)]
-            return _few(device or fitting)
+            return _few(device or fitting, likely)
         near = [k for k in fitting if abs(k.camera.focal / exif.focal - 1) < EXIF_TOLERANCE]
         if near:
-            return _few(near)
+            return _few(near, likely)
         # Some cameras count what they magnify after the lens into the equivalent, some do not.
         zooms = dict.fromkeys((1.0, lens.zoom))
         by_exif = [CameraChoice(magnified(exif, zoom, same_glass=True), "exif") for zoom in zooms]
         foreign = all(_are_two_devices(lens, known.lens) for known in fitting)
-        return by_exif if foreign else [*by_exif, *_few(fitting)]
+        return by_exif if foreign else [*by_exif, *_few(fitting, likely)]
 
     def _fitting(self, photo: QueryPhoto, turn: int) -> list[_Known]:
         """The map's cameras of the shape of a photo; only those of its size, if there are any."""
@@ -170,7 +201,8 @@ class QueryCameras:
             )
             if fitted is not None:
                 same = is_near(max(camera.width, camera.height), max(size), SHAPE_TOLERANCE)
-                found.append((same, _Known(fitted, lens, frames)))
+                numbers = {n: c[camera, lens] for n, c in enumerate(self._counts_in)}
+                found.append((same, _Known(fitted, lens, frames, numbers)))
         exact = any(same for same, _ in found)
         return [known for same, known in found if same or not exact]
 
@@ -229,7 +261,7 @@ def _fitted(camera: Camera, width: int, height: int, *, back: int) -> Camera | N
     return turned_camera(camera, -back)
 
 
-def _few(known: Iterable[_Known]) -> list[CameraChoice]:
+def _few(known: Sequence[_Known], likely: _Likely | None = None) -> list[CameraChoice]:
     """The cameras to try of those that are possible, none if that would be too many."""
     counts: Counter[Camera] = Counter()
     for one in known:
@@ -237,6 +269,8 @@ def _few(known: Iterable[_Known]) -> list[CameraChoice]:
     if len(counts) <= MAX_CHOICES:
         return [CameraChoice(camera, "map") for camera, _ in counts.most_common()]
     groups = calibrations(counts)
+    if likely is not None and len(groups) > MAX_CHOICES and (near := _nearby(known, likely())):
+        return near
     largest = groups[:MAX_CHOICES]
     if sum(counts[camera] for group in largest for camera in group) < ENOUGH * counts.total():
         return []
@@ -248,7 +282,20 @@ def _few(known: Iterable[_Known]) -> list[CameraChoice]:
     ]
 
 
-def _scaled(ratios: Sequence[tuple[_Known, tuple[float, ...]]], lens: Lens) -> list[CameraChoice]:
+def _nearby(known: Sequence[_Known], regions: Iterable[int]) -> list[CameraChoice]:
+    """The cameras to try region by region, no more than may be tried."""
+    found: dict[CameraChoice, None] = {}
+    for region in regions:
+        own = [replace(k, frames=k.frames_in[region]) for k in known if k.frames_in[region]]
+        found |= dict.fromkeys(_few(own))
+        if len(found) >= MAX_CHOICES:
+            break
+    return list(found)[:MAX_CHOICES]
+
+
+def _scaled(
+    ratios: Sequence[tuple[_Known, tuple[float, ...]]], lens: Lens, likely: _Likely | None
+) -> list[CameraChoice]:
     """The map's cameras of the same device at the nearest focal length, magnified."""
     told = [(known, found) for known, found in ratios if found]
     if not told:
@@ -258,7 +305,7 @@ def _scaled(ratios: Sequence[tuple[_Known, tuple[float, ...]]], lens: Lens) -> l
     same_glass = nearest.lens is not None and is_same_glass(lens, nearest.lens)
     return [
         CameraChoice(magnified(choice.camera, ratio, same_glass=same_glass), "scaled")
-        for choice in _few(alike)
+        for choice in _few(alike, likely)
         for ratio in found
     ]
 

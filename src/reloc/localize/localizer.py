@@ -76,9 +76,13 @@ class Localizer(LocalizingPipeline[list[list[PreparedQuery]]]):
 
     def _read(self, query: Query) -> list[list[PreparedQuery]]:
         """The query with all cameras that are to be tried; those with one view together."""
-        read = read_query(query)
-        choices = self.place.cameras.choices(read.photo, query.camera)
-        return read.prepared(choices, short_side=self.map.short_side)
+        read, short_side = read_query(query), self.map.short_side
+
+        def likely(turn: int) -> list[int]:
+            return self.place.likely(self.extractor(read.view(turn, short_side=short_side).image))
+
+        choices = self.place.cameras.choices(read.photo, query.camera, likely=likely)
+        return read.prepared(choices, short_side=short_side)
 
     def _attempts(self, read: list[list[PreparedQuery]]) -> Iterator[list[Attempt]]:
         """One for each camera; those in another view are needed where the first ones fail."""

@@ -15,7 +15,7 @@ from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.localize.place import Candidate, Place
-from reloc.localize.query import DepthFile, PreparedQuery, Query
+from reloc.localize.query import DepthFile, PreparedQuery, Query, memory_for
 from reloc.scenes.depth import DepthMap
 from reloc.scenes.scene import Depth
 
@@ -51,7 +51,7 @@ class LocalizingPipeline(ABC, Generic[Read]):
 
     @abstractmethod
     def _read(self, query: Query) -> Read:
-        """Reads an image, and what else needs no network; called in a thread.
+        """Reads an image, and what else comes before its attempts; called in a thread.
 
         Raises:
             CameraError, ImageError: the query cannot be localized.
@@ -107,7 +107,7 @@ class LocalizingPipeline(ABC, Generic[Read]):
         """
         with ThreadPoolExecutor(workers) as readers, ThreadPoolExecutor(workers) as solvers:
             reading = _ahead(
-                ((query, readers.submit(self._read, query)) for query in queries), workers + 1
+                ((query, readers.submit(self._ready, query)) for query in queries), workers + 1
             )
             solving = ((query, self._submitted(query, job, solvers)) for query, job in reading)
             for query, job in _ahead(solving, workers + 1):
@@ -119,28 +119,36 @@ class LocalizingPipeline(ABC, Generic[Read]):
                     estimate = Estimate(query.name, False, None, reason=str(error))
                 yield estimate
 
+    def _ready(self, query: Query) -> Read:
+        with memory_for(query):
+            return self._read(query)
+
     def _submitted(
         self, query: Query, job: "Future[Read]", solvers: ThreadPoolExecutor
     ) -> "Future[Estimate]":
         """Runs the networks on a query that was read; the future is its pose, or its fault."""
         try:
             groups = self._attempts(job.result())
-            first = next(groups)
+            with memory_for(query):
+                first = next(groups)
         except (ImageError, CameraError) as error:
             failed: Future[Estimate] = Future()
             failed.set_exception(error)
             return failed
-        return solvers.submit(_solved, query.name, first, groups)
+        return solvers.submit(_solved, query, first, groups)
 
 
-def _solved(name: str, first: Sequence[Attempt], others: Iterator[Sequence[Attempt]]) -> Estimate:
+def _solved(
+    query: Query, first: Sequence[Attempt], others: Iterator[Sequence[Attempt]]
+) -> Estimate:
     """The pose that most of the image agrees with, over all attempts that have to be made."""
     if not first:
-        return Estimate(name, False, None, reason="no map of the library fits")
-    estimates = [attempt.estimate() for attempt in first]
+        return Estimate(query.name, False, None, reason="no map of the library fits")
     sure = first[0].place.ranking.sure
-    while max(e.inlier_share for e in estimates) < sure and (group := next(others, None)):
-        estimates += [attempt.estimate() for attempt in group]
+    with memory_for(query):
+        estimates = [attempt.estimate() for attempt in first]
+        while max(e.inlier_share for e in estimates) < sure and (group := next(others, None)):
+            estimates += [attempt.estimate() for attempt in group]
     return most_agreed(estimates)
 
 

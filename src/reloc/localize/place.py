@@ -100,7 +100,7 @@ class Place:
         ranking: RankingOptions,
     ) -> None:
         self.map = scene_map
-        self.cameras = QueryCameras(scene_map.cameras)
+        self.cameras = QueryCameras(scene_map.cameras, [r.frames for r in scene_map.regions])
         self.stride = stride
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
@@ -218,6 +218,20 @@ class Place:
             camera_source=query.camera_source,
         )
 
+    def likely(self, features: torch.Tensor) -> list[int]:
+        """All regions, those with the most similar views first; no head is run.
+
+        Regions without views come before all others.
+
+        Args:
+            features: (cells, channels) of a view of the image.
+        """
+        looks = image_descriptor(features)
+        scores = [
+            similarity(looks, r.views).max() if len(r.views) else np.inf for r in self.map.regions
+        ]
+        return [int(i) for i in np.argsort(scores, kind="stable")[::-1]]
+
     def _doubt(self) -> str:
         if self.map.reliability < 0.5:
             return "the map does not even find its own mapping frames; map for longer"
@@ -228,11 +242,8 @@ class Place:
         regions = self.map.regions
         if len(regions) <= max(self.ranking.shortlist, self.ranking.finalists):
             return list(range(len(regions)))
-        looks = image_descriptor(features)
-        scores = [similarity(looks, r.views).max() if len(r.views) else np.inf for r in regions]
         blind = sum(not len(region.views) for region in regions)
-        count = max(self.ranking.shortlist, blind)
-        return [int(i) for i in np.argsort(scores, kind="stable")[::-1][:count]]
+        return self.likely(features)[: max(self.ranking.shortlist, blind)]
 
     def _agreement(self, local: Correspondences) -> int:
         """Cells that agree with the best of a few hypotheses."""

@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.devices import is_out_of_memory
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.geometry.turns import original_from_turned
@@ -138,11 +140,8 @@ class ReadQuery:
     def view(self, turn: int, *, short_side: int) -> View:
         """The view after quarter turns clockwise, see ``turned_view``; made but once."""
         if (turn, short_side) not in self._views:
-            try:
-                view = turned_view(self.image, turn, short_side=short_side)
-            except (cv2.error, MemoryError) as error:
-                raise _too_large(self.query) from error
-            self._views[turn, short_side] = view
+            with memory_for(self.query):
+                self._views[turn, short_side] = turned_view(self.image, turn, short_side=short_side)
         return self._views[turn, short_side]
 
     def prepared(
@@ -203,19 +202,26 @@ def read_query(query: Query) -> ReadQuery:
     began = time.perf_counter()
     if query.fault is not None:
         raise query.fault
-    try:
+    with memory_for(query):
         if isinstance(query.image, str | os.PathLike):
             path = Path(query.image)
             image, lens = read_image(path, grey=True), read_lens(path)
         else:
             image, lens = as_grey(np.asarray(query.image)), Lens()
-    except (cv2.error, MemoryError) as error:
-        raise _too_large(query) from error
     return ReadQuery(query, image, lens, time.perf_counter() - began)
 
 
-def _too_large(query: Query) -> ImageError:
-    return ImageError(f"{query.name}: too large to be localized here; make it smaller")
+@contextmanager
+def memory_for(query: Query) -> Iterator[None]:
+    """Raises ImageError where a query takes more memory than there is."""
+    try:
+        yield
+    except (cv2.error, MemoryError, RuntimeError) as error:
+        if not isinstance(error, cv2.error) and not is_out_of_memory(error):
+            raise
+        raise ImageError(
+            f"{query.name}: too large to be localized here; make it smaller"
+        ) from error
 
 
 def turned_view(image: NDArray[np.uint8], turn: int, *, short_side: int) -> View:
