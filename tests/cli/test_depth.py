@@ -137,6 +137,19 @@ def test_a_map_without_metres_refuses_depth(reloc, made_map, frame, tmp_path):
     assert "the map is not in metres" in run.refusal()
 
 
+def test_depth_goes_with_the_maps_of_a_library_that_are_in_metres(reloc, made_map, frame, tmp_path):
+    depth = ("--depth", frame.depth.path)
+    alone = only_row(reloc("localize", made_map, frame.image, *depth))
+    path = tmp_path / "unknown.safetensors"
+    replace(SceneMap.load(made_map), unit="unknown").save(path)
+    assert reloc("library", "add", tmp_path / "maps", path).status == 0
+    refusal = reloc("localize", tmp_path / "maps", frame.image, *depth).refusal()
+    assert "the map is not in metres" in refusal
+    assert reloc("library", "add", tmp_path / "maps", made_map, "--place", "here").status == 0
+    here = only_row(reloc("localize", tmp_path / "maps", frame.image, *depth, "--place", "here"))
+    assert here["world_from_cam"] == alone["world_from_cam"]
+
+
 def test_eval_uses_the_depth_of_the_scene_if_it_is_told_to(
     reloc, made_map, made_place, deep_place, tmp_path
 ):

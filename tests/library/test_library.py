@@ -4,6 +4,7 @@ import errno
 import re
 import sqlite3
 import tempfile
+from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +15,17 @@ import pytest
 import torch
 from PIL import ExifTags, Image
 
+import reloc.localize.query as query_module
 from reloc.backbone.descriptor import image_descriptor
-from reloc.errors import MapError, OptionError, OutputError
+from reloc.errors import CameraError, ImageError, MapError, OptionError, OutputError
 from reloc.geometry import Camera, look_at, pose_from, transformed
 from reloc.heads import MlpHead
 from reloc.library import Hint, LibraryLocalizer, MapLibrary, is_library
 from reloc.library.staging import Staged, staged
 from reloc.library.store import FolderStore
-from reloc.localize import Query
+from reloc.localize import DepthFile, Localizer, Query
 from reloc.maps import MappingCamera, Region, SceneMap
+from reloc.scenes.depth import DepthMap
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=280)
 POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
@@ -75,14 +78,14 @@ def descriptor(place):
     return image_descriptor(Oracle()(pixels)[0].flatten(1).T)
 
 
-def place_map(place, *, views=True, backbone="oracle", camera=CAMERA):
+def place_map(place, *, views=True, backbone="oracle", camera=CAMERA, unit="metre"):
     region = Region(
         Knows(place).requires_grad_(False),
         np.zeros(3),
         **({"views": descriptor(place)[None]} if views else {}),
     )
     cameras = (MappingCamera("a.jpg", POSE, camera),)
-    return SceneMap((region,), backbone, 240, 4.0, "metre", cameras)
+    return SceneMap((region,), backbone, 240, 4.0, unit, cameras)
 
 
 @pytest.fixture
@@ -90,7 +93,7 @@ def library(tmp_path, monkeypatch):
     """Nine places; their heads are made anew when a map is read."""
     maps = {}
 
-    def put(library, place, name=None, **options):
+    def put(library, place, name=None, at=None, **options):
         name = name or f"place-{place}"
         made = place_map(place, **options)
         file = tmp_path / "made" / f"{name}.safetensors"
@@ -100,7 +103,7 @@ def library(tmp_path, monkeypatch):
             made.backbone, made.short_side, made.extent, made.unit, made.cameras,
         ).save(file)  # fmt: skip
         maps[name] = made
-        return library.add(file, name=name, place="odd" if place % 2 else "even")
+        return library.add(file, name=name, place=at or ("odd" if place % 2 else "even"))
 
     shelf = MapLibrary(tmp_path / "shelf", create=True)
     for place in range(1, 10):
@@ -325,7 +328,100 @@ def test_an_image_without_any_camera_is_told(library, tmp_path):
     assert cv2.imwrite(str(path), photo(60)[:100])
     (estimate,) = localizer(library).localize_many([Query("a", path)])
     assert not estimate.localized
-    assert "no map" in estimate.reason
+    assert "no camera at hand" in estimate.reason or "of another shape" in estimate.reason
+
+
+def same(one, other):
+    """Whether two estimates are the same to the last bit, but for the time they took."""
+    assert one.reason == other.reason
+    for a, b in ((one.world_from_cam, other.world_from_cam), (one.covariance, other.covariance)):
+        np.testing.assert_array_equal(a, b)
+    return (one.inliers, one.confidence, one.camera, one.camera_source) == (
+        other.inliers, other.confidence, other.camera, other.camera_source,
+    )  # fmt: skip
+
+
+def test_a_library_of_one_map_answers_as_the_map_does(library, tmp_path):
+    """Poses, faults and all: there is but one way from an image to a pose."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(photo(70).T).save(tmp_path / "turned.png", exif=exif)
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    library.put(70, "alone", at="alone")
+    queries = [
+        Query("given", photo(70), CAMERA),
+        Query("by the map", photo(70)),
+        Query("turned", str(tmp_path / "turned.png")),
+        Query("deep", photo(70), CAMERA, depth_map()),
+        Query("bad", tmp_path / "bad.jpg"),
+        Query("other shape", photo(70)[:100]),
+        Query("other camera", photo(70)[:100], CAMERA),
+        Query("floats", photo(70) / 255.0),
+    ]
+    among = list(localizer(library, hint=Hint("alone")).localize_many(queries))
+    alone = list(Localizer(library.load("alone"), Oracle(), device="cpu").localize_many(queries))
+    assert [e.localized for e in among] == [True] * 4 + [False] * 4
+    assert all(same(a, b) for a, b in zip(among, alone, strict=True))
+    assert [e.place for e in among[:4]] == ["alone"] * 4
+
+
+def depth_map(factor=1.0):
+    """What a camera of place 70 measures, or a liar."""
+    x, y = np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5)
+    rays = CAMERA.rays(np.stack([x.ravel(), y.ravel()], axis=1))
+    return DepthMap(factor * (3 + rays[:, 1]).reshape(240, 320).astype(np.float32), CAMERA)
+
+
+def test_depth_counts_in_maps_that_are_in_metres(library):
+    place = localizer(library)
+    plain, deep = (
+        place.localize(photo(5), CAMERA),
+        place.localize(photo(5), CAMERA, depth=depth_map(1.02)),
+    )
+    assert deep.place == plain.place == "place-5"
+    assert not np.array_equal(deep.world_from_cam, plain.world_from_cam)
+    library.put(5, unit="unknown")
+    without = place.localize(photo(5), CAMERA, depth=depth_map(1.02))
+    np.testing.assert_array_equal(without.world_from_cam, plain.world_from_cam)
+
+
+def test_an_image_and_its_depth_are_read_once_for_all_maps(library, tmp_path, monkeypatch):
+    read = Counter()
+    for name in ("read_image", "read_depth_map"):
+        function = getattr(query_module, name)
+        monkeypatch.setattr(
+            query_module,
+            name,
+            lambda *a, name=name, function=function, **k: read.update([name]) or function(*a, **k),
+        )
+    assert cv2.imwrite(str(tmp_path / "a.png"), photo(3))
+    steps = np.rint(depth_map().values * 1000).astype(np.uint16)
+    assert cv2.imwrite(str(tmp_path / "d.png"), steps)
+    depth = DepthFile(tmp_path / "d.png", 0.001)
+    estimate = localizer(library).localize(tmp_path / "a.png", depth=depth)
+    assert (estimate.place, estimate.localized) == ("place-3", True)
+    assert read == {"read_image": 1, "read_depth_map": 1}
+
+
+def test_queries_are_read_as_they_are_needed(library):
+    asked = []
+
+    def endless():
+        while True:
+            asked.append(len(asked))
+            yield Query(str(asked[-1]), photo(2), CAMERA)
+
+    answers = localizer(library).localize_many(endless())
+    assert [next(answers).image for _ in range(3)] == ["0", "1", "2"]
+    answers.close()
+    assert 3 < len(asked) < 15
+
+
+def test_one_image_that_cannot_be_localized_is_an_error(library, tmp_path):
+    with pytest.raises(ImageError, match="no such image"):
+        localizer(library).localize(tmp_path / "none.jpg")
+    with pytest.raises(CameraError, match="camera"):
+        localizer(library).localize(photo(3)[:100])
 
 
 def test_a_copy_of_a_killed_writer_is_swept_by_the_next_one(library, tmp_path):

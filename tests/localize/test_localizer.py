@@ -141,10 +141,18 @@ def test_what_is_no_image_is_refused_in_one_line(image, said):
     assert "\n" not in str(raised.value)
 
 
-def test_an_estimate_is_called_as_the_file(tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), photo())
-    assert localizer().localize(str(tmp_path / "a.png")).image == "a.png"
-    assert localizer().localize(photo()).image == "image"
+@pytest.mark.parametrize("kind", [str, lambda path: path], ids=["str", "Path"])
+def test_a_file_is_named_by_its_path_and_its_exif_is_heard(tmp_path, kind):
+    """The map has no camera of this shape, so only EXIF can tell the focal length."""
+    path = tmp_path / "a.jpg"
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 30
+    Image.fromarray(photo(PORTRAIT)).save(path, exif=exif)
+    estimate = localizer().localize(kind(path))
+    assert (estimate.image, estimate.camera_source) == (path.as_posix(), "exif")
+    assert estimate.camera.focal == pytest.approx(30 / 43.27 * np.hypot(300, 440), rel=1e-3)
+    with pytest.raises(CameraError, match="shape"):
+        localizer().localize(photo(PORTRAIT))
 
 
 def test_the_maps_camera_serves_images_of_any_size_of_its_shape():

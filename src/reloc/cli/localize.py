@@ -86,10 +86,12 @@ def localize(
     localizer: Localizer | LibraryLocalizer
     if is_library(map):
         localizer = library_localizer(map, hint=hint, backbone=backbone, device=device)
+        units = [entry.unit for entry in localizer.library.entries(hint)]
     elif hint is not None:
         raise OptionError("--place and --near go with a library; a map is one place")
     else:
         scene_map = SceneMap.load(Path(map))
+        units = [scene_map.unit]
         localizer = Localizer(scene_map, backbone, device=device)
     # Where all can be listed without decoding, a progress bar knows its end.
     only_files = not any(is_video(path) for path in images)
@@ -97,11 +99,9 @@ def localize(
     total = len(named) if named is not None else 0
     measured = None
     if depth is not None:
-        if scene_map is None:
-            raise OptionError("depth goes with a map, not with a library")
         if named is None:
             raise OptionError("depth goes with images, not with videos")
-        measured = MeasuredDepth(depth, named, scene_map, unit=depth_unit, camera=depth_camera)
+        measured = MeasuredDepth(depth, named, units, unit=depth_unit, camera=depth_camera)
     elif depth_unit is not None or depth_camera is not None:
         raise OptionError("depth-unit and depth-camera need --depth PATH")
     overlays = None

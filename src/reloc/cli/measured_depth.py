@@ -1,7 +1,7 @@
 """Depth that a user names beside images."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from reloc.errors import CameraError, ImageError, OptionError
@@ -9,7 +9,6 @@ from reloc.images.camera_spec import parse_camera
 from reloc.images.files import image_size
 from reloc.images.sources import NamedImage
 from reloc.localize import DepthFile
-from reloc.maps import SceneMap
 from reloc.scenes.depth import guessed_unit
 from reloc.scenes.partners import Partners, first_word
 from reloc.scenes.text import image_files
@@ -23,12 +22,12 @@ class MeasuredDepth:
     Args:
         source: the file or folder.
         images: that depth is for.
-        scene_map: must be in metres, as depth is.
+        units: of the maps that the images may be localized in; one must be in metres, as depth is.
         unit: ``mm``, ``m``, metres per stored step, or None to tell by the values.
         camera: the depth camera, as ``parse_camera`` reads it; None for that of the image.
 
     Raises:
-        OptionError: the map has no metres; one file for several images; no image has depth; no
+        OptionError: no map is in metres; one file for several images; no image has depth; no
             unit is called so.
         ImageError: the unit cannot be told from the values.
     """
@@ -37,15 +36,16 @@ class MeasuredDepth:
         self,
         source: Path,
         images: Sequence[NamedImage],
-        scene_map: SceneMap,
+        units: Collection[str],
         *,
         unit: str | None,
         camera: str | None,
     ) -> None:
-        if scene_map.unit != "metre":
+        if "metre" not in units:
+            which = "the map is not" if len(units) == 1 else "none of the maps is"
             raise OptionError(
-                "the map is not in metres, so measured depth says nothing in it; localize without "
-                "--depth or map the scene from metric poses"
+                f"{which} in metres, so measured depth says nothing there; localize "
+                "without --depth or map the scene from metric poses"
             )
         self._files = _paired(source, images)
         self._unit = guessed_unit(self._files.values()) if unit is None else _metres(unit)

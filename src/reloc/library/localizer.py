@@ -1,7 +1,7 @@
 """Localization among many maps: one pass of the backbone, a few candidate maps, the best pose."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,13 +9,13 @@ import torch
 from reloc.backbone import Backbone, FeatureExtractor, find_backbone
 from reloc.backbone.descriptor import image_descriptor
 from reloc.devices import pick_device
-from reloc.errors import CameraError, ImageError, MapError
+from reloc.errors import CameraError, MapError
 from reloc.files import StrPath
 from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
-from reloc.localize.estimate import Estimate
+from reloc.localize.pipeline import Attempt, LocalizingPipeline
 from reloc.localize.place import Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, ReadQuery, memory_for, read_query
+from reloc.localize.query import PreparedQuery, Query, ReadQuery, read_query
 from reloc.pose.solver import SolverOptions
 
 
@@ -30,8 +30,13 @@ class _Match:
     query: PreparedQuery
     features: torch.Tensor
 
+    def attempt(self) -> Attempt:
+        """To localize the whole image in the region."""
+        candidates = self.place.seen(self.features, [self.region], self.query)
+        return Attempt(self.place, self.query, candidates, name=self.name)
 
-class LibraryLocalizer:
+
+class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
     """Finds out which map of a library shows an image, and where it was taken there.
 
     Args:
@@ -84,16 +89,6 @@ class LibraryLocalizer:
         self._ranking = ranking or RankingOptions()
         self._places: dict[str, Place] = {}
 
-    def localize_many(self, queries: Iterable[Query]) -> Iterator[Estimate]:
-        """Localizes images in order; a bad query becomes an estimate that is not localized."""
-        for query in queries:
-            try:
-                with memory_for(query):
-                    estimate = self._localized(query)
-                yield estimate
-            except (ImageError, CameraError) as error:
-                yield Estimate(query.name, False, None, reason=str(error))
-
     def candidates(self, features: torch.Tensor) -> list[str]:
         """Names of the maps to try for an image, the most similar first.
 
@@ -108,21 +103,28 @@ class LibraryLocalizer:
         similar = self.library.similar(looks, count=self._count, among=self._allowed)
         return [name for name, _ in similar]
 
-    def _localized(self, query: Query) -> Estimate:
-        read = read_query(query)
-        seconds = {"read": read.seconds}
+    def _read(self, query: Query) -> ReadQuery:
+        """The image with the views that the backbone is to look at in any case."""
         began = time.perf_counter()
-        # No map says yet how pictures lie in it: as they say themselves, or as they are stored.
-        seen = {turn: self._features(read, turn) for turn in {read.lens.turn or 0: None, 0: None}}
+        read = read_query(query)
+        for turn in _first_turns(read):
+            read.view(turn, short_side=self._short_side)
+        return replace(read, seconds=time.perf_counter() - began)
+
+    def _attempts(self, read: ReadQuery) -> Iterator[list[Attempt]]:
+        """The regions of all likely maps in which most probed cells agree on a pose."""
+        began = time.perf_counter()
+        seen = {turn: self._features(read, turn) for turn in _first_turns(read)}
+        seconds = {"read": read.seconds, "backbone": time.perf_counter() - began}
 
         def features_of(turn: int) -> torch.Tensor:
             if turn not in seen:
                 seen[turn] = self._features(read, turn)
             return seen[turn]
 
-        seconds["backbone"] = time.perf_counter() - began
         began = time.perf_counter()
         matches: list[_Match] = []
+        lacking: list[CameraError] = []
         for name in dict.fromkeys(n for looks in seen.values() for n in self.candidates(looks)):
             try:
                 place = self._place(name)
@@ -130,28 +132,27 @@ class LibraryLocalizer:
                 if self.library.entry(name) is None:
                     continue  # another process has removed it since
                 raise
-            for tries in self._prepared(read, place, features_of):
+            try:
+                prepared = self._prepared(read, place, features_of)
+            except CameraError as error:
+                if read.query.camera is not None:
+                    raise
+                lacking.append(error)  # another map may have a camera for it
+                continue
+            for tries in prepared:
                 features = features_of(tries[0].turn)
                 matches += [
                     _Match(name, place, region, agreeing, own, features)
                     for own in tries
                     for region, agreeing in place.ranked(features, own)
                 ]
-        if not matches:
-            return Estimate(
-                query.name, False, None, seconds=seconds, reason="no map of the library fits"
-            )
+        if not matches and lacking:
+            raise lacking[0]
         matches.sort(key=lambda match: -match.agreeing)
-        finalists = matches[: self._ranking.finalists]
-        seen_whole = [m.place.seen(m.features, [m.region], m.query) for m in finalists]
+        attempts = [match.attempt() for match in matches[: self._ranking.finalists]]
         seconds["head"] = time.perf_counter() - began
-        began = time.perf_counter()
-        estimates = [
-            replace(match.place.estimate(match.query, candidates, {}), place=match.name)
-            for match, candidates in zip(finalists, seen_whole, strict=True)
-        ]
-        best = max(estimates, key=lambda estimate: estimate.inliers)
-        return replace(best, seconds={**seconds, "pose": time.perf_counter() - began})
+        # What was spent on all of them counts for the first.
+        yield [replace(attempt, seconds=seconds) for attempt in attempts[:1]] + attempts[1:]
 
     def _features(self, read: ReadQuery, turn: int) -> torch.Tensor:
         return self.extractor(read.view(turn, short_side=self._short_side).image)
@@ -159,22 +160,19 @@ class LibraryLocalizer:
     def _prepared(
         self, read: ReadQuery, place: Place, features_of: Callable[[int], torch.Tensor]
     ) -> list[list[PreparedQuery]]:
-        """The query with the cameras that it may have in a map; none if that has none for it.
+        """The query with the cameras that it may have in a map.
 
         Raises:
-            CameraError: the query's own camera does not fit its image.
+            CameraError: there is none, or the query's own camera does not fit its image.
         """
-        try:
-            choices = place.cameras.choices(
-                read.photo,
-                read.query.camera,
-                likely=lambda turn: place.likely(features_of(turn)),
-            )
-        except CameraError:
-            if read.query.camera is not None:
-                raise
-            return []
-        return read.prepared(choices, short_side=self._short_side)
+        choices = place.cameras.choices(
+            read.photo,
+            read.query.camera,
+            likely=lambda turn: place.likely(features_of(turn)),
+        )
+        # Depth comes in metres, whichever map it will be: in others it says nothing.
+        metric = place.map.unit == "metre"
+        return read.prepared(choices, short_side=self._short_side, with_depth=metric)
 
     def _place(self, name: str) -> Place:
         scene_map = self.library.load(name)
@@ -192,3 +190,11 @@ class LibraryLocalizer:
             kept = self.library.kept()
             self._places = {n: p for n, p in self._places.items() if n in kept} | {name: place}
         return place
+
+
+def _first_turns(read: ReadQuery) -> list[int]:
+    """Turns in which an image is looked at while no map says yet how pictures lie in it.
+
+    As it says itself, and as it is stored.
+    """
+    return list(dict.fromkeys([read.lens.turn or 0, 0]))

@@ -64,11 +64,13 @@ class Query:
     Attributes:
         name: what the estimate will be called.
         image: a file; pixels (H, W) grey or (H, W, 3) RGB, uint8; or a tensor (H, W), (1, H, W) or
-            (3, H, W), uint8 or from 0 to 1.
+            (3, H, W), uint8 or from 0 to 1. Only a file can say anything of its lens and of how
+            the camera was held.
         camera: intrinsics of the stored pixels; those of the upright picture are turned where the
             shape tells. None to go by the map and by what the file says of its lens: see
             ``localize.cameras``.
-        depth: measured depth of the same view in the map's unit, if there is any: a file or values.
+        depth: measured depth of the same view, if there is any: a file or values, in the map's
+            unit. For a library in metres; those of its maps that are not in metres do without.
         fault: why the image cannot be localized, where that is known before it is read.
     """
 
@@ -131,6 +133,7 @@ class ReadQuery:
     lens: Lens
     seconds: float
     _views: dict[tuple[int, int], View] = field(default_factory=dict)
+    _depths: dict[Depth, DepthMap] = field(default_factory=dict)
 
     @property
     def photo(self) -> QueryPhoto:
@@ -146,13 +149,14 @@ class ReadQuery:
         return self._views[turn, short_side]
 
     def prepared(
-        self, choices: Sequence[CameraChoice], *, short_side: int
+        self, choices: Sequence[CameraChoice], *, short_side: int, with_depth: bool = True
     ) -> list[list[PreparedQuery]]:
         """The query with each of the cameras that may have taken it, those with one view together.
 
         Args:
             choices: from ``QueryCameras``.
             short_side: of the view, in pixels.
+            with_depth: use the depth of the query, if it has any.
 
         Raises:
             ImageError: the depth is no image, or the view would be enormous.
@@ -165,7 +169,7 @@ class ReadQuery:
             groups.append([])
             for choice in choices:
                 if choice.turn == turn:
-                    depth = self._depth(choice.camera)
+                    depth = self._depth(choice.camera) if with_depth else None
                     now = time.perf_counter()
                     groups[-1].append(
                         PreparedQuery(
@@ -182,10 +186,15 @@ class ReadQuery:
         return groups
 
     def _depth(self, camera: Camera) -> DepthMap | None:
+        """The depth that goes with a camera; each file is read but once."""
         depth = self.query.depth
         if isinstance(depth, DepthFile):
             depth = depth.seen_by(camera)
-        return read_depth_map(depth) if isinstance(depth, Depth) else depth
+        if not isinstance(depth, Depth):
+            return depth
+        if depth not in self._depths:
+            self._depths[depth] = read_depth_map(depth)
+        return self._depths[depth]
 
 
 def read_query(query: Query) -> ReadQuery:

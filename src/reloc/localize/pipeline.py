@@ -1,0 +1,173 @@
+"""From queries to estimates, in one map or in many: reading, networks and solver side by side."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from reloc.errors import CameraError, ImageError
+from reloc.geometry import Camera
+from reloc.localize.estimate import Estimate
+from reloc.localize.pixels import Image
+from reloc.localize.place import Candidate, Place
+from reloc.localize.query import DepthFile, PreparedQuery, Query, memory_for
+from reloc.prefetching import prefetched
+from reloc.scenes.depth import DepthMap
+from reloc.scenes.scene import Depth
+
+Read = TypeVar("Read")
+Started = TypeVar("Started")
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One way to explain an image: a map, a camera, and what heads of the map see with it.
+
+    Attributes:
+        place: the map.
+        query: the image with one of the cameras that may have taken it.
+        candidates: what heads see, the most likely region first.
+        seconds: by stage, that were spent on this attempt and on no other.
+        name: of the map in its library; None where there is but one map.
+    """
+
+    place: Place
+    query: PreparedQuery
+    candidates: Sequence[Candidate]
+    seconds: dict[str, float] = field(default_factory=dict)
+    name: str | None = None
+
+    def estimate(self) -> Estimate:
+        """The pose by which most of the image agrees with one of the candidates."""
+        found = self.place.estimate(self.query, self.candidates, self.seconds)
+        return replace(found, place=self.name)
+
+
+class LocalizingPipeline(ABC, Generic[Read]):
+    """Localizes images. Subclasses say how an image is read and which attempts it is worth."""
+
+    @abstractmethod
+    def _read(self, query: Query) -> Read:
+        """Reads an image, and what else comes before its attempts; called in a thread.
+
+        Raises:
+            CameraError, ImageError: the query cannot be localized.
+        """
+
+    @abstractmethod
+    def _attempts(self, read: Read) -> Iterator[Sequence[Attempt]]:
+        """Runs the networks: attempts in groups, of which a later one is asked for in doubt only.
+
+        The first group is computed in the thread of the caller, the others in that of the solver.
+
+        Raises:
+            CameraError, ImageError: the query cannot be localized.
+        """
+
+    def localize(
+        self,
+        image: Image,
+        camera: Camera | None = None,
+        *,
+        depth: Depth | DepthFile | DepthMap | None = None,
+        name: str | None = None,
+    ) -> Estimate:
+        """Localizes one image.
+
+        Args:
+            image: a file; pixels (H, W) grey or (H, W, 3) RGB, uint8; or a tensor (H, W), (1, H, W)
+                or (3, H, W), uint8 or floating point from 0 to 1. A file can say more: its EXIF
+                tells of the lens and of how the camera was held.
+            camera: intrinsics; by default those of the map or by EXIF, see ``localize.cameras``.
+            depth: measured depth of the same view, see ``Query``.
+            name: what the estimate is called; by default the path, or "image" for pixels.
+
+        Raises:
+            CameraError: no camera is at hand, or it contradicts the image.
+            ImageError: the file, the array or the tensor is no image.
+        """
+        if name is None:
+            name = Path(image).as_posix() if isinstance(image, str | PathLike) else "image"
+        return next(self.localize_many([Query(name, image, camera, depth)], strict=True))
+
+    def localize_many(
+        self, queries: Iterable[Query], *, strict: bool = False, workers: int = 2
+    ) -> Iterator[Estimate]:
+        """Localizes images in order, reading and solving in threads beside the network.
+
+        Args:
+            queries: any number; they are read as needed.
+            strict: raise on a bad query; otherwise it becomes an estimate that is not localized.
+            workers: threads for reading and solving, each.
+
+        Raises:
+            CameraError, ImageError: only if ``strict``.
+        """
+        with (
+            prefetched(self._ready, queries, ahead=workers + 1, workers=workers) as reading,
+            ThreadPoolExecutor(workers) as solvers,
+        ):
+            solving = ((query, self._submitted(query, job, solvers)) for query, job in reading)
+            for query, job in _ahead(solving, workers + 1):
+                try:
+                    estimate = job.result()
+                except (ImageError, CameraError) as error:
+                    if strict:
+                        raise
+                    estimate = Estimate(query.name, False, None, reason=str(error))
+                yield estimate
+
+    def _ready(self, query: Query) -> Read:
+        with memory_for(query):
+            return self._read(query)
+
+    def _submitted(
+        self, query: Query, job: "Future[Read]", solvers: ThreadPoolExecutor
+    ) -> "Future[Estimate]":
+        """Runs the networks on a query that was read; the future is its pose, or its fault."""
+        try:
+            groups = self._attempts(job.result())
+            with memory_for(query):
+                first = next(groups)
+        except (ImageError, CameraError) as error:
+            failed: Future[Estimate] = Future()
+            failed.set_exception(error)
+            return failed
+        return solvers.submit(_solved, query, first, groups)
+
+
+def _solved(
+    query: Query, first: Sequence[Attempt], others: Iterator[Sequence[Attempt]]
+) -> Estimate:
+    """The pose that most of the image agrees with, over all attempts that have to be made."""
+    if not first:
+        return Estimate(query.name, False, None, reason="no map of the library fits")
+    sure = first[0].place.ranking.sure
+    with memory_for(query):
+        estimates = [attempt.estimate() for attempt in first]
+        while max(e.inlier_share for e in estimates) < sure and (group := next(others, None)):
+            estimates += [attempt.estimate() for attempt in group]
+    return most_agreed(estimates)
+
+
+def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
+    """The estimate of an image that most of it agrees with, with the time that all took."""
+    best = max(estimates, key=lambda estimate: estimate.inliers)
+    seconds: dict[str, float] = {}
+    for estimate in estimates:
+        for stage, spent in estimate.seconds.items():
+            seconds[stage] = seconds.get(stage, 0.0) + spent
+    return replace(best, seconds=seconds)
+
+
+def _ahead(items: Iterable[Started], count: int) -> Iterator[Started]:
+    """The items in order, with up to ``count`` started before the first is handed out."""
+    waiting: list[Started] = []
+    for item in items:
+        waiting.append(item)
+        if len(waiting) >= count:
+            yield waiting.pop(0)
+    yield from waiting
