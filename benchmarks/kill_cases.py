@@ -29,13 +29,13 @@ from reloc.dsacstar import DsacStarOptions
 from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.geometry import look_at
 from reloc.library.library import MapLibrary, is_library
-from reloc.mapping import PRESETS, MappingOptions, training
+from reloc.mapping import PRESETS, MappingOptions
 from reloc.mapping.ridge import RidgeOptions
 from reloc.mapping.trainer import HeadTrainer
-from reloc.refine import schedule
 from reloc.refine.trainer import PoseTrainer
 from reloc.scenes.datasets import Addresses, dataset
 from reloc.synthetic import TrainingViews, write_views
+from reloc.training import loop
 
 CHECKPOINT_SECONDS = 0.3
 CHECKPOINT_STEPS = 2
@@ -170,7 +170,7 @@ CASES = (
 def toy_main(arguments: list[str]) -> int:
     """The command line, with trainings of a second that have many checkpoints."""
     torch.set_num_threads(1)
-    training.CHECKPOINT_SECONDS = schedule.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
+    loop.CHECKPOINT_SECONDS = CHECKPOINT_SECONDS
     PRESETS["draft"] = MappingOptions(
         views=12, steps=60, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
     )

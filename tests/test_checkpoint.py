@@ -11,13 +11,15 @@ import torch
 
 from reloc.checkpoint import (
     GOES_ON,
+    Diverged,
     checkpoint_of,
+    damage_named,
     kept_until_done,
     load_checkpoint,
-    restored_step,
     save_checkpoint,
 )
-from reloc.errors import MapError, OptionError, OutputError
+from reloc.errors import MapError, OptionError, OutputError, SceneError
+from reloc.restoring import UnfitState
 
 IDENTITY = {"steps": 3, "images": ["a.png"]}
 
@@ -55,16 +57,29 @@ def test_one_without_an_identity_is_damaged(tmp_path):
         load_checkpoint(path, IDENTITY)
 
 
-def test_parts_get_their_states_and_those_that_do_not_fit_are_refused(tmp_path):
-    path, kept = tmp_path / "state", torch.nn.Linear(2, 3)
-    assert restored_step(path, IDENTITY, {"layer": kept}) == 0
-    save_checkpoint(path, IDENTITY, {"step": 2, "layer": kept.state_dict()})
-    again = torch.nn.Linear(2, 3)
-    assert restored_step(path, IDENTITY, {"layer": again}) == 2
-    assert torch.equal(again.weight, kept.weight)
-    for parts in ({"layer": torch.nn.Linear(5, 3)}, {"other": again}):
-        with pytest.raises(MapError, match="damaged checkpoint; remove it"):
-            restored_step(path, IDENTITY, parts)
+def test_nothing_is_written_without_a_path():
+    save_checkpoint(None, IDENTITY, {"step": 2})
+    assert load_checkpoint(None, IDENTITY) is None
+
+
+def test_a_state_of_something_else_is_damage(tmp_path):
+    with (
+        pytest.raises(MapError, match="state: damaged checkpoint; remove it"),
+        damage_named(tmp_path / "state", diverged="place: diverged"),
+    ):
+        raise UnfitState
+
+
+def test_a_diverged_training_is_told_and_leaves_no_checkpoint(tmp_path):
+    path = tmp_path / "state"
+    save_checkpoint(path, IDENTITY, {"step": 2})
+    for checkpoint in (path, None):
+        with (
+            pytest.raises(SceneError, match="place: diverged"),
+            damage_named(checkpoint, diverged="place: diverged"),
+        ):
+            raise Diverged
+    assert not path.exists()
 
 
 STATE = {"step": 2, "weights": torch.arange(100.0), "sums": torch.ones(100)}

@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
-from reloc.errors import MapError, OutputError
+from reloc.errors import MapError, OutputError, SceneError
 from reloc.files import atomic_file, is_stream
-from reloc.restoring import UnfitState, restore, stored_steps
+from reloc.restoring import UnfitState
 
 MAX_BYTES = 8 * 1024**3
 _DIGEST_LENGTH = hashlib.sha256().digest_size * 2
@@ -69,12 +69,16 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns
 
 
-def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Writes a state atomically, with what tells to which training it belongs.
+def save_checkpoint(
+    path: Path | None, identity: Mapping[str, Any], state: Mapping[str, Any]
+) -> None:
+    """Writes a state atomically, with what tells to which training it belongs; nowhere if None.
 
     Raises:
         OutputError: the file cannot be written.
     """
+    if path is None:
+        return
     # PyTorch makes errors of its own of a disk that is full.
     content = io.BytesIO()
     torch.save({**state, "identity": dict(identity)}, content)
@@ -82,13 +86,13 @@ def save_checkpoint(path: Path, identity: Mapping[str, Any], state: Mapping[str,
         file.write(sealed(content.getvalue()))
 
 
-def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] | None:
+def load_checkpoint(path: Path | None, identity: Mapping[str, Any]) -> dict[str, Any] | None:
     """The state that ``save_checkpoint`` wrote for the same identity; None if there is no file.
 
     Raises:
         MapError: the checkpoint is damaged, or that of another training.
     """
-    if not path.exists():
+    if path is None or not path.exists():
         return None
     try:
         content = io.BytesIO(_checked(path))
@@ -104,17 +108,32 @@ def load_checkpoint(path: Path, identity: Mapping[str, Any]) -> dict[str, Any] |
     return state
 
 
+class Diverged(Exception):
+    """The weights of a training are no longer finite."""
+
+
 @contextmanager
-def damage_named(path: Path | None) -> Iterator[None]:
-    """Tells of a state in a checkpoint that does not fit the training in the block.
+def damage_named(path: Path | None, *, diverged: str) -> Iterator[None]:
+    """Tells in one line of a stored state that does not fit the training in the block.
+
+    It tells too of a training that diverged, and removes its checkpoint.
+
+    Args:
+        path: of the checkpoint; None if there is none.
+        diverged: whose training it is, and what to do if it diverged.
 
     Raises:
         MapError: instead of ``UnfitState``.
+        SceneError: instead of ``Diverged``.
     """
     try:
         yield
     except UnfitState as error:
         raise MapError(f"{path}: {DAMAGED}") from error
+    except Diverged as error:
+        if path is not None:
+            path.unlink(missing_ok=True)
+        raise SceneError(diverged) from error
 
 
 def sealed(archive: bytes) -> bytes:
@@ -140,28 +159,3 @@ def _checked(path: Path) -> bytes:
         if content[-22:-18] != _LAST or archive.testzip() is not None:
             raise ValueError("other content than was written")
     return content
-
-
-def restored_step(path: Path, identity: Mapping[str, Any], parts: Mapping[str, Any]) -> int:
-    """Gives network, optimiser and what else there is their stored states.
-
-    Args:
-        path: what ``save_checkpoint`` wrote.
-        identity: of the training.
-        parts: by the names that their states have there.
-
-    Returns:
-        The stored ``step``; 0 if there is no file.
-
-    Raises:
-        MapError: as ``load_checkpoint``, or the states do not fit.
-    """
-    state = load_checkpoint(path, identity)
-    if state is None:
-        return 0
-    try:
-        for name, part in parts.items():
-            restore(part, state[name])
-        return stored_steps(state["step"])
-    except Exception as error:
-        raise MapError(f"{path}: {DAMAGED}") from error

@@ -20,9 +20,9 @@ from safetensors.torch import load_file
 from reloc import files
 from reloc.cli import map_ as map_module
 from reloc.errors import OutputError
-from reloc.mapping import training
 from reloc.mapping.trainer import HeadTrainer
 from reloc.maps import SceneMap
+from reloc.training import loop
 
 # A mapping of a few seconds that checkpoints all the time, in a process that can be killed.
 # Jobs that a shell started in the background ignore SIGINT, and so would what they start.
@@ -30,8 +30,9 @@ LONG = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from reloc.cli.main import main
-from reloc.mapping import PRESETS, MappingOptions, training
-training.CHECKPOINT_SECONDS = 0.2
+from reloc.mapping import PRESETS, MappingOptions
+from reloc.training import loop
+loop.CHECKPOINT_SECONDS = 0.2
 PRESETS["draft"] = MappingOptions(
     views=12, steps=int(sys.argv[1]), batch=64, width=32, blocks=1, short_side=120,
     cells_per_view=60,
@@ -409,7 +410,7 @@ def own_signals():
 def test_a_second_interruption_while_saving_destroys_nothing(
     mapped, made_place, tmp_path, monkeypatch, own_signals
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
     monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "scratch").mkdir()

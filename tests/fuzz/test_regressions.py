@@ -198,16 +198,16 @@ def test_a_table_without_its_rules(
 
 
 def _trainer(state: dict[str, Any]) -> dict[str, Any]:
-    return state["trainers"][0] if "trainers" in state else state["trainer"]
+    return state["trainers"][0]
 
 
 STATES: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
-    "no trainer": ("dsacstar-resume", lambda s: s.pop("trainer")),
-    "steps in a list": ("dsacstar-resume", lambda s: s["trainer"].update(steps=[4])),
-    "one optimiser of two": ("dsacstar-resume", lambda s: s["trainer"]["optimisers"].pop()),
+    "no trainer": ("dsacstar-resume", lambda s: s.pop("trainers")),
+    "steps in a list": ("dsacstar-resume", lambda s: _trainer(s).update(steps=[4])),
+    "one optimiser of two": ("dsacstar-resume", lambda s: _trainer(s)["optimisers"].pop()),
     "means in a row too few": (
         "dsacstar-resume",
-        lambda s: s["trainer"].update(means=torch.tensor(1.0)),
+        lambda s: _trainer(s).update(means=torch.tensor(1.0)),
     ),
     "a parameter less": ("map-resume", lambda s: _trainer(s)["head"].popitem()),
     "a flat velocity": (
@@ -234,7 +234,7 @@ STATES: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
     "heads that are done": ("refine-resume", lambda s: s.update(finished=True)),
     "steps that are no number": (
         "refine-resume",
-        lambda s: s["ongoing"]["trainer"].update(steps=float("nan")),
+        lambda s: _trainer(s["ongoing"]).update(steps=float("nan")),
     ),
     "no rates": ("checkpoint", lambda s: s["optimiser"].update(param_groups=[])),
     "a schedule without its place": ("checkpoint", lambda s: s["schedule"].update(last_epoch=[])),

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from reloc.checkpoint import restored_step, save_checkpoint
+from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.dsacstar import DsacStarOptions, map_scene_dsacstar
 from reloc.errors import SceneError
 from reloc.geometry import Camera, look_at
@@ -21,7 +21,9 @@ from reloc.mapping import MappingOptions, map_scene
 from reloc.maps.scene_map import Region, SceneMap
 from reloc.progress import Progress
 from reloc.refine import RefineMapOptions, refine_map
+from reloc.restoring import fitting
 from reloc.scenes.scene import Frame, Scene
+from reloc.training import OneCycleTrainer
 from tests.fuzz.map_targets import backbone
 from tests.fuzz.mutation import Files
 from tests.fuzz.target import Target
@@ -114,38 +116,43 @@ def _resuming(train: Train) -> Callable[[Path], None]:
     return resume
 
 
-def _parts() -> dict[str, Any]:
+def _trainer() -> OneCycleTrainer:
+    """That of meta-training and pretraining, after its first step."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = nn.Linear(4, 3)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=10)
-    network(torch.ones(1, 4)).sum().backward()
-    optimiser.step()
-    schedule.step()
-    return {"network": network, "optimiser": optimiser, "schedule": schedule}
+    trainer = OneCycleTrainer(
+        network,
+        parts={"network": network},
+        learning_rate=0.1,
+        weight_decay=0.01,
+        steps=10,
+        warmup=0.3,
+    )
+    _stepped(trainer)
+    return trainer
 
 
 def _state(number: int) -> Files:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / _FILE
-        states = {name: part.state_dict() for name, part in _parts().items()}
-        save_checkpoint(path, _IDENTITY, {"step": 1, **states})
+        save_checkpoint(path, _IDENTITY, _trainer().state_dict())
         return {_FILE: path.read_bytes()}
 
 
-def _restored(folder: Path) -> dict[str, Any]:
-    """What meta-training and pretraining do with their checkpoints."""
-    parts = _parts()
-    restored_step(folder / _FILE, _IDENTITY, parts)
-    return parts
+def _restored(folder: Path) -> OneCycleTrainer:
+    trainer, path = _trainer(), folder / _FILE
+    stored = load_checkpoint(path, _IDENTITY)
+    assert stored is not None
+    with damage_named(path, diverged="diverged"), fitting():
+        trainer.load_state_dict(stored)
+    return trainer
 
 
-def _stepped(parts: dict[str, Any]) -> None:
-    parts["network"](torch.ones(1, 4)).sum().backward()
-    parts["optimiser"].step()
-    parts["schedule"].step()
-    torch.save({name: part.state_dict() for name, part in parts.items()}, io.BytesIO())
+def _stepped(trainer: OneCycleTrainer) -> None:
+    trainer.trained(torch.ones(1, 4)).sum().backward()
+    trainer.advance()
+    torch.save(trainer.state_dict(), io.BytesIO())
 
 
 TARGETS: tuple[Target, ...] = (

@@ -11,13 +11,14 @@ from reloc.backbone import ConvBackbone
 from reloc.checkpoint import save_checkpoint
 from reloc.errors import MapError, OptionError, OutputError, SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping import fill, mapper, survey, training
+from reloc.mapping import fill, mapper, survey
 from reloc.mapping.mapper import map_scene
 from reloc.mapping.options import MappingOptions
 from reloc.mapping.trainer import HeadTrainer
 from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
 from reloc.scenes import Frame, Scene
+from reloc.training import loop
 
 TOY = MappingOptions(
     views=10, steps=8, batch=64, width=16, blocks=1, short_side=64, cells_per_view=40, buffer_gb=0.1
@@ -298,8 +299,8 @@ def test_a_part_without_readable_images_gets_no_head(corridor, backbone):
 def every_step(monkeypatch):
     """Progress and checkpoints at every step instead of every so many seconds."""
     ticks = iter(range(10**6))
-    monkeypatch.setattr(training.time, "monotonic", lambda: float(next(ticks)))
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, Killed])

@@ -1,10 +1,8 @@
 """Mapping a scene with a network of its own: posed images in, a map with its backbone out."""
 
-import time
-from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -25,9 +23,9 @@ from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
 from reloc.refine.images import TrainingImages
 from reloc.refine.scene_network import SceneNetwork, trainable_copy
-from reloc.refine.schedule import run_schedule
 from reloc.scenes import check_mappable, posed, poses_of
 from reloc.scenes.scene import Frame, Scene
+from reloc.training import TimeLimit, train
 
 MIN_DEPTH_FRAMES = 3
 
@@ -60,9 +58,9 @@ def map_scene_dsacstar(
             diverged.
         MapError: the checkpoint is damaged or belongs to other options.
     """
-    began = time.monotonic()
     options = options or DsacStarOptions()
     checkpoint = None if checkpoint is None else Path(checkpoint)
+    clock = TimeLimit(options.time_limit)
     own = trainable_copy(backbone)
     check_mappable(scene)
     depths = None if options.supervision == "rgb" else KnownDepths(scene)
@@ -74,7 +72,7 @@ def map_scene_dsacstar(
         "backbone": backbone.fingerprint,
         "frames": [frame.name for frame in frames],
     }
-    stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
+    stored = load_checkpoint(checkpoint, identity) if resume else None
     chosen = pick_device(device)
     images = TrainingImages(
         frames,
@@ -95,26 +93,17 @@ def map_scene_dsacstar(
     trainer = SceneNetworkTrainer(
         network, options, metre=metre_of(scene.unit, scale=scale), depth=scale
     )
-    limit = options.time_limit
-
-    def save(state: Mapping[str, Any]) -> None:
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, identity, state)
-
-    with damage_named(checkpoint):
-        seconds = run_schedule(
-            trainer,
+    diverged = f"{scene.root}: training diverged; map with a smaller learning rate"
+    with damage_named(checkpoint, diverged=diverged):
+        seconds = train(
+            [trainer],
             stage="training",
             steps=options.steps,
-            budget=None if limit is None else max(1.0, limit - (time.monotonic() - began)),
+            budget=clock.left(),
             stored=stored,
-            save=save,
+            save=partial(save_checkpoint, checkpoint, identity),
             progress=progress,
         )
-    if not network.healthy():
-        if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
-        raise SceneError(f"{scene.root}: training diverged; map with a smaller learning rate")
     own = network.finished()
     median_error, inlier_share = trainer.figures()
     result = finished(

@@ -7,11 +7,13 @@ from torch import Tensor
 
 from reloc.dsacstar.loss import LossScale, initial_loss
 from reloc.dsacstar.options import DsacStarOptions
+from reloc.interruption import uninterrupted
 from reloc.pose.ransac import RansacOptions, RefineOptions, expected_pose_losses
 from reloc.refine.images import Cells
 from reloc.refine.scene_network import SceneNetwork, drawn_matches
 from reloc.refine.trainer import PIXEL_SCALE
 from reloc.restoring import MAX_STEPS, like, restore, stored_steps
+from reloc.training import finite, seed_of_step
 from reloc.untrusted import integer, record, text
 
 # Of the refinement of hypotheses by measured points, as a share of their depth.
@@ -60,8 +62,7 @@ class SceneNetworkTrainer:
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
         self._stage = int(fraction >= 1 - self.options.end_to_end)
-        # Seeded by the step, so that a resumed training draws what it would have drawn.
-        self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
+        self._generator.manual_seed(seed_of_step(self.options.seed, self.steps))
         coordinates, cells = self.network(self.steps, kind="plain" if self._stage else "augmented")
         loss, errors = initial_loss(
             coordinates,
@@ -74,9 +75,10 @@ class SceneNetworkTrainer:
         optimiser = self._optimisers[self._stage]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
-        self._note(loss.detach(), errors)
-        self.steps += 1
+        with uninterrupted():
+            optimiser.step()
+            self._note(loss.detach(), errors)
+            self.steps += 1
 
     def _pose_loss(self, coordinates: Tensor, cells: Cells) -> Tensor:
         matches = drawn_matches(
@@ -104,6 +106,14 @@ class SceneNetworkTrainer:
     def loss(self) -> float:
         """Running mean of the loss of the present stage; waits for the device."""
         return float(self._means[self._stage])
+
+    def metrics(self) -> dict[str, float]:
+        """The running mean for progress; waits for the device."""
+        return {"loss": self.loss()}
+
+    def healthy(self) -> bool:
+        """Whether all weights are finite; waits for the device."""
+        return finite(self.network)
 
     def figures(self) -> tuple[float, float]:
         """Running means: median reprojection error in pixels, share of cells within 10."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
-from reloc.errors import OptionError, SceneError
+from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
@@ -88,7 +88,8 @@ def map_scene(
         filler.settle(max_frames=bounds.surveyed)
         filler.wanted = frozenset(_cluster(scene, poses, options, filler, head).tolist())
 
-    with damage_named(checkpoint), temporary_folder() as scratch:
+    diverged = f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
+    with damage_named(checkpoint, diverged=diverged), temporary_folder() as scratch:
         buffer = empty_buffer(
             centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
             extractor,
@@ -133,12 +134,6 @@ def map_scene(
             save=save,
             progress=progress,
             watch=watched,
-        )
-    if not all(trainer.healthy() for trainer in trainers):
-        if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
-        raise SceneError(
-            f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
         )
     states = [trainer.state() for trainer in trainers]
     kept = kept_cameras(len(frames))

@@ -8,10 +8,12 @@ import torch
 from torch import Tensor
 
 from reloc.heads import Head, MlpHead
+from reloc.interruption import uninterrupted
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.loss import curriculum, mapping_loss
 from reloc.mapping.optimiser import Muon
 from reloc.restoring import like, restore, stored_steps
+from reloc.training import cosine_after_warmup, finite, seed_of_step, set_learning_rates
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,10 @@ class HeadTrainer:
 
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
-        self._set_learning_rates(fraction)
+        rate = cosine_after_warmup(fraction, warmup=self.options.warmup)
+        set_learning_rates(self.optimisers, self._peaks, rate)
         options, buffer = self.options, self.buffer
-        # Seeded by the step, so that a resumed training draws what it would have drawn.
-        self._generator.manual_seed(options.seed * 1_000_003 + self.steps)
+        self._generator.manual_seed(seed_of_step(options.seed, self.steps))
         features, rays, focals, inverse_depths, cam_from_world = buffer.batch(
             buffer.drawn(options.batch, self._generator)
         )
@@ -111,12 +113,22 @@ class HeadTrainer:
         for optimiser in self.optimisers:
             optimiser.zero_grad(set_to_none=True)
         terms.loss.backward()
-        for optimiser in self.optimisers:
-            optimiser.step()
-        median = terms.errors.median()
-        self._median = torch.where(self._median < 0, median, self._median.lerp(median, 0.1))
-        self._last = (terms.loss.detach(), (terms.errors < 10).float().mean())
-        self.steps += 1
+        with uninterrupted():
+            for optimiser in self.optimisers:
+                optimiser.step()
+            median = terms.errors.median()
+            self._median = torch.where(self._median < 0, median, self._median.lerp(median, 0.1))
+            self._last = (terms.loss.detach(), (terms.errors < 10).float().mean())
+            self.steps += 1
+
+    def metrics(self) -> dict[str, float]:
+        """Figures of the latest step as progress tells them; waits for the device."""
+        state = self.state()
+        return {
+            "loss": state.loss,
+            "median_px": state.median_error,
+            "inliers": state.inlier_share,
+        }
 
     def state(self) -> TrainingState:
         """Figures of the latest step; waits for the device."""
@@ -126,7 +138,7 @@ class HeadTrainer:
 
     def healthy(self) -> bool:
         """Whether all weights are finite; waits for the device."""
-        return all(bool(torch.isfinite(p).all()) for p in self.head.parameters())
+        return finite(self.head)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on."""
@@ -149,16 +161,6 @@ class HeadTrainer:
             loss, share = last
             self._last = like(loss, self._median), like(share, self._median)
         self.steps = stored_steps(state["steps"])
-
-    def _set_learning_rates(self, fraction: float) -> None:
-        warmup = self.options.warmup
-        if fraction < warmup:
-            factor = max(fraction / warmup, 0.01)
-        else:
-            factor = 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
-        for optimiser, peak in zip(self.optimisers, self._peaks, strict=True):
-            for group in optimiser.param_groups:
-                group["lr"] = peak * max(factor, 1e-3)
 
 
 def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int) -> MlpHead:

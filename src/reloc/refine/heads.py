@@ -1,6 +1,5 @@
 """Refining heads one after the other, on features that are computed once."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,10 +15,10 @@ from reloc.pose.ransac import Matches
 from reloc.progress import Progress
 from reloc.refine.options import RefineMapOptions
 from reloc.refine.parts import Part, Refined, Save
-from reloc.refine.schedule import run_schedule
 from reloc.refine.trainer import Draw, PoseTrainer
 from reloc.refine.views import Views, gathered_views
 from reloc.restoring import MAX_SECONDS, MAX_STEPS, fitting, restore, stored_steps
+from reloc.training import TimeLimit, train
 from reloc.untrusted import integer, items, number, record
 
 # Share of a time limit that goes to reading images and computing features.
@@ -120,8 +119,7 @@ def _refined(
     progress: Progress,
 ) -> dict[str, Any]:
     """Trains one head on its frames, from where an interrupted run left it (``ongoing``)."""
-    began = time.monotonic()
-    limit = options.time_limit
+    clock = TimeLimit(options.time_limit)
     views = gathered_views(
         part.frames,
         extractor,
@@ -130,10 +128,10 @@ def _refined(
         views=_views(ongoing, options) if ongoing else options.views,
         cells=options.cells,
         seed=options.seed,
-        seconds=None if limit is None or ongoing else FILL_SHARE * limit,
+        seconds=None if ongoing else clock.left(FILL_SHARE),
         progress=progress,
     )
-    fill_seconds = time.monotonic() - began
+    fill_seconds = clock.elapsed()
     head = part.head.to(extractor.device)
     trainer = PoseTrainer(
         [(head, options.learning_rate)],
@@ -143,11 +141,11 @@ def _refined(
         short_side=short_side,
         device=extractor.device,
     )
-    seconds = run_schedule(
-        trainer,
+    seconds = train(
+        [trainer],
         stage="refining",
         steps=options.steps,
-        budget=None if limit is None else max(1.0, limit - fill_seconds),
+        budget=clock.left(),
         stored=ongoing,
         save=lambda state: save({**state, "views": len(views)}),
         progress=progress,

@@ -1,6 +1,5 @@
 """Refining all heads of a map together with a copy of their backbone."""
 
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,8 +18,8 @@ from reloc.refine.images import TrainingImages
 from reloc.refine.options import RefineMapOptions
 from reloc.refine.parts import Part, Refined, Save
 from reloc.refine.scene_network import SceneNetwork, drawn_matches, trainable_copy
-from reloc.refine.schedule import run_schedule
 from reloc.refine.trainer import Draw, PoseTrainer
+from reloc.training import TimeLimit, train
 
 
 def refined_network(
@@ -40,7 +39,7 @@ def refined_network(
         OptionError: the backbone has an adapter, or is of another kind.
         SceneError: no image can be used.
     """
-    began = time.monotonic()
+    clock = TimeLimit(options.time_limit)
     frames = [frame for part in parts for frame in part.frames]
     images = TrainingImages(
         frames,
@@ -71,12 +70,11 @@ def refined_network(
         short_side=scene_map.short_side,
         device=device,
     )
-    limit = options.time_limit
-    seconds = run_schedule(
-        trainer,
+    seconds = train(
+        [trainer],
         stage="refining",
         steps=options.steps,
-        budget=None if limit is None else max(1.0, limit - (time.monotonic() - began)),
+        budget=clock.left(),
         stored=stored,
         save=save,
         progress=progress,

@@ -1,9 +1,8 @@
 """Refining a map: it is trained end to end for the pose."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +10,6 @@ import torch
 from reloc.backbone import Backbone
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
-from reloc.errors import SceneError
 from reloc.files import StrPath
 from reloc.localize.self_check import with_reliability
 from reloc.maps.scene_map import SceneMap
@@ -85,26 +83,18 @@ def refine_map(
         "frames": [frame.name for part in parts for frame in part.frames],
     }
 
-    def save(state: Mapping[str, Any]) -> None:
-        if checkpoint is not None:
-            save_checkpoint(checkpoint, identity, state)
-
-    with damage_named(checkpoint):
+    diverged = f"{scene.root}: training diverged; refine with a smaller learning rate"
+    with damage_named(checkpoint, diverged=diverged):
         refined = (refined_network if options.train_backbone else refined_heads)(
             parts,
             scene_map,
             own,
             options,
             device=pick_device(device),
-            stored=load_checkpoint(checkpoint, identity) if resume and checkpoint else None,
-            save=save,
+            stored=load_checkpoint(checkpoint, identity) if resume else None,
+            save=partial(save_checkpoint, checkpoint, identity),
             progress=progress,
         )
-    trained = [*refined.heads, *([refined.backbone] if refined.backbone is not None else [])]
-    if not all(bool(torch.isfinite(p).all()) for network in trained for p in network.parameters()):
-        if checkpoint is not None:
-            checkpoint.unlink(missing_ok=True)
-        raise SceneError(f"{scene.root}: training diverged; refine with a smaller learning rate")
     seconds = {stage: round(value, 2) for stage, value in refined.seconds.items()}
     told = {
         "options": asdict(options),

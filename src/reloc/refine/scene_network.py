@@ -82,10 +82,6 @@ class SceneNetwork(nn.Module):
         )
         return coordinates.float(), cells
 
-    def healthy(self) -> bool:
-        """Whether all weights are finite; waits for the device."""
-        return all(bool(torch.isfinite(p).all()) for p in self.parameters())
-
     def finished(self) -> ConvBackbone:
         """The backbone as a map holds it; it and the heads learn no more, on the processor."""
         self.cpu().requires_grad_(False).eval()

@@ -1,6 +1,5 @@
 """Training for the pose: whole views through differentiable RANSAC."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -8,10 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from reloc.interruption import uninterrupted
 from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, expected_pose_losses
 from reloc.pose.ransac.matches import reprojection_errors
 from reloc.refine.options import RefineMapOptions
 from reloc.restoring import like, restore, stored_steps
+from reloc.training import cosine_under_warmup, finite, seed_of_step, set_learning_rates
 
 # What networks see in some views and the poses (B, 3, 4) cam_from_world of these, as a function of
 # the step and of chance.
@@ -81,19 +82,18 @@ class PoseTrainer:
 
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
-        fall = 0.5 * (1 + math.cos(math.pi * fraction)) * min(1.0, fraction / WARMUP + 0.01)
-        for group, rate in zip(self.optimiser.param_groups, self.rates, strict=True):
-            group["lr"] = rate * fall
-        # Seeded by the step, so that a resumed training draws what it would have drawn.
-        self._generator.manual_seed(self.options.seed * 1_000_003 + self.steps)
+        rate = cosine_under_warmup(fraction, warmup=WARMUP)
+        set_learning_rates([self.optimiser], self.rates, rate)
+        self._generator.manual_seed(seed_of_step(self.options.seed, self.steps))
         drawn = self.draw(self.steps, self._generator)
         pose_losses, reprojection = (losses.mean() for losses in self.losses(*drawn))
         self.optimiser.zero_grad(set_to_none=True)
         (pose_losses + self.options.reprojection * reprojection).backward()
-        self.optimiser.step()
-        now = pose_losses.detach()
-        self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
-        self.steps += 1
+        with uninterrupted():
+            self.optimiser.step()
+            now = pose_losses.detach()
+            self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
+            self.steps += 1
 
     def losses(self, matches: Matches, truth: Tensor) -> tuple[Tensor, Tensor]:
         """Expected pose losses and reprojection errors (B,) of some views, both bounded.
@@ -127,6 +127,14 @@ class PoseTrainer:
     def loss(self) -> float:
         """Running mean of the bounded pose loss; waits for the device."""
         return float(self._mean)
+
+    def metrics(self) -> dict[str, float]:
+        """The running mean for progress; waits for the device."""
+        return {"loss": self.loss()}
+
+    def healthy(self) -> bool:
+        """Whether all weights are finite; waits for the device."""
+        return finite(self.networks)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on."""

@@ -1,22 +1,27 @@
 """Meta-training an adapter: an episode a step, checkpoints that survive a kill."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import torch
 import torch.distributed as dist
-from torch import nn
 
 from reloc.backbone.adapter import ContextAdapter
 from reloc.backbone.meta.episode_loss import Episode, FitOptions, alone, backward_episode
 from reloc.backbone.meta.rooms import EpisodeOptions
 from reloc.backbone.pretrain.parallel import place_among_processes
-from reloc.checkpoint import restored_step, save_checkpoint
-from reloc.errors import OptionError, OutputError
+from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
+from reloc.errors import OptionError
 from reloc.interruption import uninterrupted
 from reloc.progress import Progress, silent
+from reloc.training import Every, OneCycleTrainer, seed_of_step, train
+
+# Share of the steps in which the learning rate rises.
+WARMUP = 0.1
+STEPS_BETWEEN_FIGURES = 10
 
 
 @dataclass(frozen=True)
@@ -82,54 +87,89 @@ def meta_train(
 
     Raises:
         MapError: the checkpoint is damaged or of another configuration.
+        SceneError: the training diverged.
     """
     rank, world = place_among_processes()
-    optimiser = torch.optim.AdamW(
-        adapter.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.1
-    )
-    parts: dict[str, Any] = {"adapter": adapter, "optimiser": optimiser, "schedule": schedule}
+    trainer = AdapterTrainer(adapter, source, options, rank=rank, world=world)
     recipe = asdict(options)
     del recipe["checkpoint_every"]
-    start = restored_step(checkpoint, recipe, parts) if resume else 0
-    running: float | None = None
-    done = start
+    stored = load_checkpoint(checkpoint, recipe) if resume else None
 
-    def save() -> None:
-        states = {name: part.state_dict() for name, part in parts.items()}
-        save_checkpoint(checkpoint, recipe, {"step": done, **states})
+    def validated() -> None:
+        if rank == 0 and validate is not None:
+            progress("validation", trainer.steps, options.steps, **validate(adapter))
 
-    try:
-        for step in range(start, options.steps):
-            episode = source.episode(options.seed * 1_000_003 + step, options.episode)
-            optimiser.zero_grad(set_to_none=True)
-            loss = float(
-                backward_episode(
-                    adapter,
-                    episode,
-                    options.fit,
-                    rank=rank,
-                    world=world,
-                    reduce=dist.all_reduce if world > 1 else alone,
-                )
+    diverged = f"{checkpoint}: training diverged; start again with a smaller learning rate"
+    with damage_named(checkpoint, diverged=diverged):
+        train(
+            [trainer],
+            stage="meta-training",
+            steps=options.steps,
+            stored=stored,
+            save=partial(save_checkpoint, checkpoint if rank == 0 else None, recipe),
+            checkpoints=Every(steps=options.checkpoint_every),
+            progress=progress if rank == 0 else silent,
+            tell=Every(steps=STEPS_BETWEEN_FIGURES),
+            validate=validated,
+        )
+
+
+class AdapterTrainer(OneCycleTrainer):
+    """Trains an adapter, an episode a step; see ``training.Trainer``.
+
+    Args:
+        adapter: is changed.
+        source: of the episodes.
+        options: sizes and schedule.
+        rank: number of this process.
+        world: processes that share an episode.
+    """
+
+    def __init__(
+        self,
+        adapter: ContextAdapter,
+        source: EpisodeSource,
+        options: MetaOptions,
+        *,
+        rank: int,
+        world: int,
+    ) -> None:
+        self.adapter = adapter
+        self.source = source
+        self.options = options
+        self._rank, self._world = rank, world
+        super().__init__(
+            adapter,
+            parts={"adapter": adapter},
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            steps=options.steps,
+            warmup=WARMUP,
+        )
+        self._loss = self._mean = math.nan
+
+    def step(self, fraction: float) -> None:
+        """The next step; the schedule goes by steps alone."""
+        options = self.options
+        episode = self.source.episode(seed_of_step(options.seed, self.steps), options.episode)
+        self.zero_grad()
+        loss = float(
+            backward_episode(
+                self.adapter,
+                episode,
+                options.fit,
+                rank=self._rank,
+                world=self._world,
+                reduce=dist.all_reduce if self._world > 1 else alone,
             )
-            nn.utils.clip_grad_norm_(adapter.parameters(), 1.0)
-            # An episode may take long, and until here it has changed nothing that is kept.
-            with uninterrupted():
-                optimiser.step()
-                schedule.step()
-                done = step + 1
-            running = loss if running is None else 0.95 * running + 0.05 * loss
-            last = done == options.steps
-            if rank == 0 and (step % 10 == 0 or last):
-                progress("meta-training", done, options.steps, loss=loss, mean_loss=running)
-            if rank == 0 and (done % options.checkpoint_every == 0 or last):
-                save()
-                if validate is not None:
-                    progress("validation", done, options.steps, **validate(adapter))
-    except (KeyboardInterrupt, OutputError):
-        if rank == 0:
-            save()
-        raise
+        )
+        self.clip()
+        # An episode may take long, and until here it has changed nothing that is kept.
+        with uninterrupted():
+            self.advance()
+            self._loss = loss
+            self._mean = loss if math.isnan(self._mean) else 0.95 * self._mean + 0.05 * loss
+
+    def metrics(self) -> dict[str, float]:
+        """Loss of the latest step, and its running mean in this process."""
+        return {"loss": self._loss, "mean_loss": self._mean}

@@ -5,11 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from reloc.backbone.network import ConvBackbone
 from reloc.backbone.pretrain.objective import Batch, Objective
@@ -19,11 +20,17 @@ from reloc.backbone.pretrain.parallel import (
     place_among_processes,
     synchronise_norms,
 )
-from reloc.checkpoint import restored_step, save_checkpoint
+from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import training_dtype
-from reloc.errors import OptionError, OutputError
+from reloc.errors import OptionError
 from reloc.interruption import uninterrupted
 from reloc.progress import Progress, silent
+from reloc.training import Every, OneCycleTrainer, train
+
+# Share of the steps in which the learning rate rises.
+WARMUP = 0.08
+# Asking for figures waits for the device.
+STEPS_BETWEEN_FIGURES = 20
 
 
 def _ahead(steps: range, build: Callable[[int], Batch]) -> Iterator[Batch]:
@@ -70,80 +77,115 @@ def pretrain(
 
     Raises:
         MapError: the checkpoint is damaged or of another configuration.
+        SceneError: the training diverged, or its images yield no batch.
         OptionError: the processes cannot share the pairs of a batch evenly.
     """
     device = torch.device(device)
     rank, world = place_among_processes()
     if options.pairs % world:
         raise OptionError(f"{options.pairs} pairs cannot be shared by {world} processes evenly")
-    torch.manual_seed(options.seed)
-    network = ConvBackbone(channels=options.channels, width=options.width)
-    if world > 1:
-        synchronise_norms(network)
-    network.to(device).train()
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trained = nn.ModuleList([network, objective.heads.to(device)])
-    # The average of the last few hundred steps; it is worth a longer training.
-    average = torch.optim.swa_utils.AveragedModel(
-        network, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998), use_buffers=True
-    )
-    optimiser = torch.optim.AdamW(
-        trained.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-    )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.learning_rate, total_steps=options.steps, pct_start=0.08
-    )
-    parts: dict[str, Any] = {
-        "trained": trained,
-        "average": average,
-        "optimiser": optimiser,
-        "schedule": schedule,
-    }
+    trainer = BackboneTrainer(objective, options, device=device, rank=rank, world=world)
     recipe = _recipe(objective, options)
-    start = restored_step(checkpoint, recipe, parts) if resume else 0
-    began = time.monotonic()
-    steps = range(start, options.steps)
-    amp = training_dtype(device)
-    batches = _ahead(steps, lambda s: objective.batch(options, s, rank=rank, world=world))
-    done = start
+    stored = load_checkpoint(checkpoint, recipe) if resume else None
+    diverged = f"{checkpoint}: training diverged; start again with another seed"
+    with damage_named(checkpoint, diverged=diverged):
+        train(
+            [trainer],
+            stage="pretraining",
+            steps=options.steps,
+            stored=stored,
+            save=partial(save_checkpoint, checkpoint if rank == 0 else None, recipe),
+            checkpoints=Every(steps=options.checkpoint_every),
+            progress=progress,
+            tell=Every(steps=STEPS_BETWEEN_FIGURES),
+        )
+    return trainer.result()
 
-    def save() -> None:
-        if rank == 0:
-            states = {name: part.state_dict() for name, part in parts.items()}
-            save_checkpoint(checkpoint, recipe, {"step": done, **states})
 
-    try:
-        for step, batch in zip(steps, batches, strict=True):
-            batch = {k: v.to(device, non_blocking=True) for k, v in batch.items()}
-            with uninterrupted():
-                with torch.autocast(device.type, amp, enabled=amp != torch.float32):
-                    loss, correct = objective.loss(network, batch, options)
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()
-                average_gradients(trained)
-                nn.utils.clip_grad_norm_(trained.parameters(), 1.0)
-                optimiser.step()
-                schedule.step()
-                average.update_parameters(network)
-                done = step + 1
-            last = done == options.steps
-            if step % 20 == 0 or last:
-                progress(
-                    "pretraining",
-                    done,
-                    options.steps,
-                    loss=loss.item(),
-                    correct=correct.item(),
-                    seconds=time.monotonic() - began,
-                )
-            if done % options.checkpoint_every == 0 or last:
-                save()
-    except (KeyboardInterrupt, OutputError):
-        save()
-        raise
-    result = average.module
-    assert isinstance(result, ConvBackbone)
-    return result.cpu().fuse()
+class BackboneTrainer(OneCycleTrainer):
+    """Trains a backbone on the batches of an objective; see ``training.Trainer``.
+
+    Args:
+        objective: what to train for; its heads are trained along.
+        options: sizes and schedule.
+        device: where to train.
+        rank: number of this process.
+        world: processes that share a batch.
+    """
+
+    def __init__(
+        self,
+        objective: Objective,
+        options: PretrainOptions,
+        *,
+        device: torch.device,
+        rank: int,
+        world: int,
+    ) -> None:
+        self.objective = objective
+        self.options = options
+        self.device = device
+        self._share = {"rank": rank, "world": world}
+        torch.manual_seed(options.seed)
+        network = ConvBackbone(channels=options.channels, width=options.width)
+        if world > 1:
+            synchronise_norms(network)
+        network.to(device).train()
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network = network
+        # The average of the last few hundred steps; it is worth a longer training.
+        self.average = torch.optim.swa_utils.AveragedModel(
+            network,
+            multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998),
+            use_buffers=True,
+        )
+        trained = nn.ModuleList([network, objective.heads.to(device)])
+        super().__init__(
+            trained,
+            parts={"trained": trained, "average": self.average},
+            learning_rate=options.learning_rate,
+            weight_decay=options.weight_decay,
+            steps=options.steps,
+            warmup=WARMUP,
+        )
+        self._batches: Iterator[Batch] | None = None
+        self._began = time.monotonic()
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def step(self, fraction: float) -> None:
+        """The next step; the schedule goes by steps alone."""
+        if self._batches is None:
+            self._began = time.monotonic()
+            self._batches = _ahead(range(self.steps, self.options.steps), self._batch)
+        batch = {k: v.to(self.device, non_blocking=True) for k, v in next(self._batches).items()}
+        amp = training_dtype(self.device)
+        # Whole, for the network's running statistics change with its first use.
+        with uninterrupted():
+            with torch.autocast(self.device.type, amp, enabled=amp != torch.float32):
+                loss, correct = self.objective.loss(self.network, batch, self.options)
+            self.zero_grad()
+            loss.backward()
+            average_gradients(self.trained)
+            self.clip()
+            self.advance()
+            self.average.update_parameters(self.network)
+            self._last = loss.detach(), correct
+
+    def _batch(self, step: int) -> Batch:
+        return self.objective.batch(self.options, step, **self._share)
+
+    def metrics(self) -> dict[str, float]:
+        """Figures of the latest step; waits for the device."""
+        assert self._last is not None
+        loss, correct = self._last
+        seconds = time.monotonic() - self._began
+        return {"loss": loss.item(), "correct": correct.item(), "seconds": seconds}
+
+    def result(self) -> ConvBackbone:
+        """The average, fused, on the processor."""
+        network = self.average.module
+        assert isinstance(network, ConvBackbone)
+        return network.cpu().fuse()
 
 
 def _recipe(objective: Objective, options: PretrainOptions) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Learning rates as a function of how far a training has come."""
+
+import math
+from collections.abc import Iterable
+
+from torch.optim import Optimizer
+
+# Shares of the peak: of the first step, and below which no rate falls.
+FIRST, LEAST = 0.01, 1e-3
+
+
+def cosine_after_warmup(fraction: float, *, warmup: float) -> float:
+    """A linear rise over ``warmup``, then half a cosine over the rest.
+
+    Args:
+        fraction: of the training, 0 to 1.
+        warmup: share of the training in which the rate rises.
+
+    Returns:
+        Share of the peak, ``LEAST`` to 1.
+    """
+    if fraction < warmup:
+        factor = max(fraction / warmup, FIRST)
+    else:
+        factor = 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
+    return max(factor, LEAST)
+
+
+def cosine_under_warmup(fraction: float, *, warmup: float) -> float:
+    """Half a cosine over the whole training, times a linear rise over ``warmup``.
+
+    For trainings that go on from one which is done: most of the peak comes early.
+
+    Args:
+        fraction: of the training, 0 to 1.
+        warmup: share of the training in which the rate rises.
+
+    Returns:
+        Share of the peak, 0 to 1.
+    """
+    return 0.5 * (1 + math.cos(math.pi * fraction)) * min(1.0, fraction / warmup + FIRST)
+
+
+def set_learning_rates(
+    optimisers: Iterable[Optimizer], peaks: Iterable[float], factor: float
+) -> None:
+    """Sets the rate of every parameter group to its peak times a factor.
+
+    Args:
+        optimisers: whose groups there are, in order.
+        peaks: one for each group of all optimisers together.
+        factor: share of the peak.
+    """
+    groups = (group for optimiser in optimisers for group in optimiser.param_groups)
+    for group, peak in zip(groups, peaks, strict=True):
+        group["lr"] = peak * factor

@@ -1,0 +1,26 @@
+"""Learning rates over a training."""
+
+import numpy as np
+import pytest
+import torch
+
+from reloc.training import cosine_after_warmup, cosine_under_warmup, set_learning_rates
+from reloc.training.rates import FIRST, LEAST
+
+
+def test_they_rise_and_fall():
+    at = np.linspace(0, 1, 101)
+    for rate, least in ((cosine_after_warmup, LEAST), (cosine_under_warmup, 0.0)):
+        values = np.array([rate(f, warmup=0.1) for f in at])
+        top = values.argmax()
+        assert values[0] == FIRST
+        assert values[-1] == pytest.approx(least)
+        assert 0.05 <= at[top] <= 0.15 and values[top] > 0.95
+        assert (np.diff(values[:top]) > 0).all() and (np.diff(values[top:]) <= 0).all()
+
+
+def test_every_group_keeps_its_share():
+    groups = [{"params": torch.nn.Parameter(torch.zeros(1))} for _ in range(3)]
+    optimisers = [torch.optim.Adam(groups[:2]), torch.optim.SGD(groups[2:], lr=1.0)]
+    set_learning_rates(optimisers, [1.0, 2.0, 3.0], 0.5)
+    assert [g["lr"] for o in optimisers for g in o.param_groups] == [0.5, 1.0, 1.5]
