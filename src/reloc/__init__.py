@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from reloc.evaluate import Evaluation
     from reloc.geometry import Camera
     from reloc.localize import Estimate, Localizer, Query
-    from reloc.mapping import MappingOptions, MappingResult, map_scene, preset_options
+    from reloc.mapping import MappingOptions, MappingResult, preset_options
     from reloc.maps import SceneMap
+    from reloc.methods import map_scene
     from reloc.scenes import Frame, Scene, open_scene
 
 _HOMES = {
@@ -31,7 +32,7 @@ _HOMES = {
     "Scene": "scenes",
     "SceneMap": "maps",
     "load_backbone": "backbone",
-    "map_scene": "mapping",
+    "map_scene": "methods",
     "open_scene": "scenes",
     "preset_options": "mapping",
 }

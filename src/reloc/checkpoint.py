@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from reloc.errors import MapError, OutputError, SceneError
-from reloc.files import atomic_file, is_stream
+from reloc.files import StrPath, atomic_file, is_stream
 from reloc.restoring import UnfitState
 
 MAX_BYTES = 8 * 1024**3
@@ -29,13 +29,14 @@ DAMAGED = "damaged checkpoint; remove it or start again without --resume"
 GOES_ON = "the same command with --resume goes on"
 
 
-def checkpoint_of(out: Path) -> Path | None:
+def checkpoint_of(out: StrPath) -> Path | None:
     """Where the training of what goes to ``out`` keeps its state; nowhere beside a device."""
+    out = Path(out)
     return None if is_stream(out) else out.with_name(out.name + ".partial")
 
 
 @contextmanager
-def kept_until_done(checkpoint: Path | None, *, resumed: bool = False) -> Iterator[None]:
+def kept_until_done(checkpoint: StrPath | None, *, resumed: bool = False) -> Iterator[None]:
     """Removes a checkpoint when the block succeeds: what the training gave is on disk by then.
 
     Whatever ends the block before leaves the checkpoint, and gets a note that ``--resume`` goes on
@@ -45,6 +46,7 @@ def kept_until_done(checkpoint: Path | None, *, resumed: bool = False) -> Iterat
         checkpoint: of the training in the block; None if it has none.
         resumed: whether the block goes on from it.
     """
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     before = _stamp(checkpoint)
     try:
         yield

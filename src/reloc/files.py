@@ -36,7 +36,7 @@ def _unwritable(path: Path, error: OSError) -> OutputError:
     )
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: StrPath) -> None:
     """Makes sure of a place for a result: minutes of work should not end where none can be.
 
     Missing parent folders are made.
@@ -44,6 +44,7 @@ def check_writable(path: Path) -> None:
     Raises:
         OutputError: a folder stands there, or the place cannot be written to.
     """
+    path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file, in it or elsewhere")
     if is_stream(path):
@@ -59,13 +60,14 @@ def check_writable(path: Path) -> None:
         ) from error
 
 
-def check_new_folder(path: Path) -> None:
+def check_new_folder(path: StrPath) -> None:
     """Makes sure of a place for a folder of results, as ``check_writable`` does for a file.
 
     Raises:
         OutputError: something that is not an empty folder stands there, or the place cannot be
             written to.
     """
+    path = Path(path)
     try:
         if (path.exists() or path.is_symlink()) and not (path.is_dir() and not any(path.iterdir())):
             raise OutputError(f"{path}: already there; remove it or choose another folder")
@@ -76,7 +78,7 @@ def check_new_folder(path: Path) -> None:
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: StrPath) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` that takes its place when the block succeeds.
 
     Missing parent folders are made. If the block fails the temporary file is removed and whatever
@@ -154,7 +156,7 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: StrPath) -> Iterator[BinaryIO]:
     """Yields a binary file that appears at ``path`` when the block succeeds.
 
     For serialisers that take a file: what goes wrong on the disk then comes as an OSError, whatever
@@ -165,7 +167,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         file.flush()
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: StrPath, text: str) -> None:
     """Writes a text file atomically, in UTF-8; names of files that are none keep their bytes.
 
     Raises OutputError as ``atomic_path`` does.
@@ -175,7 +177,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: StrPath) -> Iterator[Path]:
     """Yields a temporary folder beside ``path`` that takes its place when the block succeeds.
 
     Missing parent folders are made. If the block fails the temporary folder is removed. Of a link

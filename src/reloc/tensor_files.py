@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from reloc.ascii_names import ascii_name
-from reloc.files import atomic_file
+from reloc.files import StrPath, atomic_file
 
 # Key of the digest in the metadata.
 DIGEST = "sha256"
@@ -66,7 +66,9 @@ def digest_of(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str
     return digest.hexdigest()
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+def write_tensors(
+    path: StrPath, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]
+) -> None:
     """Writes tensors on the CPU and metadata atomically, with their digest.
 
     Raises:
@@ -120,13 +122,14 @@ class TensorFile:
 
 
 @contextmanager
-def open_tensors(path: Path) -> Iterator[TensorFile]:
+def open_tensors(path: StrPath) -> Iterator[TensorFile]:
     """Opens a file and reads its header, which takes little memory whatever it says.
 
     Raises:
         ValueError: no safetensors file, cut short, or a header of over 16 MiB; also where the block
             meets such damage.
     """
+    path = Path(path)
     try:
         with path.open("rb") as raw:
             begin = raw.read(8)

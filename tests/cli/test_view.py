@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from reloc.view.point_cloud import PointCloud
+from reloc.reconstruct.point_cloud import PointCloud
 
 
 def data_of(page):

@@ -18,9 +18,9 @@ import pytest
 from reloc.evaluate import evaluate
 from reloc.geometry import Camera, look_at
 from reloc.localize.estimate import Estimate
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.scenes.scene import Frame, Scene
 from reloc.view.exhibit import Exhibit, exhibit
-from reloc.view.point_cloud import PointCloud
 
 TIMEOUT = 90.0  # seconds; generous, since the machine may be busy and graphics are in software
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.view.ply import write_ply
-from reloc.view.point_cloud import PointCloud
 
 
 def read_ply(path: Path) -> np.ndarray:

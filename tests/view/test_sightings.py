@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from reloc.geometry import Camera, inverted, look_at, transformed
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.scenes.scene import Frame
 from reloc.scenes.writers.colmap_binary import write_binary_model
 from reloc.view import sightings
-from reloc.view.point_cloud import PointCloud
 from reloc.view.sightings import tracked
 
 CAMERA = Camera("SIMPLE_RADIAL", 96, 72, (80.0, 48.0, 36.0, 0.05))

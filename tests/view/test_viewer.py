@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import OutputError
-from reloc.view.point_cloud import PointCloud
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.view.viewer import viewer_html, write_viewer
 
 

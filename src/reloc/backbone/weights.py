@@ -47,7 +47,7 @@ def fingerprint(network: ConvBackbone) -> str:
     return digest.hexdigest()[:16]
 
 
-def save_backbone(network: ConvBackbone, path: Path, *, bits: Literal[8, 16] = 16) -> str:
+def save_backbone(network: ConvBackbone, path: StrPath, *, bits: Literal[8, 16] = 16) -> str:
     """Writes fused weights and returns the fingerprint of what will be read.
 
     Args:

@@ -18,9 +18,9 @@ from reloc.images.files import read_image
 from reloc.localize import Estimate, Localizer, Query
 from reloc.maps import SceneMap
 from reloc.progress import Progress
+from reloc.reconstruct.point_cloud import map_point_cloud
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Frame, Scene, posed
-from reloc.view.point_cloud import map_point_cloud
 from reloc.view.points import render_points
 from reloc.view.report import WorstFrame, write_report
 

@@ -15,12 +15,12 @@ from reloc.localize import Estimate, Localizer
 from reloc.localize.pose_files import write_poses
 from reloc.maps import SceneMap
 from reloc.progress import Progress
+from reloc.reconstruct.point_cloud import map_point_cloud
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Frame, Scene
 from reloc.scenes.writers.colmap_binary import write_binary_model
 from reloc.scenes.writers.content import content_of
 from reloc.view.ply import write_ply
-from reloc.view.point_cloud import map_point_cloud
 from reloc.view.sightings import tracked
 
 Format = Literal["ply", "colmap", "tum"]

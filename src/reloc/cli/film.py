@@ -13,10 +13,10 @@ from reloc.evaluate import evaluate
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.progress import Progress
+from reloc.reconstruct.point_cloud import map_point_cloud
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene, posed
 from reloc.view.film import Recording, check_film_path, film_frames, read_growth, write_film
-from reloc.view.point_cloud import map_point_cloud
 
 MAX_HEIGHT = 2160
 FILM_POINTS = 200_000  # as many as close their surfaces at the size of a picture

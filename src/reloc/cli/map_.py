@@ -8,24 +8,19 @@ from typing import Annotated, Any, Literal
 import tyro
 from rich.markup import escape
 
-from reloc.backbone import load_backbone, load_context_backbone
 from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console, progress_bar
 from reloc.cli.film import make_film
 from reloc.cli.image_folder import ImageFolder
-from reloc.dsacstar import DsacStarOptions, Supervision, map_scene_dsacstar
+from reloc.dsacstar import DsacStarOptions, Supervision
 from reloc.errors import OptionError
 from reloc.files import check_writable
 from reloc.localize import Localizer
-from reloc.mapping import map_scene, preset_options
-from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
+from reloc.mapping import preset_options
+from reloc.mapping.ridge import RidgeOptions
+from reloc.methods import MethodOptions, map_scene, method_backbone
 from reloc.scenes import open_scene
 from reloc.view.film import Recorder, check_film_path, read_growth, write_growth
-from reloc.view.sketch import sketched
-
-# For the few points that a map keeps for pictures: of a time limit, and at most.
-SKETCH_SHARE = 0.06
-SKETCH_SECONDS = 4.0
 
 
 def map_(
@@ -96,32 +91,47 @@ def map_(
     watched = film is not None or growth is not None
     if method == "ridge" and watched:
         raise OptionError("ridge has no training to watch; film its map with `reloc film`")
-    if method == "dsacstar" and (heads not in ("auto", 1) or film is not None):
-        raise OptionError("dsacstar trains one head and is not filmed: leave out heads and film")
+    if method == "dsacstar" and (heads not in ("auto", 1) or watched):
+        raise OptionError(
+            "dsacstar trains one head and is not filmed: leave out heads, film and growth"
+        )
     own = (steps, learning_rate, None if supervision == "rgb" else supervision)
     if method != "dsacstar" and own != (None, None, None):
         raise OptionError("supervision, steps and learning-rate are for --method dsacstar")
     found = open_scene(scene, query=query, poses=poses, images=images)
     given = {"width": width, "blocks": blocks, "buffer_gb": buffer_gb}
-    drawing = min(SKETCH_SECONDS, SKETCH_SHARE * time_limit) if time_limit else SKETCH_SECONDS
     options = preset_options(
         preset,
-        time_limit=time_limit and max(time_limit - drawing, min(time_limit, 5.0)),
+        time_limit=time_limit,
         heads=None if heads == "auto" else heads,
         seed=seed,
         **{name: value for name, value in given.items() if value is not None},
     )
+    sizes: dict[str, Any] = {
+        "width": width,
+        "blocks": blocks,
+        "steps": steps,
+        "learning_rate": learning_rate,
+    }
+    chosen: MethodOptions = options
+    if method == "ridge":
+        chosen = RidgeOptions(targets=targets, seed=seed)
+    elif method == "dsacstar":
+        chosen = DsacStarOptions(
+            supervision=supervision,
+            time_limit=time_limit,
+            seed=seed,
+            **{name: value for name, value in sizes.items() if value is not None},
+        )
     check_writable(out)
     if film is not None:
         check_film_path(film)
     if growth is not None:
         check_writable(growth)
-    checkpoint = checkpoint_of(out)
-    # A linear head needs features that know their surroundings.
-    needs_context = method == "ridge" and backbone is None
-    network = load_context_backbone() if needs_context else load_backbone(backbone)
+    checkpoint = None if method == "ridge" else checkpoint_of(out)
+    network = method_backbone(backbone, chosen)
     with (
-        kept_until_done(None if method == "ridge" else checkpoint, resumed=resume),
+        kept_until_done(checkpoint, resumed=resume),
         progress_bar(quiet=quiet, json_log=json_log) as progress,
     ):
         recorder = None
@@ -134,54 +144,24 @@ def map_(
                 earlier=read_growth(growth) if resume and growth and growth.exists() else None,
             )
         try:
-            if method == "ridge":
-                result = map_scene_ridge(
-                    found,
-                    network,
-                    options=RidgeOptions(targets=targets, seed=seed),
-                    device=device,
-                    progress=progress,
-                )
-            elif method == "dsacstar":
-                chosen: dict[str, Any] = {
-                    "width": width,
-                    "blocks": blocks,
-                    "steps": steps,
-                    "learning_rate": learning_rate,
-                }
-                result = map_scene_dsacstar(
-                    found,
-                    network,
-                    options=DsacStarOptions(
-                        supervision=supervision,
-                        time_limit=options.time_limit,
-                        seed=seed,
-                        **{name: value for name, value in chosen.items() if value is not None},
-                    ),
-                    device=device,
-                    checkpoint=checkpoint,
-                    resume=resume,
-                    progress=progress,
-                )
-            else:
-                result = map_scene(
-                    found,
-                    network,
-                    options=options,
-                    device=device,
-                    checkpoint=checkpoint,
-                    resume=resume,
-                    progress=progress,
-                    watch=recorder,
-                )
+            result = map_scene(
+                found,
+                network,
+                options=chosen,
+                device=device,
+                checkpoint=checkpoint,
+                resume=resume,
+                progress=progress,
+                watch=recorder,
+            )
         finally:
             # Of an interrupted mapping too: with --resume it goes on from there.
             recording = recorder.recording() if recorder is not None else None
             if growth is not None and recording is not None:
                 write_growth(recording, growth)
-        localizer = Localizer(result.scene_map, network, device=device)
-        sketched(localizer, found.mapping, seconds=drawing, progress=progress).save(out)
+        result.scene_map.save(out)
         if film is not None:
+            localizer = Localizer(result.scene_map, network, device=device)
             make_film(film, localizer, found, recording=recording, progress=progress)
     info = result.scene_map.info
     screen = console()

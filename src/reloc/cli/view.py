@@ -16,9 +16,9 @@ from reloc.files import check_writable
 from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
+from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, sketch_cloud
 from reloc.scenes import open_scene
 from reloc.view.exhibit import Exhibit, exhibit
-from reloc.view.point_cloud import PointCloud, map_point_cloud, sketch_cloud
 from reloc.view.recording import write_recording
 from reloc.view.shelf import shelf_exhibit
 from reloc.view.viewer import write_viewer

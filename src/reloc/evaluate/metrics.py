@@ -6,14 +6,13 @@ pose is not known cannot be right or wrong: it takes no part in errors and recal
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import SceneError
-from reloc.files import json_text, write_text
+from reloc.files import StrPath, json_text, write_text
 from reloc.geometry import pose_error, pose_problem
 from reloc.localize.estimate import Estimate
 from reloc.localize.pairing import paired
@@ -210,7 +209,7 @@ def evaluate(
     )
 
 
-def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+def write_evaluation(path: StrPath, evaluation: Evaluation) -> None:
     """Writes the figures as strict JSON, infinite errors as null.
 
     Raises:

@@ -7,6 +7,7 @@ import numpy as np
 
 from reloc.errors import EvaluationError
 from reloc.evaluate.metrics import Array, Evaluation, FrameResult
+from reloc.files import StrPath
 from reloc.geometry import pose_problem
 from reloc.untrusted import parsed_json
 
@@ -14,7 +15,7 @@ MAX_BYTES = 256 * 1024 * 1024
 MAX_FIGURE = 1e15  # larger than any error, count, size or time
 
 
-def read_evaluation(path: Path) -> Evaluation:
+def read_evaluation(path: StrPath) -> Evaluation:
     """The figures of an evaluation, errors that JSON cannot hold as infinity again.
 
     Times of single frames are not in the file; they are zero here.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reloc.errors import OptionError, OutputError
+from reloc.files import StrPath
 from reloc.sqlite_files import Distrust, has_tables
 
 Value = str | int | float | None
@@ -84,7 +85,7 @@ class Database:
             ) from error
 
 
-def open_database(location: str | Path, statements: Sequence[str]) -> Database:
+def open_database(location: StrPath, statements: Sequence[str]) -> Database:
     """Opens a database and locks out everybody else until the process ends, however it ends.
 
     Args:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from reloc.files import StrPath
 from reloc.fleet.crew import Crew, CrewOptions, Running
 from reloc.fleet.jobs import Failure, JobTable, Tally
 from reloc.fleet.manifest import MapJob
@@ -26,7 +27,7 @@ def map_fleet(
     table: JobTable,
     *,
     fingerprint: str,
-    backbone: Path | None = None,
+    backbone: StrPath | None = None,
     crew: CrewOptions | None = None,
     watch: Callable[[FleetView], None] = lambda view: None,
 ) -> list[Failure]:
@@ -62,7 +63,8 @@ def map_fleet(
     # Heads are gone once they are joined.
     table.reopen(file for file in done if file not in there and tasks[file].out not in there)
     if waiting := table.tally().waiting:
-        with Crew(crew or CrewOptions(), backbone=backbone, most=waiting) as workers:
+        weights = None if backbone is None else Path(backbone)
+        with Crew(crew or CrewOptions(), backbone=weights, most=waiting) as workers:
             _work(workers, tasks, table, watch)
     watch(FleetView(table.tally(), ()))
     return table.failures()

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
+from reloc.files import StrPath
 from reloc.fleet.database import open_database
 
 # So often a job is begun in one run; a worker that dies over and over dies of the job.
@@ -57,7 +57,7 @@ class JobTable:
         OutputError: no table of jobs can be there; all methods raise it if the database fails.
     """
 
-    def __init__(self, location: str | Path) -> None:
+    def __init__(self, location: StrPath) -> None:
         self._base = open_database(location, _SCHEMA)
 
     def close(self) -> None:

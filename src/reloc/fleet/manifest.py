@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from reloc.errors import OptionError
+from reloc.files import StrPath
 from reloc.library.entry import is_text
 from reloc.mapping.options import PRESETS, MappingOptions, preset_options
 from reloc.scenes.names import inside
@@ -66,7 +67,7 @@ class MapJob:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def read_manifest(path: Path) -> tuple[MapJob, ...]:
+def read_manifest(path: StrPath) -> tuple[MapJob, ...]:
     """Reads a manifest.
 
     TOML has a table ``[[maps]]`` for each map, with ``scene``, ``map`` and options, and perhaps a

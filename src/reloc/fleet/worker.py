@@ -17,13 +17,13 @@ from reloc.fleet.manifest import MapJob
 from reloc.fleet.places import local_scene, parted
 from reloc.library.store import open_store
 from reloc.localize import Localizer
-from reloc.mapping import map_scene
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
+from reloc.methods import map_scene
+from reloc.reconstruct.sketch import sketched
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder
-from reloc.view.sketch import sketched
 
 # Where a map says which job it is of.
 MARK = "job"
@@ -112,10 +112,8 @@ class Worker:
             check_writable(Path(job.file))
         with local_scene(job.scene) as root, temporary_folder() as rest:
             scene = open_scene(root, query=_beside(root, job.query), poses=_beside(root, job.poses))
-            made = self._joined(job) if job.parallel_heads else self._mapped(job, scene)
-            if job.head is None:
-                localizer = Localizer(made, self._backbone, device=self._device)
-                made = sketched(localizer, scene.mapping, progress=self._tell)
+            make = self._joined if job.parallel_heads else self._mapped
+            made = make(job, scene)
             mark = {MARK: job.fingerprint(self._backbone.fingerprint)}
             path = rest / name
             replace(made, info={**made.info, **mark}).save(path)
@@ -132,7 +130,7 @@ class Worker:
             progress=self._tell,
         ).scene_map
 
-    def _joined(self, job: MapJob) -> SceneMap:
+    def _joined(self, job: MapJob, scene: Scene) -> SceneMap:
         """The map of the heads that were made for it. Raises MapError if one is missing."""
         missing = [str(head.head) for head in job.heads() if not self._made(head)]
         if missing:
@@ -142,7 +140,9 @@ class Worker:
         folder, _ = parted(job.heads()[0].file)
         store = open_store(folder)
         names = (parted(head.file)[1] for head in job.heads())
-        return joined([SceneMap.load(store.local(name)) for name in names])
+        made = joined([SceneMap.load(store.local(name)) for name in names])
+        localizer = Localizer(made, self._backbone, device=self._device)
+        return sketched(localizer, scene.mapping, progress=self._tell)
 
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:
         self._activity = Activity(os.getpid(), stage, done, total)

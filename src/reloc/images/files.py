@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from reloc.errors import ImageError
+from reloc.files import StrPath
 from reloc.images.pillow import opened
 from reloc.images.sixteen_bits import narrow_range, stretched
 from reloc.sampling import evenly
@@ -70,7 +71,7 @@ def _content(path: Path, *, most: int = -1) -> bytes:
         raise ImageError(f"{path}: cannot be read ({error or 'out of memory'})") from error
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: StrPath) -> tuple[int, int]:
     """Width and height in pixels, from the header alone.
 
     Raises:
@@ -103,7 +104,7 @@ def _header_size(path: Path, source: Path | io.BytesIO) -> tuple[int, int]:
     return width, height
 
 
-def read_image(path: Path, *, grey: bool = False) -> NDArray[np.uint8]:
+def read_image(path: StrPath, *, grey: bool = False) -> NDArray[np.uint8]:
     """Pixels of an image: (H, W) grey or (H, W, 3) RGB, uint8.
 
     An image of 16 bits that uses little of its range is stretched, see ``sixteen_bits``.
@@ -178,7 +179,7 @@ def _jpeg_ends_early(content: bytes) -> bool:
     return False
 
 
-def write_image(path: Path, pixels: NDArray[Any], *, quality: int = 95) -> None:
+def write_image(path: StrPath, pixels: NDArray[Any], *, quality: int = 95) -> None:
     """Writes pixels, grey or RGB, in the format of the suffix; the caller sees to atomicity.
 
     Args:
@@ -189,6 +190,7 @@ def write_image(path: Path, pixels: NDArray[Any], *, quality: int = 95) -> None:
     Raises:
         OSError: it cannot be written, or the pixels do not fit the format.
     """
+    path = Path(path)
     ordered = pixels[:, :, ::-1] if pixels.ndim == 3 else pixels
     jpeg = path.suffix.lower() in (".jpg", ".jpeg")
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if jpeg else []
@@ -201,7 +203,7 @@ def write_image(path: Path, pixels: NDArray[Any], *, quality: int = 95) -> None:
     path.write_bytes(data.tobytes())
 
 
-def read_depth(path: Path) -> NDArray[np.uint16] | NDArray[np.float32]:
+def read_depth(path: StrPath) -> NDArray[np.uint16] | NDArray[np.float32]:
     """A single-channel depth image (H, W), as stored: 8 or 16 bits, or floats of a TIFF.
 
     Raises:

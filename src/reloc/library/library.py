@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.errors import MapError, OptionError
+from reloc.files import StrPath
 from reloc.library.bucket import LOCK
 from reloc.library.entry import (
     Entry,
@@ -33,7 +34,7 @@ _Table = tuple[list[str], torch.Tensor, torch.Tensor, torch.Tensor]
 _Key = tuple[str, str | None, int]
 
 
-def is_library(location: str | Path) -> bool:
+def is_library(location: StrPath) -> bool:
     """Whether a map argument names a library: a URL, or a folder with an index."""
     return "://" in str(location) or (Path(location) / INDEX).is_file()
 
@@ -51,9 +52,7 @@ class MapLibrary:
         OptionError: the location needs something that is not installed.
     """
 
-    def __init__(
-        self, location: str | Path, *, create: bool = False, memory_gb: float = 2.0
-    ) -> None:
+    def __init__(self, location: StrPath, *, create: bool = False, memory_gb: float = 2.0) -> None:
         self.location = str(location)
         self._store = open_store(location)
         self._memory = memory_gb * 1e9
@@ -77,7 +76,7 @@ class MapLibrary:
 
     def add(
         self,
-        path: Path,
+        path: StrPath,
         *,
         name: str | None = None,
         place: str | None = None,
@@ -100,6 +99,7 @@ class MapLibrary:
             OptionError: a name that is no file name, or an impossible position.
             OutputError: the library cannot be written to.
         """
+        path = Path(path)
         name = path.stem if name is None else name
         if not is_name(name):
             raise OptionError(f"{name!r}: a name has letters, digits, dots, dashes and underscores")

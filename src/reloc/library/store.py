@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reloc.errors import MapError, OutputError
-from reloc.files import atomic_path, sync_folder
+from reloc.files import StrPath, atomic_path, sync_folder
 from reloc.library.bucket import BucketStore
 from reloc.library.staging import Staged, staged
 from reloc.temporary import temporary_file
@@ -134,7 +134,7 @@ class FolderStore:
             ) from error
 
 
-def open_store(location: str | Path) -> Store:
+def open_store(location: StrPath) -> Store:
     """The store at a path, or at a URL such as ``s3://bucket/folder``."""
     text = str(location)
     return BucketStore(text) if "://" in text else FolderStore(Path(text))

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reloc.errors import OptionError, OutputError, SceneError
-from reloc.files import atomic_folder, json_text, write_text
+from reloc.files import StrPath, atomic_folder, json_text, write_text
 from reloc.geometry import (
     inverted,
     pose_error,
@@ -39,7 +39,7 @@ Pairs = Sequence[tuple[Frame, Estimate]]
 
 
 def write_poses(
-    path: Path, estimates: Sequence[Estimate], frames: Sequence[Frame], *, format: str
+    path: StrPath, estimates: Sequence[Estimate], frames: Sequence[Frame], *, format: str
 ) -> None:
     """Writes estimates in one of ``POSE_FORMATS``, in the order of the frames.
 
@@ -71,7 +71,7 @@ def write_poses(
     _WRITERS[format](Path(path), pairs, times)
 
 
-def check_names(path: Path, names: Sequence[str], *, format: str) -> None:
+def check_names(path: StrPath, names: Sequence[str], *, format: str) -> None:
     """Makes sure that a format can hold the names of images, best before they are localized.
 
     Args:
@@ -92,7 +92,7 @@ def check_names(path: Path, names: Sequence[str], *, format: str) -> None:
             )
 
 
-def read_estimates(path: Path) -> tuple[Estimate, ...]:
+def read_estimates(path: StrPath) -> tuple[Estimate, ...]:
     """Estimates as ``write_poses`` wrote them in JSON.
 
     Raises:
@@ -115,7 +115,7 @@ def read_estimates(path: Path) -> tuple[Estimate, ...]:
         ) from error
 
 
-def read_tum(path: Path) -> tuple[Array, Array]:
+def read_tum(path: StrPath) -> tuple[Array, Array]:
     """Times (N,) and poses (N, 4, 4) ``world_from_cam`` of a TUM trajectory.
 
     Raises:
@@ -129,7 +129,7 @@ def read_tum(path: Path) -> tuple[Array, Array]:
     return np.array(times), np.array(poses).reshape(-1, 4, 4)
 
 
-def read_ace(path: Path) -> tuple[Estimate, ...]:
+def read_ace(path: StrPath) -> tuple[Estimate, ...]:
     """Estimates of a pose list of ACE; all count as localized, since the list cannot say else.
 
     Raises:
@@ -269,7 +269,7 @@ def _fits(name: str, format: str) -> bool:
 
 
 def _numbers(
-    path: Path, number: int, fields: Sequence[str], count: int, *, finite: int | None = None
+    path: StrPath, number: int, fields: Sequence[str], count: int, *, finite: int | None = None
 ) -> list[float]:
     """The fields of a line as numbers, the first ``finite`` of them (or all) finite."""
     try:
@@ -281,7 +281,7 @@ def _numbers(
     return values
 
 
-def _pose(path: Path, number: int, wxyz: ArrayLike, translation: ArrayLike) -> Array:
+def _pose(path: StrPath, number: int, wxyz: ArrayLike, translation: ArrayLike) -> Array:
     try:
         return pose_from(rotation_from_quaternion(wxyz), translation)
     except ValueError as error:

@@ -14,6 +14,8 @@ Preset = Literal["draft", "standard", "full"]
 FULL_WIDTH = 512
 # A narrower head no longer holds even a small part of a place: with very many heads the map grows.
 LEAST_WIDTH = 112
+# A time limit below this leaves nothing to train in.
+LEAST_SECONDS = 5.0
 # Of what the frames look like a map keeps so many samples, or LEAST_VIEWS for each head.
 VIEWS_OF_MAP = 256
 
@@ -59,7 +61,7 @@ class MappingOptions:
             raise OptionError(f"heads must be 1 to {MAX_REGIONS}, or auto")
         if self.seed < 0:
             raise OptionError("seed must not be negative")
-        if self.time_limit is not None and not 5 <= self.time_limit <= 7 * 86400:
+        if self.time_limit is not None and not LEAST_SECONDS <= self.time_limit <= 7 * 86400:
             raise OptionError("time-limit must be between 5 seconds and a week")
         check_mlp_options(
             width=FULL_WIDTH if self.width is None else self.width,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from reloc.errors import DownloadError, OutputError
-from reloc.files import write_text
+from reloc.files import StrPath, write_text
 from reloc.progress import Progress, silent
 from reloc.scenes.archives import Limits, unpack
 from reloc.scenes.datasets import Archive, Dataset
@@ -40,7 +40,7 @@ class Downloaded:
 
 def download_scenes(
     dataset: Dataset,
-    folder: Path,
+    folder: StrPath,
     *,
     scene: str | None = None,
     progress: Progress = silent,

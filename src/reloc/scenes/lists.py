@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reloc.errors import SceneError
+from reloc.files import StrPath
 from reloc.geometry import inverted, pose_from, rotation_from_quaternion
 from reloc.scenes.names import NameIndex, Tails, inside, is_absolute
 from reloc.scenes.raw import RawFrame, RawScene, focal_camera
@@ -14,13 +15,13 @@ from reloc.scenes.text import data_lines
 QUERY_LIST = "query.txt"
 
 
-def find_list(root: Path, file: Path) -> Path:
+def find_list(root: StrPath, file: StrPath) -> Path:
     """The file as given, or else below the scene's folder.
 
     Raises:
         SceneError: it is in neither place.
     """
-    for path in (Path(file), root / file):
+    for path in (Path(file), Path(root, file)):
         if path.is_file():
             return path
     raise SceneError(f"{file}: no such file, neither as given nor below {root}; check the path")

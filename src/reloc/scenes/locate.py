@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from reloc.errors import SceneError
+from reloc.files import StrPath
 from reloc.images.files import IMAGE_SUFFIXES
 from reloc.scenes.names import Tails, inside, is_absolute, without_suffix
 from reloc.scenes.scene import Skipped
@@ -36,13 +37,13 @@ class Located:
     smaller: bool = False
 
 
-def find_folder(root: Path, folder: Path) -> Path:
+def find_folder(root: StrPath, folder: StrPath) -> Path:
     """A folder of images as given, or else below the scene's folder.
 
     Raises:
         SceneError: it is in neither place.
     """
-    for path in (Path(folder), root / folder):
+    for path in (Path(folder), Path(root, folder)):
         if path.is_dir():
             return path
     raise SceneError(f"{folder}: no such folder, neither as given nor below {root}; check the path")

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from reloc.errors import SceneError
+from reloc.files import StrPath
 from reloc.scenes import ace, cambridge, colmap, seven_scenes, transforms, tum, twelve_scenes
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
@@ -52,11 +53,11 @@ LAYOUTS: tuple[str, ...] = tuple(reader.LAYOUT for reader in READERS)
 
 
 def open_scene(
-    path: Path | str,
+    path: StrPath,
     *,
-    query: Path | None = None,
-    poses: Path | None = None,
-    images: Path | None = None,
+    query: StrPath | None = None,
+    poses: StrPath | None = None,
+    images: StrPath | None = None,
     layout: str | None = None,
 ) -> Scene:
     """Reads a scene of any known layout.
@@ -94,7 +95,11 @@ def open_scene(
 
 
 def _opened(
-    path: Path, query: Path | None, poses: Path | None, images: Path | None, layout: str | None
+    path: Path,
+    query: StrPath | None,
+    poses: StrPath | None,
+    images: StrPath | None,
+    layout: str | None,
 ) -> Scene:
     root, model = colmap.scene_of(path) if layout in (None, colmap.LAYOUT) else (path, None)
     given = None if images is None else find_folder(root, images)

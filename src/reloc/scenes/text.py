@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from reloc.errors import SceneError
+from reloc.files import StrPath
 from reloc.images.files import IMAGE_SUFFIXES, is_litter
 from reloc.scenes.scene import Array
 
@@ -17,12 +18,13 @@ _OF_NAMES = sys.getfilesystemencoding()
 TEXT_ENCODING = "utf-8-sig" if _OF_NAMES == "utf-8" else _OF_NAMES
 
 
-def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
+def read_text(path: StrPath, *, limit: int = MAX_TEXT_BYTES) -> str:
     """The text of a UTF-8 file; bytes that are none become surrogates, as in names of files.
 
     Raises:
         SceneError: no such file, not text, or larger than ``limit`` bytes.
     """
+    path = Path(path)
     try:
         size = path.stat().st_size
         if size > limit:
@@ -35,7 +37,7 @@ def read_text(path: Path, *, limit: int = MAX_TEXT_BYTES) -> str:
     return text
 
 
-def data_lines(path: Path) -> list[tuple[int, str]]:
+def data_lines(path: StrPath) -> list[tuple[int, str]]:
     """Line numbers (from 1) and stripped lines of a text file, without blanks and # comments.
 
     Raises:

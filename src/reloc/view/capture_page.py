@@ -10,7 +10,7 @@ import numpy as np
 from reloc.capture.advice import Advice
 from reloc.capture.survey import Survey
 from reloc.errors import ImageError
-from reloc.files import write_text
+from reloc.files import StrPath, write_text
 from reloc.images.files import read_image
 from reloc.scenes.scene import Scene
 from reloc.view.capture_plots import blur_strip, capture_plan, focal_curve
@@ -40,7 +40,7 @@ class _Item:
     examples: Sequence[_Example]
 
 
-def write_capture_page(path: Path, survey: Survey, scene: Scene) -> None:
+def write_capture_page(path: StrPath, survey: Survey, scene: Scene) -> None:
     """Writes the page.
 
     Args:

@@ -1,7 +1,6 @@
 """Several evaluations side by side as one HTML page that needs nothing else."""
 
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 
@@ -9,7 +8,7 @@ from reloc.evaluate.comparison import Comparison
 from reloc.evaluate.comparison_table import MARKS, comparison_rows
 from reloc.evaluate.figures import degrees_text, length_text
 from reloc.evaluate.metrics import FrameResult
-from reloc.files import write_text
+from reloc.files import StrPath, write_text
 from reloc.view.comparison_plots import paired_errors, winners_plan
 from reloc.view.curves import error_curves
 from reloc.view.page import rendered
@@ -25,7 +24,7 @@ HEADINGS = {
 }
 
 
-def write_comparison_page(path: Path, comparison: Comparison) -> None:
+def write_comparison_page(path: StrPath, comparison: Comparison) -> None:
     """Writes the page of a comparison.
 
     Raises:

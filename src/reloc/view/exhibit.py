@@ -12,9 +12,9 @@ from reloc.errors import OptionError
 from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.maps import SceneMap
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, Scene
-from reloc.view.point_cloud import PointCloud
 
 Array = NDArray[np.float64]
 Item = TypeVar("Item")

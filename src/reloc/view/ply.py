@@ -1,12 +1,11 @@
 """Point clouds as PLY files."""
 
-from pathlib import Path
-
+from reloc.files import StrPath
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.scenes.writers import ply
-from reloc.view.point_cloud import PointCloud
 
 
-def write_ply(path: Path, cloud: PointCloud) -> None:
+def write_ply(path: StrPath, cloud: PointCloud) -> None:
     """Writes a binary little-endian PLY with ``x y z nx ny nz red green blue``.
 
     Raises:

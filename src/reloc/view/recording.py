@@ -1,6 +1,5 @@
 """A place as a recording for the viewer of Rerun."""
 
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -9,7 +8,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import OptionError
 from reloc.evaluate.figures import error_ticks, length_scale
-from reloc.files import atomic_path
+from reloc.files import StrPath, atomic_path
 from reloc.geometry import transformed
 from reloc.progress import Progress, silent
 from reloc.view.exhibit import Exhibit, ShownFrame
@@ -25,7 +24,7 @@ CAMERA_DEPTH = 0.025  # of a drawn camera, as a share of the place's radius
 
 
 def write_recording(
-    path: Path, shown: Exhibit, *, photos: int = 400, progress: Progress = silent
+    path: StrPath, shown: Exhibit, *, photos: int = 400, progress: Progress = silent
 ) -> None:
     """Writes a Rerun recording: points, mapping cameras, and the queries along a time line.
 

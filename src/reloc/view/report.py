@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +17,7 @@ from reloc.evaluate.figures import (
     seconds_text,
 )
 from reloc.evaluate.metrics import Evaluation, FrameResult
-from reloc.files import write_text
+from reloc.files import StrPath, write_text
 from reloc.scenes.scene import Frame
 from reloc.view.curves import error_curves
 from reloc.view.failures import failure_map
@@ -71,7 +70,7 @@ class _Row:
 
 
 def write_report(
-    path: Path,
+    path: StrPath,
     evaluation: Evaluation,
     *,
     mapping: Sequence[Frame],

@@ -7,10 +7,10 @@ import numpy as np
 
 from reloc.geometry import transformed
 from reloc.maps import SceneMap
+from reloc.reconstruct.point_cloud import PointCloud, sketch_cloud
 from reloc.sampling import evenly
 from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame
 from reloc.view.placement import placed
-from reloc.view.point_cloud import PointCloud, sketch_cloud
 
 GAP = 2.4  # from the middle of a map to the next, in radii of the largest
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import inverted, transformed
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.scenes.scene import Frame
 from reloc.scenes.sparse import Sighting, SparsePoints
-from reloc.view.point_cloud import PointCloud
 from reloc.view.points import not_hidden, visible_points
 
 GRID = 60  # cells along an image in which points hide others

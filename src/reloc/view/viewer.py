@@ -3,7 +3,6 @@
 import base64
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from reloc.evaluate.figures import (
     length_text,
 )
 from reloc.evaluate.metrics import Evaluation
-from reloc.files import json_text, write_text
+from reloc.files import StrPath, json_text, write_text
 from reloc.geometry import transformed
 from reloc.progress import Progress, silent
 from reloc.view.density import point_spacing, size_octaves
@@ -34,7 +33,7 @@ SCRIPTS = ("geometry", "drawing", "orbit", "marks", "panel", "look", "keyboard",
 
 
 def write_viewer(
-    path: Path, shown: Exhibit, *, photos: int = 400, progress: Progress = silent
+    path: StrPath, shown: Exhibit, *, photos: int = 400, progress: Progress = silent
 ) -> None:
     """Writes the page of a place.
 

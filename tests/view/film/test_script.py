@@ -7,13 +7,13 @@ import pytest
 from reloc.evaluate import evaluate
 from reloc.geometry import Camera, inverted, look_at, transformed
 from reloc.localize import Estimate
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.scenes import Frame
 from reloc.view.film import film_frames, script
 from reloc.view.film.draw import backdrop, draw_points, draw_pyramid
 from reloc.view.film.recording import Recording, Snapshot
 from reloc.view.film.stage import Stage
 from reloc.view.placement import placed
-from reloc.view.point_cloud import PointCloud
 
 CAMERA = Camera.pinhole(width=96, height=72, fx=80)
 SIZE = (160, 90)

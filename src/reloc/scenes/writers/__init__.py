@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reloc.errors import OptionError
-from reloc.files import atomic_folder
+from reloc.files import StrPath, atomic_folder
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Scene
 from reloc.scenes.writers.ace import write_ace
@@ -44,7 +44,7 @@ class Written:
 
 def write_scene(
     scene: Scene,
-    folder: Path,
+    folder: StrPath,
     *,
     to: str,
     strip_metadata: bool = False,

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.files import atomic_file
+from reloc.files import StrPath, atomic_file
 from reloc.scenes.scene import Array
 
 
 def write_ply(
-    path: Path,
+    path: StrPath,
     points: Array,
     colours: NDArray[np.uint8],
     *,

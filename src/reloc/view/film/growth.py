@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from reloc.errors import MapError
+from reloc.files import StrPath
 from reloc.tensor_files import Layout, open_tensors, write_tensors
 from reloc.view.film.recording import Recording, Snapshot
 
@@ -15,7 +16,7 @@ MAX_BYTES = 1024**3
 _KEYS = frozenset({"format"})
 
 
-def write_growth(recording: Recording, path: Path) -> None:
+def write_growth(recording: Recording, path: StrPath) -> None:
     """Writes a recording, some 10 MB for 72 snapshots.
 
     Raises:
@@ -33,12 +34,13 @@ def write_growth(recording: Recording, path: Path) -> None:
     write_tensors(path, whole, {"format": FORMAT})
 
 
-def read_growth(path: Path) -> Recording:
+def read_growth(path: StrPath) -> Recording:
     """Reads what ``write_growth`` wrote.
 
     Raises:
         MapError: no such file, another kind of file, or a damaged one.
     """
+    path = Path(path)
     if not path.is_file():
         raise MapError(f"{path}: cannot be read; name a file that `reloc map --growth` wrote")
     if path.stat().st_size > MAX_BYTES:

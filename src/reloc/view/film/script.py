@@ -13,6 +13,7 @@ from reloc.evaluate.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent
+from reloc.reconstruct.point_cloud import PointCloud
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, posed, poses_of
 from reloc.view.density import point_spacing, size_octaves
@@ -22,7 +23,6 @@ from reloc.view.film.recording import Recording
 from reloc.view.film.stage import Stage
 from reloc.view.film.video import FPS
 from reloc.view.placement import placed
-from reloc.view.point_cloud import PointCloud
 from reloc.view.style import ERROR_COLOURS
 
 Array = NDArray[np.float64]

@@ -12,7 +12,7 @@ from PIL import Image
 
 from reloc.ascii_names import ascii_name
 from reloc.errors import OptionError, OutputError
-from reloc.files import atomic_folder, atomic_path, check_new_folder, check_writable
+from reloc.files import StrPath, atomic_folder, atomic_path, check_new_folder, check_writable
 from reloc.temporary import temporary_folder
 
 FPS = 25
@@ -22,19 +22,20 @@ GIF_EVERY = 2
 GIF_WIDTH = 720
 
 
-def check_film_path(path: Path) -> None:
+def check_film_path(path: StrPath) -> None:
     """Refuses a name or a place before work begins.
 
     Raises:
         OptionError: a suffix of no format that can be written.
         OutputError: the place is taken or cannot be written to.
     """
+    path = Path(path)
     if path.suffix and path.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{path}: a film is .mp4, .gif, or a new folder of PNG pictures")
     (check_writable if path.suffix else check_new_folder)(path)
 
 
-def write_film(path: Path, pictures: Iterable[NDArray[np.uint8]]) -> None:
+def write_film(path: StrPath, pictures: Iterable[NDArray[np.uint8]]) -> None:
     """Writes pictures (H, W, 3) RGB, all of one even size, ``FPS`` in a second.
 
     Args:
@@ -45,6 +46,7 @@ def write_film(path: Path, pictures: Iterable[NDArray[np.uint8]]) -> None:
         OptionError: as ``check_film_path``.
         OutputError: it cannot be written, or this OpenCV has no encoder.
     """
+    path = Path(path)
     check_film_path(path)
     suffix = path.suffix.lower()
     if suffix == ".mp4":

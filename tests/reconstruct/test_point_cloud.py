@@ -11,8 +11,8 @@ import pytest
 from reloc.geometry import Camera, look_at, transformed
 from reloc.images.augment import cell_pixels
 from reloc.localize.localizer import Correspondences
+from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, thinned
 from reloc.scenes.scene import Frame
-from reloc.view.point_cloud import PointCloud, map_point_cloud, thinned
 
 CAMERA = Camera.pinhole(width=160, height=120, fx=140)
 POSE = look_at((1, -4, 0.5), (0, 0, 0))

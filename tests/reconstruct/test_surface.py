@@ -4,8 +4,8 @@ import numpy as np
 
 from reloc.geometry import Camera, inverted, look_at, transformed
 from reloc.images.augment import cell_pixels
-from reloc.view.depth_views import DepthView
-from reloc.view.surface import SUBDIVISION, surface_points
+from reloc.reconstruct.depth_views import DepthView
+from reloc.reconstruct.surface import SUBDIVISION, surface_points
 
 CAMERA = Camera.pinhole(width=160, height=120, fx=140)
 POSE = look_at((1.0, -4.0, 0.5), (0.2, 0.0, 0.1))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.view.depth_views import DepthView
+from reloc.reconstruct.depth_views import DepthView
 
 SUBDIVISION = 3  # points from one cell to the next, along each axis
 # A patch that turns further away from the camera than this is mostly a bridge over a step in depth.

@@ -12,10 +12,10 @@ from reloc.images.files import read_image
 from reloc.localize.localizer import Localizer
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
+from reloc.reconstruct.depth_views import DepthView, confirmed, depth_view, smoothed
+from reloc.reconstruct.surface import surface_points
 from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, posed
-from reloc.view.depth_views import DepthView, confirmed, depth_view, smoothed
-from reloc.view.surface import surface_points
 
 
 @dataclass(frozen=True)

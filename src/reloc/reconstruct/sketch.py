@@ -8,8 +8,8 @@ import numpy as np
 from reloc.localize.localizer import Localizer
 from reloc.maps.scene_map import SceneMap, Sketch
 from reloc.progress import Progress, silent
+from reloc.reconstruct.point_cloud import map_point_cloud, thinned
 from reloc.scenes.scene import Frame
-from reloc.view.point_cloud import map_point_cloud, thinned
 
 POINTS = 3000
 # Only what another view confirms is kept: too few views leave walls bare, and so did asking three
@@ -20,15 +20,29 @@ LEAST_VIEWS = 16
 # Of the typical depth: points are thinned from there on, evenly over all surfaces, since photos
 # are drawn on from anywhere.
 FINEST = 0.002
-# A cautious guess for two cores.
+# A cautious guess for two cores, by which a time limit is planned. No clock has a say: how many
+# views are looked at is the same on all machines.
 VIEWS_PER_SECOND = 12
+SHARE_OF_LIMIT = 0.06
+
+
+def sketch_views(time_limit: float | None) -> int:
+    """How many views to look at after a mapping with a time limit in seconds, or without one."""
+    if time_limit is None:
+        return VIEWS
+    return min(VIEWS, max(LEAST_VIEWS, int(VIEWS_PER_SECOND * sketch_seconds(time_limit))))
+
+
+def sketch_seconds(time_limit: float) -> float:
+    """How much of a time limit, in seconds, to leave for a sketch."""
+    return min(VIEWS / VIEWS_PER_SECOND, SHARE_OF_LIMIT * time_limit)
 
 
 def sketched(
     localizer: Localizer,
     frames: Sequence[Frame],
     *,
-    seconds: float | None = None,
+    views: int = VIEWS,
     progress: Progress = silent,
 ) -> SceneMap:
     """The localizer's map with a sketch of what it knows; as it is where it knows nothing for sure.
@@ -36,12 +50,9 @@ def sketched(
     Args:
         localizer: of the map.
         frames: the mapping frames, with their images.
-        seconds: about how long it may take, on two cores; fewer views are looked at then.
+        views: how many of them to look at, evenly spaced.
         progress: told after every view.
     """
-    views = VIEWS
-    if seconds is not None:
-        views = min(VIEWS, max(LEAST_VIEWS, int(VIEWS_PER_SECOND * seconds)))
     cloud = map_point_cloud(
         localizer, frames, views=views, confirmations=CONFIRMATIONS, progress=progress
     )

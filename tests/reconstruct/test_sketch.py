@@ -5,12 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from reloc.view import sketch
-from reloc.view.point_cloud import PointCloud
+from reloc.reconstruct import sketch
+from reloc.reconstruct.point_cloud import PointCloud
 
 
-@pytest.mark.parametrize(("seconds", "views"), [(None, 48), (4.0, 48), (2.5, 30), (0.1, 16)])
-def test_less_time_means_fewer_views(monkeypatch, seconds, views):
+@pytest.mark.parametrize(
+    ("time_limit", "views"), [(None, 48), (3600.0, 48), (60.0, 43), (30.0, 21), (5.0, 16)]
+)
+def test_a_shorter_time_limit_means_fewer_views_on_every_machine(time_limit, views):
+    assert sketch.sketch_views(time_limit) == views
+
+
+def test_a_map_that_knows_nothing_for_sure_stays_as_it_is(monkeypatch):
     asked = []
 
     def nothing(localizer, frames, *, views, confirmations, progress):
@@ -23,8 +29,8 @@ def test_less_time_means_fewer_views(monkeypatch, seconds, views):
         map = "the map as it is"
 
     monkeypatch.setattr(sketch, "map_point_cloud", nothing)
-    assert sketch.sketched(Localizer(), (), seconds=seconds) == "the map as it is"
-    assert asked == [views]
+    assert sketch.sketched(Localizer(), (), views=20) == "the map as it is"
+    assert asked == [20]
 
 
 def test_points_are_spread_evenly_over_near_and_far_surfaces(monkeypatch):
