@@ -37,12 +37,9 @@ def sharing_views(clock: Callable[[], float]) -> Iterator[None]:
 
         return call
 
-    filler = mapper.BufferFiller
     with (
-        mock.patch.object(filler, "survey", once(filler.survey)),
-        mock.patch.object(filler, "fill", once(filler.fill)),
-        mock.patch.object(mapper, "BufferFiller", once(filler)),
-        mock.patch.object(mapper, "empty_buffer", once(mapper.empty_buffer)),
+        mock.patch.object(mapper, "survey_frames", once(mapper.survey_frames)),
+        mock.patch.object(mapper, "collect_features", once(mapper.collect_features)),
         mock.patch.object(time, "monotonic", now),
         mock.patch.object(time, "perf_counter", now),
     ):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera
-from reloc.mapping import fill
+from reloc.mapping import view_reader
 from reloc.scenes import Frame, Scene, open_scene
 
 
@@ -83,8 +83,10 @@ def test_a_row_tells_of_the_map_and_views_are_made_once(campus, tmp_path, monkey
     scene = campus.campus_of(options)
     assert open_scene(scene.root).name == scene.name
     read = []
-    prepare = fill.prepare_view
-    monkeypatch.setattr(fill, "prepare_view", lambda *a, **k: read.append(0) or prepare(*a, **k))
+    prepare = view_reader.prepare_view
+    monkeypatch.setattr(
+        view_reader, "prepare_view", lambda *a, **k: read.append(0) or prepare(*a, **k)
+    )
     rows = []
     with campus.sharing_views(time.process_time):
         for heads in (2, 1):
@@ -106,11 +108,11 @@ def test_each_mapping_pays_for_the_views_that_it_shares(script, monkeypatch) -> 
         clock[0] += 7.0
         return "views"
 
-    monkeypatch.setattr(module.mapper, "empty_buffer", slow)
+    monkeypatch.setattr(module.mapper, "collect_features", slow)
     with module.sharing_views(lambda: clock[0]):
-        assert module.mapper.empty_buffer() == "views"
+        assert module.mapper.collect_features() == "views"
         assert time.monotonic() == 7
-        assert module.mapper.empty_buffer() == "views"
+        assert module.mapper.collect_features() == "views"
         assert time.monotonic() == time.perf_counter() == 14
     assert clock == [7]
-    assert module.mapper.empty_buffer is slow
+    assert module.mapper.collect_features is slow

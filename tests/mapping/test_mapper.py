@@ -11,7 +11,7 @@ from reloc.backbone import ConvBackbone
 from reloc.checkpoint import save_checkpoint
 from reloc.errors import MapError, OptionError, OutputError, SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping import fill, mapper, survey
+from reloc.mapping import mapper, multi_view_stereo, survey, view_reader
 from reloc.mapping.mapper import map_scene
 from reloc.mapping.options import MappingOptions
 from reloc.mapping.trainer import HeadTrainer
@@ -245,18 +245,18 @@ def test_heads_made_one_by_one_are_those_of_the_whole_map(
     """To the last bit, though not all read all frames; with 24 views a third is surveyed."""
     corridor = corridor_of(24, scene, tmp_path)
     for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
-        monkeypatch.setattr(fill, name, 2)
+        monkeypatch.setattr(multi_view_stereo, name, 2)
         monkeypatch.setattr(survey, name, 2)
     options = replace(TOY, heads=4, views=views)
     whole = mapped(corridor, backbone, options).scene_map
     read = set()
-    prepare = fill.prepare_view
+    prepare = view_reader.prepare_view
 
     def prepare_and_tell(frame, index, **more):
         read.add(index)
         return prepare(frame, index, **more)
 
-    monkeypatch.setattr(fill, "prepare_view", prepare_and_tell)
+    monkeypatch.setattr(view_reader, "prepare_view", prepare_and_tell)
     first = mapped(corridor, backbone, options, head=0).scene_map
     assert len(read) < 24
     rest = [mapped(corridor, backbone, options, head=n).scene_map for n in (1, 2, 3)]

@@ -15,7 +15,7 @@ from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.errors import SceneError
 from reloc.files import StrPath
 from reloc.localize.self_check import with_reliability
-from reloc.mapping.fill import centred_cam_from_world
+from reloc.mapping.poses import centred_cam_from_world
 from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import metre_of, scene_scale
 from reloc.mapping.trainer import new_head

@@ -8,26 +8,29 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import OptionError
 from reloc.files import StrPath
-from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
-from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
-from reloc.mapping.gathering import Bounds, Gathered, gather
+from reloc.images.image_cache import ImageCache
+from reloc.mapping.bounds import Bounds
+from reloc.mapping.feature_buffer import FeatureBuffer
+from reloc.mapping.feature_collection import collect_features
+from reloc.mapping.feature_sampler import FeatureSampler
+from reloc.mapping.multi_view_stereo import measured_depth, survey_frames
 from reloc.mapping.options import MappingOptions, head_width, views_of_head
-from reloc.mapping.parts import Part, clusters_of, looks, parts_of
+from reloc.mapping.parts import Part, clusters_of, frames_of_head, looks, parts_of
 from reloc.mapping.result import MappingResult, finished, kept_cameras
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
 from reloc.mapping.training import Learner, Moment, train_heads
+from reloc.mapping.view_reader import ViewReader
 from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable, posed, poses_of
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder
 
 
@@ -69,6 +72,8 @@ def map_scene(
     began = time.monotonic()
     options = options or MappingOptions()
     checkpoint = None if checkpoint is None else Path(checkpoint)
+    if head is not None and (options.heads is None or not 0 <= head < options.heads):
+        raise OptionError(f"head {head} alone needs a number of heads that it is one of")
     check_mappable(scene)
     chosen = pick_device(device)
     extractor = FeatureExtractor(backbone, device=chosen)
@@ -83,34 +88,53 @@ def map_scene(
     stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
     limit = options.time_limit
     bounds = Bounds.of(options, frames=len(frames))
-    filler = _filler(frames, poses, extractor, options)
-    if head is not None:
-        filler.settle(max_frames=bounds.surveyed)
-        filler.wanted = frozenset(_cluster(scene, poses, options, filler, head).tolist())
-
+    sampler = FeatureSampler(
+        ViewReader(
+            frames,
+            short_side=options.short_side,
+            stride=extractor.stride,
+            seed=options.seed,
+            read=ImageCache().read,
+        ),
+        extractor,
+        cells_per_view=options.cells_per_view,
+        seed=options.seed,
+    )
     diverged = f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
     with damage_named(checkpoint, diverged=diverged), temporary_folder() as scratch:
-        buffer = empty_buffer(
-            centred_cam_from_world(frames, poses[:, :3, 3].mean(axis=0)),
-            extractor,
-            rows=bounds.rows(options, wanted=len(filler.wanted)),
-            memory_gb=options.buffer_gb,
-            scratch=scratch,
-        )
-        gathered = gather(
-            filler,
-            buffer,
-            bounds,
-            limit=limit,
-            began=began,
-            earlier=Gathered.stored(stored, bounds) if stored else None,
+        depth, wanted = scene_scale(poses), frozenset(range(len(frames)))
+        if head is not None:
+            depth = measured_depth(sampler, poses, depth=depth, bounds=bounds)
+            clusters = clusters_of(poses, options, depth=depth)
+            wanted = frames_of_head(head, clusters, options, place=str(scene.root))
+        if stored:
+            bounds = bounds.again(stored)
+        survey = survey_frames(
+            sampler,
+            poses,
+            depth=depth,
+            depth_measured=head is not None,
+            wanted=wanted,
+            bounds=bounds,
             progress=progress,
         )
+        collected = collect_features(
+            sampler,
+            survey,
+            wanted=wanted,
+            bounds=bounds,
+            options=options,
+            began=began,
+            scratch=scratch,
+            progress=progress,
+        )
+        # The buffer has the samples; training needs the memory of what they were made from.
+        del survey, sampler
         fill_seconds = time.monotonic() - began
-        found = clusters_of(poses, options, filler)
+        found = clusters_of(poses, options, depth=collected.depth, looked_at=collected.descriptors)
         own = found if head is None else found[head : head + 1]
-        learned = list(parts_of(frames, own, buffer, alone=len(found) == 1))
-        trainers = _trainers(learned, len(found), filler.depth, options, extractor)
+        learned = list(parts_of(frames, own, collected.buffer, alone=len(found) == 1))
+        trainers = _trainers(learned, len(found), collected.depth, options, extractor)
         learners = tuple(
             Learner(trainer.head, part.origin, part.frames)
             for trainer, part in zip(trainers, learned, strict=True)
@@ -118,7 +142,7 @@ def map_scene(
 
         def save(state: Mapping[str, Any]) -> None:
             if checkpoint is not None:
-                save_checkpoint(checkpoint, identity, {**state, **asdict(gathered)})
+                save_checkpoint(checkpoint, identity, {**state, **asdict(collected.counts)})
 
         def watched(trainer: HeadTrainer, fraction: float) -> None:
             if watch is not None:
@@ -143,7 +167,7 @@ def map_scene(
             head=trainer.head.cpu().requires_grad_(False).eval(),
             origin=part.origin,
             frames=tuple(np.flatnonzero(np.isin(kept, part.frames)).tolist()) if several else None,
-            views=looks(filler.descriptors, part.frames, most=views_of_head(len(found))),
+            views=looks(collected.descriptors, part.frames, most=views_of_head(len(found))),
         )
         for trainer, part in zip(trainers, learned, strict=True)
     ]
@@ -154,53 +178,17 @@ def map_scene(
         backbone=backbone.fingerprint,
         short_side=options.short_side,
         device=chosen,
-        skipped=filler.skipped,
+        skipped=collected.skipped,
         seconds={"features": fill_seconds, "training": training_seconds},
         info={
             "options": asdict(options),
-            **asdict(gathered),
-            "features": buffer.count,
+            **asdict(collected.counts),
+            "features": collected.buffer.count,
             "steps": sum(trainer.steps for trainer in trainers),
             "median_error_px": round(float(np.mean([s.median_error for s in states])), 3),
             "inlier_share": round(float(np.mean([s.inlier_share for s in states])), 4),
         },
     )
-
-
-def _filler(
-    frames: tuple[Frame, ...],
-    poses: NDArray[np.float64],
-    extractor: FeatureExtractor,
-    options: MappingOptions,
-) -> BufferFiller:
-    return BufferFiller(
-        frames,
-        extractor,
-        FillOptions(
-            short_side=options.short_side,
-            cells_per_view=options.cells_per_view,
-            seed=options.seed,
-        ),
-        depth=scene_scale(poses),
-    )
-
-
-def _cluster(
-    scene: Scene,
-    poses: NDArray[np.float64],
-    options: MappingOptions,
-    filler: BufferFiller,
-    head: int,
-) -> NDArray[np.intp]:
-    """Rows of the frames of one head. Raises OptionError if there is no such."""
-    if options.heads is None or not 0 <= head < options.heads:
-        raise OptionError(f"head {head} alone needs a number of heads that it is one of")
-    found = clusters_of(poses, options, filler)
-    if len(found) < options.heads:
-        raise OptionError(
-            f"{scene.root}: cannot be parted among {options.heads} heads; ask for {len(found)}"
-        )
-    return found[head]
 
 
 def _trainers(

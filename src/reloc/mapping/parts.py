@@ -1,16 +1,17 @@
 """What each head of a map learns from."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reloc.errors import OptionError
 from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer
-from reloc.mapping.fill import BufferFiller, centred_cam_from_world
 from reloc.mapping.options import MappingOptions
+from reloc.mapping.poses import centred_cam_from_world
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, poses_of
 
@@ -27,12 +28,38 @@ class Part:
 
 
 def clusters_of(
-    poses: NDArray[np.float64], options: MappingOptions, filler: BufferFiller
+    poses: NDArray[np.float64],
+    options: MappingOptions,
+    *,
+    depth: float,
+    looked_at: Iterable[int] = (),
 ) -> tuple[Rows, ...]:
-    """Rows of the frames of each head, once the filler has seen how far cameras see."""
-    depth, looked_at = filler.depth, sorted(filler.descriptors)
-    wanted = options.heads or cluster_count(poses[looked_at], depth=depth)
+    """Rows of the frames of each head.
+
+    Args:
+        poses: (F, 4, 4) of the frames, world_from_cam.
+        options: say how many heads there shall be.
+        depth: typical depth of the scene, in scene units.
+        looked_at: rows of frames that were seen; they decide how many heads there are where the
+            options do not.
+    """
+    wanted = options.heads or cluster_count(poses[sorted(looked_at)], depth=depth)
     return camera_clusters(poses, wanted, depth=depth)
+
+
+def frames_of_head(
+    head: int, clusters: Sequence[Rows], options: MappingOptions, *, place: str
+) -> frozenset[int]:
+    """Rows of the frames of one head.
+
+    Raises:
+        OptionError: the place has fewer heads than the options ask for.
+    """
+    if options.heads is None or len(clusters) < options.heads:
+        raise OptionError(
+            f"{place}: cannot be parted among {options.heads} heads; ask for {len(clusters)}"
+        )
+    return frozenset(clusters[head].tolist())
 
 
 def parts_of(

@@ -1,6 +1,8 @@
 """The views of a mapping frame that a head learns from: plain, augmented, or from beside."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -8,7 +10,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import ImageError
 from reloc.images.augment import augmented_view, cell_pixels, plain_view
-from reloc.images.files import read_image
+from reloc.images.image_cache import read_grey
 from reloc.scenes.scene import Frame
 from reloc.stereo import InverseDepth, novel_view
 
@@ -50,6 +52,7 @@ def prepare_view(
     seed: int = 0,
     depth: float = 1.0,
     inverse_depth: InverseDepth | None = None,
+    read: Callable[[Path], NDArray[np.uint8]] = read_grey,
 ) -> PreparedView:
     """Reads a frame and makes a view of it, as a function of the seed and the index alone.
 
@@ -62,11 +65,12 @@ def prepare_view(
         seed: of what is random about views that are not plain.
         depth: typical depth of the scene, in scene units; moves the eye of novel views.
         inverse_depth: how far the frame sees, where that is known.
+        read: gives the grey pixels of an image file.
 
     Raises:
         ImageError: the image is damaged or of another size than its camera.
     """
-    image = read_image(frame.image, grey=True)
+    image = read(frame.image)
     height, width = image.shape
     camera = frame.camera
     if (width, height) != (camera.width, camera.height):

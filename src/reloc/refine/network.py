@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reloc.backbone import Backbone
 from reloc.devices import inference_dtype
-from reloc.mapping.fill import centred_cam_from_world
+from reloc.mapping.poses import centred_cam_from_world
 from reloc.mapping.scene_scale import metre_of
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.ransac import Matches

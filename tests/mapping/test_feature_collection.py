@@ -1,6 +1,8 @@
-"""Filling the buffer: from which frames, how much, and what belongs together."""
+"""Collecting features: from which frames, how much, and what belongs together."""
 
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -9,9 +11,13 @@ import torch
 
 from reloc.backbone import FeatureExtractor
 from reloc.errors import SceneError
-from reloc.geometry import Camera, inverted
-from reloc.mapping.feature_buffer import FeatureBuffer
-from reloc.mapping.fill import BufferFiller, FillOptions, centred_cam_from_world
+from reloc.geometry import Camera
+from reloc.mapping import MappingOptions
+from reloc.mapping.bounds import Bounds, ViewCounts
+from reloc.mapping.feature_collection import collect_features
+from reloc.mapping.feature_sampler import FeatureSampler
+from reloc.mapping.multi_view_stereo import Survey
+from reloc.mapping.view_reader import ViewReader
 from reloc.scenes import Frame
 
 # An off-centre, distorted camera with two focal lengths, landscape and portrait.
@@ -29,45 +35,40 @@ class MeanBackbone:
         return torch.cat([mean, mean * 2], dim=1)
 
 
-def test_poses_keep_their_digits_far_from_the_origin(frame_of):
-    far = np.array([4.5e6, -3.2e6, 7.7e5])
-    frame = frame_of(LANDSCAPE)
-    pose = frame.world_from_cam.copy()
-    pose[:3, 3] += far
-    before = pose.copy()
-    cam_from_world = centred_cam_from_world([replace(frame, world_from_cam=pose)], far)
-    expected = inverted(frame.world_from_cam)[:3]
-    np.testing.assert_allclose(cam_from_world[0].numpy(), expected, atol=1e-6)
-    np.testing.assert_array_equal(pose, before)
+def no_survey(frames, **told):
+    """Of which no view was seen, so that all views are those of the passes."""
+    nothing = Survey(3.0, (), 0, tuple(range(len(frames))), (), {}, {}, {})
+    return replace(nothing, **told)
 
 
-def filler_of(frames, **options):
+def collected(frames, *, capacity=10_000, views=None, seconds=None, wanted=None, seed=0, **more):
     extractor = FeatureExtractor(MeanBackbone(), device=torch.device("cpu"))
-    return BufferFiller(
-        frames,
-        extractor,
-        FillOptions(**{"short_side": 160, "cells_per_view": 100, **options}),
-        depth=3.0,
+    reader = ViewReader(frames, short_side=160, stride=8, seed=seed)
+    return collect_features(
+        FeatureSampler(reader, extractor, cells_per_view=100, seed=seed),
+        no_survey(frames),
+        wanted=range(len(frames)) if wanted is None else wanted,
+        bounds=Bounds(1, capacity, views=views, fill_seconds=seconds),
+        # A row of two channels takes 20 bytes; with a time limit as many are taken as fit.
+        options=MappingOptions(buffer_gb=capacity * 20 / 1e9, time_limit=60, seed=seed),
+        began=time.monotonic(),
+        scratch=Path(),
+        **more,
     )
-
-
-def buffer_of(frames, capacity):
-    poses = centred_cam_from_world(frames, np.zeros(3))
-    return FeatureBuffer.empty(capacity, channels=2, cam_from_world=poses, dtype=torch.float32)
 
 
 def test_the_buffer_is_filled_from_all_frames(frame_of):
     frames = [frame_of(LANDSCAPE if n % 2 else PORTRAIT, n) for n in range(4)]
-    buffer, told = buffer_of(frames, 10_000), []
-    filler = filler_of(frames)
-    views = filler.fill(
-        buffer, max_views=8, progress=lambda stage, done, total: told.append((done, total))
+    told = []
+    made = collected(
+        frames, views=8, progress=lambda stage, done, total: told.append((done, total))
     )
-    assert views == 8
+    buffer = made.buffer
+    assert made.counts == ViewCounts(0, 0, 8)
     assert buffer.count == 800
     assert torch.bincount(buffer.frames[:800].long()).tolist() == [200] * 4
     assert told == [(n, 8) for n in range(1, 9)]
-    assert filler.skipped == []
+    assert made.skipped == ()
     # Features are those of the cells: brightness from 0 to 1, and both channels of one cell.
     features = buffer.features[:800]
     assert 0 <= features[:, 0].min() < features[:, 0].max() <= 1
@@ -82,8 +83,7 @@ def test_drawn_features_belong_to_their_rays(tmp_path):
     for number in range(2):
         cv2.imwrite(str(tmp_path / f"{number}.png"), ramp)
         frames.append(Frame(f"{number}.png", tmp_path / f"{number}.png", camera, np.eye(4)))
-    buffer = buffer_of(frames, 150)
-    filler_of(frames).fill(buffer, max_views=2)
+    buffer = collected(frames, capacity=150, views=2).buffer
     expected = (buffer.rays[:, 0] * 300 + 160) / 320
     # The second frame's view is relit, so its levels lie on another line.
     for number in range(2):
@@ -100,21 +100,17 @@ def test_filling_ends_at_the_capacity_the_views_or_the_time(frame_of):
     for capacity, limits, views in (
         (250, {}, 3),
         (700, {}, 7),
-        (10_000, {"max_views": 4}, 4),
+        (10_000, {"views": 4}, 4),
         (10_000, {"seconds": 0.0}, 1),
     ):
-        buffer = buffer_of(frames, capacity)
-        assert filler_of(frames).fill(buffer, **limits) == views
-        assert buffer.count == min(capacity, 100 * views)
+        made = collected(frames, capacity=capacity, **limits)
+        assert made.counts.views == views
+        assert made.buffer.count == min(capacity, 100 * views)
 
 
 def test_the_same_seed_fills_the_same_buffer(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(3)]
-    filled = []
-    for seed in (0, 0, 1):
-        buffer = buffer_of(frames, 500)
-        filler_of(frames, seed=seed).fill(buffer)
-        filled.append(buffer)
+    filled = [collected(frames, capacity=500, seed=seed).buffer for seed in (0, 0, 1)]
     assert torch.equal(filled[0].features, filled[1].features)
     assert torch.equal(filled[0].rays, filled[1].rays)
     assert torch.equal(filled[0].frames, filled[1].frames)
@@ -123,8 +119,7 @@ def test_the_same_seed_fills_the_same_buffer(frame_of):
 
 def test_every_fourth_view_of_a_frame_is_plain(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(2)]
-    buffer = buffer_of(frames, 10_000)
-    filler_of(frames).fill(buffer, max_views=16)
+    buffer = collected(frames, views=16).buffer
     focal = LANDSCAPE.focal * 160 / 300
     plain = [abs(f / focal - 1) < 1e-5 for f in buffer.focals[: buffer.count : 100].tolist()]
     frame = buffer.frames[: buffer.count : 100].tolist()
@@ -137,11 +132,11 @@ def test_bad_images_are_skipped_once_and_named(frame_of, tmp_path):
     (tmp_path / "1.png").write_bytes(b"no image")
     (tmp_path / "3.png").unlink()
     frames[4] = replace(frames[4], camera=PORTRAIT)
-    buffer = buffer_of(frames, 10_000)
-    filler = filler_of(frames)
-    assert filler.fill(buffer, max_views=6) == 6
-    assert sorted(s.name for s in filler.skipped) == ["1.png", "3.png", "4.png"]
-    assert all(s.reason and "\n" not in s.reason for s in filler.skipped)
+    made = collected(frames, views=6)
+    buffer = made.buffer
+    assert made.counts.views == 6
+    assert sorted(s.name for s in made.skipped) == ["1.png", "3.png", "4.png"]
+    assert all(s.reason and "\n" not in s.reason for s in made.skipped)
     assert set(buffer.frames[: buffer.count].tolist()) == {0, 2}
 
 
@@ -150,17 +145,15 @@ def test_a_scene_without_usable_images_is_one_clear_error(frame_of, tmp_path):
     for frame in frames[:2]:
         frame.image.write_bytes(b"")
     with pytest.raises(SceneError, match=r"hardly any mapping image.*empty") as caught:
-        filler_of(frames).fill(buffer_of(frames, 1000))
+        collected(frames, capacity=1000)
     assert "\n" not in str(caught.value)
     frames[2].image.unlink()
     with pytest.raises(SceneError, match="hardly any mapping image"):
-        filler_of(frames).fill(buffer_of(frames, 1000))
+        collected(frames, capacity=1000)
 
 
 def test_filling_ends_where_no_wanted_frame_can_be_read(frame_of, tmp_path):
     frames = [frame_of(LANDSCAPE, n) for n in range(4)]
     (tmp_path / "1.png").write_bytes(b"no image")
-    filler = filler_of(frames)
-    filler.wanted = frozenset([1])
     with pytest.raises(SceneError, match=r"hardly any mapping image.*1\.png"):
-        filler.fill(buffer_of(frames, 1000), seconds=60)
+        collected(frames, capacity=1000, wanted=frozenset([1]), seconds=60)

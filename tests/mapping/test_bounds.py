@@ -2,7 +2,7 @@
 
 import pytest
 
-from reloc.mapping.gathering import MAX_SURVEYED, VIEWS_PER_FRAME, Bounds
+from reloc.mapping.bounds import MAX_SURVEYED, VIEWS_PER_FRAME, Bounds
 from reloc.mapping.options import MappingOptions
 
 
