@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,15 +33,27 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder of all workers of this run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def one_ray(shared_folder: Path) -> Iterator[None]:
+    """Ray runs in one test at a time: it gives up where it starts too slowly."""
+    with FileLock(shared_folder / "ray.lock"):
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_once(shared_folder: Path) -> Callable[..., Path]:
     """Makes a file or folder that all workers of this run share; not to be written to."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
 
     def made(name: str, make: Callable[[Path], object]) -> Path:
-        path, done = folder / "shared" / name, folder / "shared" / f"{name}.done"
-        path.parent.mkdir(exist_ok=True)
+        path, done = shared_folder / name, shared_folder / f"{name}.done"
         with FileLock(f"{path}.lock"):
             if not done.exists():
                 make(path)
@@ -71,6 +83,21 @@ def made_scene(made_once: Callable[..., Path]) -> Callable[..., Path]:
         )
 
     return made
+
+
+@pytest.fixture(scope="module")
+def coarse() -> Iterator[None]:
+    """Paints and lights rooms more coarsely, for pictures that nobody looks at closely."""
+    from reloc.synthetic import scene
+    from reloc.synthetic.bake import bake
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            scene,
+            "bake",
+            lambda world, **given: bake(world, **given | {"texel": 0.02, "lumel": 0.3}),
+        )
+        yield
 
 
 @pytest.fixture(scope="session")

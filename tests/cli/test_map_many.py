@@ -39,6 +39,7 @@ def manifest_of(folder: Path, scene: Path, *changes: dict[str, object], steps: i
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
 def test_the_same_command_goes_on_after_the_driver_was_killed(
     made_scene: Callable[..., Path], tmp_path: Path
 ) -> None:
@@ -77,6 +78,7 @@ def test_the_same_command_goes_on_after_the_driver_was_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
 def test_failed_scenes_are_told_with_the_reason(
     reloc: Callable, small_scene: Path, tmp_path: Path
 ) -> None:

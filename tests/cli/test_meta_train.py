@@ -51,6 +51,7 @@ def test_an_adapter_is_written_and_loads_as_a_backbone(reloc, rooms, tmp_path):
     assert again.out.rstrip().endswith(f"fingerprint {backbone.fingerprint}")
 
 
+@pytest.mark.slow
 def test_it_is_validated_on_a_scene(reloc, rooms, made_place, tmp_path):
     out = tmp_path / "out"
     run = reloc(*arguments(out, rooms, "--validate", made_place))

@@ -4,6 +4,8 @@ import pytest
 
 from reloc.scenes import open_scene
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 def test_a_scene_is_written_and_told(reloc, tmp_path):
     out = tmp_path / "room"

@@ -43,6 +43,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="needs Linux")
 def test_alone_ray_is_private_and_gone_after_a_signal() -> None:
     """In a process of its own, which is told to end as a system that shuts down would."""
@@ -98,6 +99,7 @@ def sockets_below(ancestor: int) -> set[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
 def test_four_workers_share_a_gpu_of_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
     """The GPU is one that Ray is told of: what is tested is who gets a share of it."""
     for name, value in (("USAGE_STATS_ENABLED", "0"), ("worker_niceness", "0")):

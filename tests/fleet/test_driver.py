@@ -20,6 +20,7 @@ SMALL = MappingOptions(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("one_ray")
 def test_all_maps_are_there_though_a_worker_dies(
     made_scene: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

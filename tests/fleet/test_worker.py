@@ -77,6 +77,7 @@ def test_a_map_of_the_job_is_kept_and_any_other_replaced(
     assert sorted(path.name for path in out.parent.iterdir()) == ["a.safetensors"]
 
 
+@pytest.mark.slow
 def test_heads_made_by_jobs_are_joined_to_the_very_map_of_one_worker(
     hall: Path, worker: Worker, tmp_path: Path
 ) -> None:
@@ -136,6 +137,7 @@ def test_bad_input_is_refused_and_other_trouble_is_not(
     assert "ZeroDivisionError" in outcome.reason
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_leaves_no_half_of_a_map(room: Path, tmp_path: Path) -> None:
     # The kill comes when the map is being written: the last moment, and the worst.
     script = (

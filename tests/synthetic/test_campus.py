@@ -13,6 +13,7 @@ from reloc.synthetic import campus as module
 from reloc.synthetic.campus import ROOM, WALL, make_campus, write_campus
 from reloc.synthetic.styles import PRINTS
 
+pytestmark = pytest.mark.usefixtures("coarse")
 SMALL = {"rooms": 2, "mapping": 4, "queries": 1, "width": 64, "height": 48}
 
 
@@ -22,7 +23,7 @@ def spaces():
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(coarse, tmp_path_factory):
     told = []
     scene = write_campus(
         tmp_path_factory.mktemp("made") / "campus",
@@ -87,6 +88,7 @@ def test_rooms_look_alike_but_not_the_same(spaces):
     assert {tuple(s.centre) for s in one.solids} != {tuple(s.centre) for s in two.solids}
 
 
+@pytest.mark.slow
 def test_a_seed_makes_one_campus(spaces):
     again, fewer, other = make_campus(11, seed=2), make_campus(2, seed=2), make_campus(2, seed=3)
     assert [s.world.seed for s in again] == [s.world.seed for s in spaces]
@@ -94,6 +96,7 @@ def test_a_seed_makes_one_campus(spaces):
     assert {s.world.seed for s in fewer}.isdisjoint(s.world.seed for s in other)
 
 
+@pytest.mark.slow
 def test_every_space_is_walked_twice_on_different_paths(written):
     scene, told = written
     assert (len(scene.mapping), len(scene.queries)) == (4 * 2 + 8, 2 + 2)
@@ -112,6 +115,7 @@ def test_every_space_is_walked_twice_on_different_paths(written):
         assert np.linalg.norm(mapped - query.world_from_cam[:3, 3], axis=1).min() > 0.01
 
 
+@pytest.mark.slow
 def test_what_is_on_disk_is_the_scene(written):
     scene, _ = written
     opened = open_scene(scene.root)
@@ -121,6 +125,7 @@ def test_what_is_on_disk_is_the_scene(written):
         np.testing.assert_allclose(a.world_from_cam, b.world_from_cam, atol=1e-9)
 
 
+@pytest.mark.slow
 def test_depth_leads_to_surfaces_of_the_room(written):
     scene, _ = written
     spaces = {space.name: space for space in make_campus(2, seed=2)}

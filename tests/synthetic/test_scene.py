@@ -9,11 +9,12 @@ from reloc.images.files import read_depth, read_image
 from reloc.synthetic import scene as module
 from reloc.synthetic.scene import write_synthetic_scene
 
+pytestmark = pytest.mark.usefixtures("coarse")
 SMALL = {"mapping": 8, "queries": 2, "width": 96, "height": 72}
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(coarse, tmp_path_factory):
     told = []
     scene = write_synthetic_scene(
         tmp_path_factory.mktemp("made") / "room",
@@ -63,6 +64,7 @@ def test_depth_of_frames_agrees_in_space(written):
     assert agreeing > 3000
 
 
+@pytest.mark.slow
 def test_a_seed_writes_the_same_files(written, tmp_path):
     scene, _ = written
     again = write_synthetic_scene(tmp_path / "again", seed=3, **SMALL)
