@@ -54,7 +54,7 @@ class Corruption:
     apply: Callable[[Shot, float, Rng], Shot]
 
 
-def exposed(shot: Shot, stops: float, _: Rng) -> Shot:
+def normalize_exposure(shot: Shot, stops: float, _: Rng) -> Shot:
     """As if the shutter had been open 2^stops times as long; clipped and rounded to eight bits."""
     light = np.linspace(0, 1, 256) ** GAMMA * 2.0**stops
     return replace(shot, image=_looked_up(shot.image, np.minimum(light, 1) ** (1 / GAMMA)))
@@ -149,9 +149,9 @@ def covered(shot: Shot, share: float, rng: Rng) -> Shot:
 
 CORRUPTIONS = {
     "darkened": Corruption(
-        "stops less light", (1, 2, 3, 4, 5), 0, lambda s, x, rng: exposed(s, -x, rng)
+        "stops less light", (1, 2, 3, 4, 5), 0, lambda s, x, rng: normalize_exposure(s, -x, rng)
     ),
-    "overexposed": Corruption("stops more light", (0.5, 1, 1.5, 2, 3), 0, exposed),
+    "overexposed": Corruption("stops more light", (0.5, 1, 1.5, 2, 3), 0, normalize_exposure),
     "colour-shifted": Corruption("log gain of red over green", (0.15, 0.3, 0.5, 0.7), 0, tinted),
     "motion blur": Corruption("pixels at 640 wide", (4, 8, 16, 24, 32), 0, smeared),
     "noise": Corruption("deviation, grey values", (5, 10, 20, 30, 50), 0, noised),

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from reloc.backbone import AdaptedBackbone, ContextAdapter, FeatureExtractor
-from reloc.backbone.mending import LEAST_MEAN
+from reloc.backbone.preprocessing import LEAST_MEAN
 
 CPU = torch.device("cpu")
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from reloc.backbone.adapter import AdaptedBackbone
-from reloc.backbone.mending import mended
 from reloc.backbone.network import Backbone
+from reloc.backbone.preprocessing import preprocess
 from reloc.devices import inference_dtype
 
 
@@ -42,7 +42,7 @@ class FeatureExtractor:
 
         The latter say better where exactly something is: they serve stereo.
         """
-        pixels = torch.from_numpy(mended(image)).to(self.device, non_blocking=True)
+        pixels = torch.from_numpy(preprocess(image)).to(self.device, non_blocking=True)
         batch = (pixels.to(self.dtype) / 255)[None, None]
         batch = batch.contiguous(memory_format=torch.channels_last)
         if isinstance(self._backbone, AdaptedBackbone):

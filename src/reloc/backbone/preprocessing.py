@@ -24,24 +24,24 @@ PATCH, AROUND = 5, 13  # pixels
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
-def mended(image: Grey) -> Grey:
+def preprocess(image: Grey) -> Grey:
     """A grey picture (H, W) with less noise and other light where it has too much, or too little;
     any other as it is."""
-    return exposed(denoised(image))
+    return normalize_exposure(denoise(image))
 
 
-def denoised(image: Grey) -> Grey:
+def denoise(image: Grey) -> Grey:
     """A very noisy grey picture (H, W) with less of it; any other as it is.
 
     Buades, Coll and Morel, A non-local algorithm for image denoising, CVPR 2005.
     """
-    noise = noise_of(image)
+    noise = noise_level(image)
     if noise <= MOST_NOISE:
         return image
     return np.asarray(cv2.fastNlMeansDenoising(image, None, ALIKE * noise, PATCH, AROUND), np.uint8)
 
 
-def noise_of(image: Grey) -> float:
+def noise_level(image: Grey) -> float:
     """Standard deviation of the noise in a grey picture (H, W), in grey values.
 
     Fine texture counts as noise. Immerkaer, Fast noise variance estimation, 1996.
@@ -50,7 +50,7 @@ def noise_of(image: Grey) -> float:
     return float(np.sqrt(np.pi / 2) / 6 * cv2.norm(differences, cv2.NORM_L1) / image.size)
 
 
-def exposed(image: Grey) -> Grey:
+def normalize_exposure(image: Grey) -> Grey:
     """A grey picture (H, W) that is very dark or bright with its light multiplied; any other as it
     is."""
     mean = cv2.mean(image)[0]
