@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.backbone.descriptor import image_descriptor, similarity
-from reloc.heads.stack import HeadStack
+from reloc.heads.batched import BatchedHeads
 from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
 from reloc.localize.query import PreparedQuery
@@ -104,7 +104,7 @@ class Place:
         self.stride = stride
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
-        self.heads = HeadStack([r.head for r in scene_map.regions], device=device, dtype=dtype)
+        self.heads = BatchedHeads([r.head for r in scene_map.regions], device=device, dtype=dtype)
 
     def candidates(self, features: torch.Tensor, query: PreparedQuery) -> list[Candidate]:
         """The regions that an image most likely shows, the best first, with what they see.

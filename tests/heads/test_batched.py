@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reloc.heads import MlpHead
-from reloc.heads.stack import HeadStack
+from reloc.heads.batched import BatchedHeads
 
 CPU = torch.device("cpu")
 
@@ -24,7 +24,7 @@ def made_heads():
 def test_batched_products_agree_with_a_plain_loop(dtype, numbers):
     heads = made_heads()
     features = torch.randn(50, 6)
-    found = HeadStack(heads, device=CPU, dtype=dtype)(features, numbers)
+    found = BatchedHeads(heads, device=CPU, dtype=dtype)(features, numbers)
     with torch.inference_mode():
         expected = torch.stack([heads[n](features) for n in numbers or range(len(heads))])
     tolerance = 1e-5 if dtype == torch.float32 else 0.05
@@ -36,7 +36,7 @@ def test_batched_products_agree_with_a_plain_loop(dtype, numbers):
 def test_heads_stay_as_they_are():
     heads = made_heads()
     heads[0].train()
-    stack = HeadStack(heads, device=CPU, dtype=torch.bfloat16)
+    stack = BatchedHeads(heads, device=CPU, dtype=torch.bfloat16)
     before = stack(torch.ones(2, 6))
     assert heads[0].training
     assert heads[0].inlet.weight.dtype == torch.float32

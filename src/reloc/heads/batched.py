@@ -10,7 +10,7 @@ from reloc.heads.head import Head
 from reloc.heads.mlp import MlpHead, homogeneous_point
 
 
-class HeadStack:
+class BatchedHeads:
     """Heads ready to run: copied, on their device and in their precision.
 
     MLPs of one size run as batched products over their stacked weights; heads of other kinds, and
