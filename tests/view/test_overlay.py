@@ -10,7 +10,7 @@ from reloc.heads import MlpHead
 from reloc.localize import Estimate
 from reloc.maps import SceneMap
 from reloc.maps.scene_map import MappingCamera, Region, Sketch
-from reloc.view.overlay import BAD, CUBE_COLOUR, GOOD, Proof
+from reloc.view.overlay import BAD, CUBE_COLOUR, GOOD, Overlay
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=260)
 POSE = look_at((0.0, -4.0, 1.5), (0.0, 0.0, 0.4))
@@ -40,7 +40,7 @@ def made_map(sketch):
 def drawn(pose, *, localized=True, sketch=None):
     photo = np.full((240, 320, 3), 120, np.uint8)
     estimate = Estimate("a", localized, pose, inliers=9, inlier_share=0.5, confidence=0.9)
-    picture = Proof.of(made_map(sketch or floor())).drawn(photo, CAMERA, estimate)
+    picture = Overlay.of(made_map(sketch or floor())).drawn(photo, CAMERA, estimate)
     assert picture.shape == photo.shape
     assert (photo == 120).all()
     return picture
@@ -80,7 +80,7 @@ def test_where_no_floor_is_in_view_the_axes_stand_on_a_point_that_is():
         np.c_[rng.uniform(-2, 2, 400), np.zeros(400), rng.uniform(-1, 2, 400)],
         np.full((400, 3), 128, np.uint8),
     )
-    assert not len(Proof.of(made_map(wall)).ground.spots)
+    assert not len(Overlay.of(made_map(wall)).ground.spots)
     picture = drawn(POSE, sketch=wall)
     middle = np.s_[60:200, 80:240]
     for axis in ((240, 70, 70), (80, 140, 255)):
@@ -113,4 +113,4 @@ def test_looking_away_draws_no_points():
 
 def test_a_map_without_points_is_refused():
     with pytest.raises(MapError, match="no points"):
-        Proof.of(made_map(None))
+        Overlay.of(made_map(None))

@@ -155,11 +155,11 @@ def localize(
 
 def _overlays(folder: Path, name: str, scene_map: SceneMap) -> "Overlays":
     from reloc.cli.overlays import Overlays
-    from reloc.view.overlay import Proof
+    from reloc.view.overlay import Overlay
 
     if scene_map.sketch is None:
         raise MapError(f"{name}: holds no points to draw on photos; map the scene again")
-    return Overlays(folder, Proof.of(scene_map))
+    return Overlays(folder, Overlay.of(scene_map))
 
 
 def _check_out(out: Path, format: str, files: list[Path], videos: list[Path]) -> None:

@@ -13,7 +13,7 @@ from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.images.sources import NamedImage
 from reloc.localize import Estimate
-from reloc.view.overlay import Proof
+from reloc.view.overlay import Overlay
 
 
 class Overlays:
@@ -21,14 +21,14 @@ class Overlays:
 
     Args:
         folder: where to; made if missing.
-        proof: what the map draws.
+        overlay: what the map draws.
 
     Attributes:
         failed: images that could not be drawn, with the reason.
     """
 
-    def __init__(self, folder: Path, proof: Proof) -> None:
-        self._folder, self._proof = folder, proof
+    def __init__(self, folder: Path, overlay: Overlay) -> None:
+        self._folder, self._proof = folder, overlay
         self._taken: Counter[str] = Counter()
         self._waiting: deque[NamedImage] = deque()
         self.failed: list[str] = []

@@ -25,7 +25,7 @@ GOOD, BAD = (120, 230, 150), (255, 110, 100)
 
 
 @dataclass(frozen=True)
-class Proof:
+class Overlay:
     """What a map can draw on any photo.
 
     Attributes:
@@ -41,7 +41,7 @@ class Proof:
     unit: float
 
     @classmethod
-    def of(cls, scene_map: SceneMap) -> "Proof":
+    def of(cls, scene_map: SceneMap) -> "Overlay":
         """What a map has to draw.
 
         Raises:
