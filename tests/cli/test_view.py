@@ -65,21 +65,21 @@ def test_a_map_alone_shows_its_cameras(reloc, made_map, tmp_path):
 
 
 def test_a_library_shows_its_maps_side_by_side(reloc, made_map, place, tmp_path, monkeypatch):
-    shelf, page = tmp_path / "maps", tmp_path / "maps.html"
+    library, page = tmp_path / "maps", tmp_path / "maps.html"
     for name in ("attic", "hall", "shed"):
-        assert reloc("library", "add", shelf, made_map, "--name", name).status == 0
-    run = reloc("view", shelf, page)
+        assert reloc("library", "add", library, made_map, "--name", name).status == 0
+    run = reloc("view", library, page)
     assert run.status == 0, run.err
     data = data_of(page)
     assert [label["text"] for label in data["labels"]] == ["attic", "hall", "shed"]
     assert len(data["frames"]) == 21
     assert {frame["name"].split("/")[0] for frame in data["frames"]} == {"attic", "hall", "shed"}
-    monkeypatch.setattr("reloc.cli.view.SHELF", 2)
-    assert "1 more maps are not shown" in reloc("view", shelf, page).out
-    assert "is a library" in reloc("view", shelf, page, "--scene", place).refusal()
+    monkeypatch.setattr("reloc.cli.view.GALLERY_MAPS", 2)
+    assert "1 more maps are not shown" in reloc("view", library, page).out
+    assert "is a library" in reloc("view", library, page, "--scene", place).refusal()
     for name in ("attic", "hall", "shed"):
-        assert reloc("library", "remove", shelf, name).status == 0
-    assert "the library is empty" in reloc("view", shelf, page).refusal()
+        assert reloc("library", "remove", library, name).status == 0
+    assert "the library is empty" in reloc("view", library, page).refusal()
 
 
 def test_a_map_that_shows_no_points_says_so(reloc, made_map, place, tmp_path, monkeypatch):

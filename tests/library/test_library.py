@@ -105,10 +105,10 @@ def library(tmp_path, monkeypatch):
         maps[name] = made
         return library.add(file, name=name, place=at or ("odd" if place % 2 else "even"))
 
-    shelf = MapLibrary(tmp_path / "shelf", create=True)
+    library_ = MapLibrary(tmp_path / "shelf", create=True)
     for place in range(1, 10):
-        put(shelf, place)
-    shelf.put = lambda *a, **k: put(shelf, *a, **k)
+        put(library_, place)
+    library_.put = lambda *a, **k: put(library_, *a, **k)
     load = SceneMap.load
     monkeypatch.setattr(
         "reloc.library.library.SceneMap.load",
@@ -116,7 +116,7 @@ def library(tmp_path, monkeypatch):
             maps[path.stem.partition("@")[0]] if path.parent.name == "shelf" else load(path)
         ),
     )
-    return shelf
+    return library_
 
 
 def localizer(library, **options):
@@ -296,20 +296,20 @@ def test_the_same_file_under_two_names_is_kept_until_the_last_is_gone(library, t
 
 
 def test_a_library_of_the_version_before_goes_on(tmp_path, version_1):
-    shelf = tmp_path / "shelf"
-    shelf.mkdir()
+    library_ = tmp_path / "shelf"
+    library_.mkdir()
     region = Region(MlpHead(channels=4, width=8, blocks=0), np.zeros(3))
     made = SceneMap((region,), "toy", 480, 10.0, "metre", ())
-    made.save(shelf / "attic.safetensors")
-    with closing(sqlite3.connect(shelf / "library.sqlite", isolation_level=None)) as connection:
+    made.save(library_ / "attic.safetensors")
+    with closing(sqlite3.connect(library_ / "library.sqlite", isolation_level=None)) as connection:
         connection.executescript(version_1)
-    library = MapLibrary(shelf)
+    library = MapLibrary(library_)
     assert library.load("attic").extent == 10.0
-    library.add(shelf / "attic.safetensors", name="cellar")
+    library.add(library_ / "attic.safetensors", name="cellar")
     assert library.load("attic").extent == 10.0
     # The map itself may be its source: the file stays.
-    library.add(shelf / "attic.safetensors")
-    assert (shelf / "attic.safetensors").exists()
+    library.add(library_ / "attic.safetensors")
+    assert (library_ / "attic.safetensors").exists()
     assert library.entry("attic").sha256 is not None
     library.remove("attic")
     assert [entry.name for entry in library.entries()] == ["cellar"]

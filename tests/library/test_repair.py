@@ -22,7 +22,7 @@ def written(path, extent=10.0):
 
 
 @pytest.fixture
-def shelf(tmp_path):
+def library_(tmp_path):
     library = MapLibrary(tmp_path / "shelf", create=True)
     for name in ("a", "b", "c"):
         library.add(written(tmp_path / f"{name}.safetensors"))
@@ -33,13 +33,13 @@ def findings(library):
     return {(f.kind, f.name, f.mended) for f in library.repair()}
 
 
-def test_a_library_in_order_stays_as_it_is(shelf):
-    before = shelf.entries(), sorted(shelf._store.files())
-    assert findings(shelf) == set()
-    assert (shelf.entries(), sorted(shelf._store.files())) == before
+def test_a_library_in_order_stays_as_it_is(library_):
+    before = library_.entries(), sorted(library_._store.files())
+    assert findings(library_) == set()
+    assert (library_.entries(), sorted(library_._store.files())) == before
 
 
-def test_strays_are_removed_when_nobody_can_be_at_work_on_them(shelf, tmp_path):
+def test_strays_are_removed_when_nobody_can_be_at_work_on_them(library_, tmp_path):
     folder = tmp_path / "shelf"
     killed, fresh = f"x@{'0' * 16}.safetensors", f"y@{'1' * 16}.safetensors"
     parts = ".a.safetensors.0123abcd.part", ".library.sqlite.x_y4.part", ".reloc-01_3abcd.part"
@@ -49,7 +49,7 @@ def test_strays_are_removed_when_nobody_can_be_at_work_on_them(shelf, tmp_path):
         (folder / name).touch()
         os.utime(folder / name, (old, old))
     (folder / fresh).touch()
-    assert findings(shelf) == {
+    assert findings(library_) == {
         ("stray", killed, True),
         *(("stray", part, True) for part in parts),
         ("stray", fresh, False),
@@ -58,21 +58,21 @@ def test_strays_are_removed_when_nobody_can_be_at_work_on_them(shelf, tmp_path):
     there = {path.name for path in folder.iterdir()}
     assert there.isdisjoint({killed, *parts})
     assert there > {fresh, *foreign}
-    assert [entry.name for entry in shelf.entries()] == ["a", "b", "c"]
+    assert [entry.name for entry in library_.entries()] == ["a", "b", "c"]
 
 
-def test_maps_whose_file_is_wrong_are_told_and_kept(shelf, tmp_path):
+def test_maps_whose_file_is_wrong_are_told_and_kept(library_, tmp_path):
     folder = tmp_path / "shelf"
-    files = {entry.name: folder / entry.file for entry in shelf.entries()}
+    files = {entry.name: folder / entry.file for entry in library_.entries()}
     files["a"].unlink()
     content = bytearray(files["b"].read_bytes())
     content[-1] ^= 1
     files["b"].write_bytes(content)
-    assert findings(shelf) == {("missing", "a", False), ("another", "b", False)}
-    assert [entry.name for entry in shelf.entries()] == ["a", "b", "c"]
-    shelf.add(tmp_path / "a.safetensors")
-    shelf.remove("b")
-    assert findings(shelf) == set()
+    assert findings(library_) == {("missing", "a", False), ("another", "b", False)}
+    assert [entry.name for entry in library_.entries()] == ["a", "b", "c"]
+    library_.add(tmp_path / "a.safetensors")
+    library_.remove("b")
+    assert findings(library_) == set()
 
 
 def test_maps_without_a_digest_are_compared_with_their_row(tmp_path, version_1):

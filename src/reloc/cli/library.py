@@ -60,17 +60,17 @@ def library(
     if not maps:
         raise OptionError("no maps given; name them after the library")
     if action == "remove":
-        shelf = MapLibrary(location)
+        library_ = MapLibrary(location)
         for old in maps:
-            shelf.remove(old)
+            library_.remove(old)
         console().print(f"{location}: removed {len(maps)}", markup=False)
         return
     if len(maps) > 1 and (name is not None or position is not None):
         raise OptionError("--name and --position are for one map; add the maps one by one")
     latitude, longitude = _numbers(position, 2, "position", "LAT,LON") if position else (None, None)
-    shelf = MapLibrary(location, create=True)
+    library_ = MapLibrary(location, create=True)
     for path in maps:
-        entry = shelf.add(
+        entry = library_.add(
             Path(path),
             name=name,
             place=place,

@@ -19,13 +19,13 @@ from reloc.maps import SceneMap
 from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, sketch_cloud
 from reloc.scenes import open_scene
 from reloc.view.exhibit import Exhibit, exhibit
+from reloc.view.gallery import gallery_exhibit
 from reloc.view.recording import write_recording
-from reloc.view.shelf import shelf_exhibit
 from reloc.view.viewer import write_viewer
 
 MAX_POINTS = 2_000_000
 VIEWS = 120
-SHELF = 49  # maps of a library in one picture
+GALLERY_MAPS = 49  # maps of a library in one picture
 
 
 def view(
@@ -117,9 +117,9 @@ def view(
 
 def _library(location: str) -> tuple[Exhibit, int]:
     """The first maps of a library by name, and how many more there are. Raises MapError."""
-    shelf = MapLibrary(location)
-    names = [entry.name for entry in shelf.entries()]
+    library = MapLibrary(location)
+    names = [entry.name for entry in library.entries()]
     if not names:
         raise MapError(f"{location}: the library is empty; add a map with `reloc library add`")
-    maps = [(name, shelf.load(name)) for name in names[:SHELF]]
-    return shelf_exhibit(Path(location).name, maps), len(names) - len(maps)
+    maps = [(name, library.load(name)) for name in names[:GALLERY_MAPS]]
+    return gallery_exhibit(Path(location).name, maps), len(names) - len(maps)

@@ -15,7 +15,7 @@ from reloc.view.placement import placed
 GAP = 2.4  # from the middle of a map to the next, in radii of the largest
 
 
-def shelf_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit:
+def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit:
     """What maps know of their places without any image: their sketches and mapping cameras.
 
     Each map stands upright in a square of its own, in its true size; if the unit of any is not

@@ -9,7 +9,7 @@ from reloc.geometry import Camera, look_at
 from reloc.mapping.trainer import new_head
 from reloc.maps import SceneMap
 from reloc.maps.scene_map import MappingCamera, Region, Sketch
-from reloc.view.shelf import shelf_exhibit
+from reloc.view.gallery import gallery_exhibit
 
 CAMERA = Camera.pinhole(width=64, height=48, fx=60)
 
@@ -39,7 +39,7 @@ def parts(shown, count):
 
 
 def test_maps_stand_apart_on_one_floor_and_upright(scene_map):
-    shown = shelf_exhibit("maps", [(name, scene_map) for name in "abc"])
+    shown = gallery_exhibit("maps", [(name, scene_map) for name in "abc"])
     assert (shown.title, shown.unit) == ("maps", "metre")
     boxes = [(p.min(axis=0), p.max(axis=0)) for p in parts(shown, 3)]
     np.testing.assert_allclose([low[2] for low, _ in boxes], boxes[0][0][2])
@@ -64,7 +64,7 @@ def test_maps_without_a_unit_are_of_one_size(scene_map):
             replace(c, world_from_cam=_moved(c.world_from_cam)) for c in scene_map.cameras
         ),
     )
-    shown = shelf_exhibit("maps", [("small", scene_map), ("large", large)])
+    shown = gallery_exhibit("maps", [("small", scene_map), ("large", large)])
     assert shown.unit == "unknown"
     small, other = (np.ptp(p, axis=0) for p in parts(shown, 2))
     np.testing.assert_allclose(small, other, rtol=1e-6)
@@ -77,6 +77,6 @@ def _moved(pose):
 
 
 def test_a_map_without_a_sketch_shows_its_cameras(scene_map):
-    shown = shelf_exhibit("maps", [("a", replace(scene_map, sketch=None))])
+    shown = gallery_exhibit("maps", [("a", replace(scene_map, sketch=None))])
     assert len(shown.cloud) == 0
     assert len(shown.frames) == 8
