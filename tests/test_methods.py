@@ -15,7 +15,7 @@ from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
 from reloc.mapping import PRESETS, MappingOptions, MappingResult
 from reloc.mapping.ridge import RidgeOptions
-from reloc.maps.scene_map import Sketch
+from reloc.maps.scene_map import PreviewPoints
 from reloc.scenes import open_scene
 from reloc.synthetic.scene import write_synthetic_scene
 
@@ -45,12 +45,12 @@ def looked(monkeypatch):
     """A sketch that even a map of a few steps gets, and how many views were asked for."""
     asked = []
 
-    def sketched(localizer, frames, *, views, progress):
+    def with_preview(localizer, frames, *, views, progress):
         asked.append(views)
         points = np.full((2, 3), float(len(frames)))
-        return replace(localizer.map, sketch=Sketch(points, np.zeros((2, 3), np.uint8)))
+        return replace(localizer.map, preview=PreviewPoints(points, np.zeros((2, 3), np.uint8)))
 
-    monkeypatch.setattr(methods, "sketched", sketched)
+    monkeypatch.setattr(methods, "with_preview", with_preview)
     return asked
 
 
@@ -83,7 +83,7 @@ def test_a_worker_of_a_fleet_makes_the_same(room, looked, tmp_path):
 
 def test_one_head_of_several_has_no_sketch(room, looked):
     made = methods.map_scene(open_scene(room), options=TOY, head=0, device="cpu").scene_map
-    assert made.sketch is None
+    assert made.preview is None
     assert not looked
 
 
@@ -96,7 +96,7 @@ def test_time_is_left_for_the_sketch(room, monkeypatch):
 
     monkeypatch.setattr(methods.mapper, "map_scene", mapped)
     monkeypatch.setattr(methods, "Localizer", lambda *_, **__: None)
-    monkeypatch.setattr(methods, "sketched", lambda *_, **given: views.append(given["views"]))
+    monkeypatch.setattr(methods, "with_preview", lambda *_, **given: views.append(given["views"]))
     for limit in (5.0, 30.0, 600.0):
         methods.map_scene(open_scene(room), options=replace(TOY, time_limit=limit), device="cpu")
     assert limits == [5.0, pytest.approx(28.2), 596.0]

@@ -17,7 +17,7 @@ from reloc.mapping.options import LEAST_SECONDS
 from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
 from reloc.mapping.training import Moment
 from reloc.progress import Progress, silent
-from reloc.reconstruct.sketch import sketch_seconds, sketch_views, sketched
+from reloc.reconstruct.preview import preview_seconds, preview_views, with_preview
 from reloc.scenes.scene import Scene
 
 # The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
@@ -47,7 +47,7 @@ def map_scene(
             ``DsacStarOptions`` train the whole network; by default the ``standard`` preset of the
             first.
         head: with ``MappingOptions``, train this one alone of the heads that the place has. The map
-            holds its region as that of all heads does, and no sketch; ``maps.edit.joined`` makes
+            holds its region as that of all heads does, and no preview points; ``maps.edit.joined`` makes
             that one of several such.
         device: where to compute; by default the best there is.
         checkpoint: file to which the training state is written every so often, when it is
@@ -59,7 +59,7 @@ def map_scene(
             its time counts as the training's.
 
     Returns:
-        The map, with a sketch of the place, and how it came about.
+        The map, with preview points of the place, and how it came about.
 
     Raises:
         OptionError: an argument that the method does not take, no such head, or a place that
@@ -83,7 +83,7 @@ def map_scene(
         result = map_scene_dsacstar(
             scene,
             network,
-            options=replace(options, time_limit=_before_sketch(limit)),
+            options=replace(options, time_limit=_before_preview(limit)),
             device=device,
             checkpoint=checkpoint,
             resume=resume,
@@ -93,7 +93,7 @@ def map_scene(
         result = mapper.map_scene(
             scene,
             network,
-            options=replace(options, time_limit=_before_sketch(limit)),
+            options=replace(options, time_limit=_before_preview(limit)),
             head=head,
             device=device,
             checkpoint=checkpoint,
@@ -104,7 +104,7 @@ def map_scene(
     if head is not None:
         return result
     localizer = Localizer(result.scene_map, network, device=device)
-    made = sketched(localizer, scene.mapping, views=sketch_views(limit), progress=progress)
+    made = with_preview(localizer, scene.mapping, views=preview_views(limit), progress=progress)
     return replace(result, scene_map=made)
 
 
@@ -127,8 +127,8 @@ def _refuse_for_heads_alone(head: int | None, watch: Callable[[Moment], None] | 
         raise OptionError("head and watch go with MappingOptions; leave them out")
 
 
-def _before_sketch(time_limit: float | None) -> float | None:
-    """The time limit of what comes before the sketch."""
+def _before_preview(time_limit: float | None) -> float | None:
+    """The time limit of what comes before the preview points."""
     if time_limit is None:
         return None
-    return max(time_limit - sketch_seconds(time_limit), min(time_limit, LEAST_SECONDS))
+    return max(time_limit - preview_seconds(time_limit), min(time_limit, LEAST_SECONDS))

@@ -31,14 +31,14 @@ def test_each_image_gets_its_proof(reloc, place, made_map, tmp_path):
 
 @pytest.mark.slow
 def test_a_map_keeps_points_for_pictures(made_map):
-    sketch = SceneMap.load(made_map).sketch
-    assert sketch is not None
-    assert 100 < len(sketch.points) <= 3000
+    preview = SceneMap.load(made_map).preview
+    assert preview is not None
+    assert 100 < len(preview.points) <= 3000
 
 
 def test_a_map_without_points_says_what_to_do(reloc, place, made_map, tmp_path):
     bare = tmp_path / "bare.safetensors"
-    replace(SceneMap.load(made_map), sketch=None).save(bare)
+    replace(SceneMap.load(made_map), preview=None).save(bare)
     photo = next((place / "test" / "rgb").iterdir())
     message = reloc("localize", bare, photo, "--overlay", tmp_path / "out").refusal()
     assert str(bare) in message

@@ -21,7 +21,7 @@ from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.compress import compressed
 from reloc.maps.edit import with_added
-from reloc.maps.scene_map import MappingCamera, Region, Sketch
+from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.synthetic.cache import read_views, write_views
 from reloc.synthetic.pairs import TrainingViews
 from reloc.view.film.growth import read_growth, write_growth
@@ -65,7 +65,7 @@ def made_map(number: int) -> SceneMap:
         unit="metre",
         cameras=cameras,
         info={"scene": "attic", "seconds": {"training": 1.5}, "steps": 10},
-        sketch=Sketch(region.origin + rng.normal(size=(5, 3)), np.ones((5, 3), np.uint8)),
+        preview=PreviewPoints(region.origin + rng.normal(size=(5, 3)), np.ones((5, 3), np.uint8)),
     )
     match number:
         case 1:

@@ -146,7 +146,7 @@ def test_maps_of_any_sizes(
     found: tuple[Region, ...], short_side: int, extent: float, cameras: bool
 ) -> None:
     """Sound files whose parts need not fit together."""
-    made = replace(made_map(0), regions=found, short_side=short_side, extent=extent, sketch=None)
+    made = replace(made_map(0), regions=found, short_side=short_side, extent=extent, preview=None)
     if not cameras:
         made = replace(made, cameras=())
     check(TARGETS["map"], {NAME: file_of(made.save, NAME)})

@@ -17,7 +17,14 @@ from reloc.geometry import Camera, look_at
 from reloc.heads import HEADS, MlpHead
 from reloc.images.lens import Lens
 from reloc.maps.map_file import FORMAT, MAX_BYTES
-from reloc.maps.scene_map import MAX_SKETCH, MAX_VIEWS, MappingCamera, Region, SceneMap, Sketch
+from reloc.maps.scene_map import (
+    MAX_PREVIEW,
+    MAX_VIEWS,
+    MappingCamera,
+    PreviewPoints,
+    Region,
+    SceneMap,
+)
 from reloc.tensor_files import write_tensors
 
 ONE = Camera("OPENCV", 640, 480, (500, 501, 320, 240, -0.1, 0.02, 0.001, 0.002))
@@ -74,12 +81,14 @@ def rewritten(path, *, header=None, metadata=None, tensors=None):
 def test_a_sketch_comes_back(tmp_path):
     rng = np.random.default_rng(0)
     origin = made_map().origin
-    sketch = Sketch(origin + rng.normal(size=(50, 3)), rng.integers(0, 256, (50, 3), np.uint8))
+    preview = PreviewPoints(
+        origin + rng.normal(size=(50, 3)), rng.integers(0, 256, (50, 3), np.uint8)
+    )
     path = tmp_path / "attic.reloc"
-    made_map(sketch=sketch).save(path)
-    read = SceneMap.load(path).sketch
-    np.testing.assert_allclose(read.points, sketch.points, atol=0.003)
-    np.testing.assert_array_equal(read.colours, sketch.colours)
+    made_map(preview=preview).save(path)
+    read = SceneMap.load(path).preview
+    np.testing.assert_allclose(read.points, preview.points, atol=0.003)
+    np.testing.assert_array_equal(read.colours, preview.colours)
     assert read.points.dtype == np.float64
 
 
@@ -92,15 +101,15 @@ def test_a_sketch_comes_back(tmp_path):
         {"sketch.points": torch.zeros(5, 3)},
         {"sketch.colours": None},
         {
-            "sketch.points": torch.zeros(MAX_SKETCH + 1, 3, dtype=torch.float16),
-            "sketch.colours": torch.zeros(MAX_SKETCH + 1, 3, dtype=torch.uint8),
+            "sketch.points": torch.zeros(MAX_PREVIEW + 1, 3, dtype=torch.float16),
+            "sketch.colours": torch.zeros(MAX_PREVIEW + 1, 3, dtype=torch.uint8),
         },
     ],
 )
 def test_an_impossible_sketch_is_refused(tmp_path, tensors):
     path = tmp_path / "attic.reloc"
-    sketch = Sketch(made_map().origin + np.ones((5, 3)), np.ones((5, 3), np.uint8))
-    made_map(sketch=sketch).save(path)
+    preview = PreviewPoints(made_map().origin + np.ones((5, 3)), np.ones((5, 3), np.uint8))
+    made_map(preview=preview).save(path)
     assert "damaged" in refused(rewritten(path, tensors=tensors))
 
 

@@ -8,7 +8,7 @@ import pytest
 from reloc.geometry import Camera, look_at
 from reloc.mapping.trainer import new_head
 from reloc.maps import SceneMap
-from reloc.maps.scene_map import MappingCamera, Region, Sketch
+from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.view.gallery import gallery_exhibit
 
 CAMERA = Camera.pinhole(width=64, height=48, fx=60)
@@ -30,7 +30,7 @@ def scene_map():
         extent=6.0,
         unit="metre",
         cameras=tuple(MappingCamera(f"{n}.jpg", p, CAMERA) for n, p in enumerate(poses)),
-        sketch=Sketch(points, np.full((500, 3), 90, np.uint8)),
+        preview=PreviewPoints(points, np.full((500, 3), 90, np.uint8)),
     )
 
 
@@ -59,7 +59,7 @@ def test_maps_without_a_unit_are_of_one_size(scene_map):
     large = replace(
         scene_map,
         unit="unknown",
-        sketch=Sketch(scene_map.sketch.points * 9, scene_map.sketch.colours),
+        preview=PreviewPoints(scene_map.preview.points * 9, scene_map.preview.colours),
         cameras=tuple(
             replace(c, world_from_cam=_moved(c.world_from_cam)) for c in scene_map.cameras
         ),
@@ -77,6 +77,6 @@ def _moved(pose):
 
 
 def test_a_map_without_a_sketch_shows_its_cameras(scene_map):
-    shown = gallery_exhibit("maps", [("a", replace(scene_map, sketch=None))])
+    shown = gallery_exhibit("maps", [("a", replace(scene_map, preview=None))])
     assert len(shown.cloud) == 0
     assert len(shown.frames) == 8

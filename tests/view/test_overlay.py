@@ -9,7 +9,7 @@ from reloc.geometry import Camera, inverted, look_at, transformed
 from reloc.heads import MlpHead
 from reloc.localize import Estimate
 from reloc.maps import SceneMap
-from reloc.maps.scene_map import MappingCamera, Region, Sketch
+from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.view.overlay import BAD, CUBE_COLOUR, GOOD, Overlay
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=260)
@@ -20,10 +20,10 @@ GREEN = (20, 230, 30)
 def floor(count=600):
     rng = np.random.default_rng(0)
     points = np.c_[rng.uniform(-2, 2, (count, 2)), rng.normal(0, 0.002, count)]
-    return Sketch(points, np.tile(np.uint8(GREEN), (count, 1)))
+    return PreviewPoints(points, np.tile(np.uint8(GREEN), (count, 1)))
 
 
-def made_map(sketch):
+def made_map(preview):
     torch.manual_seed(0)
     head = MlpHead(channels=4, width=8, blocks=0, scale=3.0)
     return SceneMap(
@@ -33,14 +33,14 @@ def made_map(sketch):
         extent=2.0,
         unit="metre",
         cameras=(MappingCamera("a", POSE, CAMERA),),
-        sketch=sketch,
+        preview=preview,
     )
 
 
-def drawn(pose, *, localized=True, sketch=None):
+def drawn(pose, *, localized=True, preview=None):
     photo = np.full((240, 320, 3), 120, np.uint8)
     estimate = Estimate("a", localized, pose, inliers=9, inlier_share=0.5, confidence=0.9)
-    picture = Overlay.of(made_map(sketch or floor())).drawn(photo, CAMERA, estimate)
+    picture = Overlay.of(made_map(preview or floor())).drawn(photo, CAMERA, estimate)
     assert picture.shape == photo.shape
     assert (photo == 120).all()
     return picture
@@ -76,12 +76,12 @@ def test_a_cube_stands_on_the_floor_with_axes():
 
 def test_where_no_floor_is_in_view_the_axes_stand_on_a_point_that_is():
     rng = np.random.default_rng(0)
-    wall = Sketch(
+    wall = PreviewPoints(
         np.c_[rng.uniform(-2, 2, 400), np.zeros(400), rng.uniform(-1, 2, 400)],
         np.full((400, 3), 128, np.uint8),
     )
     assert not len(Overlay.of(made_map(wall)).ground.spots)
-    picture = drawn(POSE, sketch=wall)
+    picture = drawn(POSE, preview=wall)
     middle = np.s_[60:200, 80:240]
     for axis in ((240, 70, 70), (80, 140, 255)):
         assert near(picture[middle], axis, 40).sum() > 20
@@ -93,8 +93,8 @@ def test_what_is_behind_something_nearer_is_not_drawn():
     )
     hidden = np.random.default_rng(0).uniform((-1, 1.0, 0), (1, 2.0, 1), (100, 3))
     colours = np.r_[np.tile([90, 90, 90], (len(wall), 1)), np.tile(GREEN, (100, 1))]
-    sketch = Sketch(np.r_[wall, hidden], colours.astype(np.uint8))
-    assert near(drawn(POSE, sketch=sketch), GREEN).sum() == 0
+    preview = PreviewPoints(np.r_[wall, hidden], colours.astype(np.uint8))
+    assert near(drawn(POSE, preview=preview), GREEN).sum() == 0
 
 
 def test_the_label_says_whether_to_believe_it():

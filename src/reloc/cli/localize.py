@@ -157,7 +157,7 @@ def _overlays(folder: Path, name: str, scene_map: SceneMap) -> "Overlays":
     from reloc.cli.overlays import Overlays
     from reloc.view.overlay import Overlay
 
-    if scene_map.sketch is None:
+    if scene_map.preview is None:
         raise MapError(f"{name}: holds no points to draw on photos; map the scene again")
     return Overlays(folder, Overlay.of(scene_map))
 

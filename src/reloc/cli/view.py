@@ -16,7 +16,7 @@ from reloc.files import check_writable
 from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
-from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, sketch_cloud
+from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, preview_cloud
 from reloc.scenes import open_scene
 from reloc.view.exhibit import Exhibit, exhibit
 from reloc.view.gallery import gallery_exhibit
@@ -89,7 +89,7 @@ def view(
             none = np.zeros((0, 3))
             cloud = PointCloud(none, none.astype(np.uint8), none.astype(np.float32))
             if scene_map is not None and found is None and points:
-                cloud = sketch_cloud(scene_map)
+                cloud = preview_cloud(scene_map)
             shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
         if scene_map is not None and found is not None and points:
             localizer = Localizer(scene_map, backbone, device=device)

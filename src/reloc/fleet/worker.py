@@ -20,7 +20,7 @@ from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
 from reloc.methods import map_scene
-from reloc.reconstruct.sketch import sketched
+from reloc.reconstruct.preview import with_preview
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder
@@ -142,7 +142,7 @@ class Worker:
         names = (parted(head.file)[1] for head in job.heads())
         made = joined([SceneMap.load(store.local(name)) for name in names])
         localizer = Localizer(made, self._backbone, device=self._device)
-        return sketched(localizer, scene.mapping, progress=self._tell)
+        return with_preview(localizer, scene.mapping, progress=self._tell)
 
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:
         self._activity = Activity(os.getpid(), stage, done, total)

@@ -14,7 +14,7 @@ from reloc.heads import Head
 from reloc.maps.header import MOST_SCALE, HeadSpec, MapHeader
 from reloc.maps.layout import BACKBONE, SCALES, by_head
 from reloc.maps.packing import PackedMatrix, PackedWeights, unpacked_matrix
-from reloc.maps.scene_map import MappingCamera, Region, SceneMap, Sketch
+from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region, SceneMap
 
 Array = NDArray[np.float64]
 Tensors = Mapping[str, Tensor]
@@ -55,7 +55,7 @@ def assembled(header: MapHeader, heads: Sequence[Head], tensors: Tensors) -> Sce
         unit=header.unit,
         cameras=_cameras(header, tensors["cameras"]),
         info=header.info,
-        sketch=_sketch(tensors, regions),
+        preview=_preview(tensors, regions),
         own_backbone=_own_backbone(header, tensors),
         reliability=header.reliability,
     )
@@ -89,12 +89,12 @@ def _cameras(header: MapHeader, poses: Tensor) -> tuple[MappingCamera, ...]:
     return tuple(cameras)
 
 
-def _sketch(tensors: Tensors, regions: Sequence[Region]) -> Sketch | None:
+def _preview(tensors: Tensors, regions: Sequence[Region]) -> PreviewPoints | None:
     if "sketch.points" not in tensors:
         return None
     scale = float(np.median([region.scale for region in regions]))
     world = regions[0].origin + scale * tensors["sketch.points"].double().numpy()
-    return Sketch(world, tensors["sketch.colours"].numpy())
+    return PreviewPoints(world, tensors["sketch.colours"].numpy())
 
 
 def _own_backbone(header: MapHeader, tensors: Tensors) -> ConvBackbone | None:

@@ -12,7 +12,7 @@ from reloc.heads import Head, build_head
 from reloc.maps.head_limits import is_too_large
 from reloc.maps.header import HeadSpec, MapHeader
 from reloc.maps.packing import packed_shapes
-from reloc.maps.scene_map import MAX_SKETCH, MAX_VIEWS
+from reloc.maps.scene_map import MAX_PREVIEW, MAX_VIEWS
 from reloc.tensor_files import Layout
 
 Layouts = Mapping[str, Layout]
@@ -31,7 +31,7 @@ def expected_layouts(header: MapHeader, found: Layouts) -> tuple[dict[str, Layou
     Args:
         header: of the map.
         found: what the file holds, not to be trusted. It decides about what may be missing (views,
-            a sketch) and bounds the sizes of everything.
+            preview points) and bounds the sizes of everything.
 
     Raises:
         KeyError, TypeError, ValueError, RuntimeError: header and file do not fit, or what they say
@@ -42,7 +42,7 @@ def expected_layouts(header: MapHeader, found: Layouts) -> tuple[dict[str, Layou
         "cameras": Layout("F32", (len(header.frames), 3, 4)),
     }
     if "sketch.points" in found:
-        count = _rows(found["sketch.points"], most=MAX_SKETCH)
+        count = _rows(found["sketch.points"], most=MAX_PREVIEW)
         expected["sketch.points"] = Layout("F16", (count, 3))
         expected["sketch.colours"] = Layout("U8", (count, 3))
     channels = known_channels(header.backbone)

@@ -26,7 +26,7 @@ MAX_REGIONS = 1024
 MAX_VIEWS = 64
 LEAST_VIEWS = 16
 # So few points serve pictures and cost little beside the weights.
-MAX_SKETCH = 10_000
+MAX_PREVIEW = 10_000
 # Three times the usual: a map cannot make its reader blow up images without end.
 MAX_SHORT_SIDE = 1440
 
@@ -75,7 +75,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Sketch:
+class PreviewPoints:
     """A few coloured points of the place, for pictures where there are no images at hand.
 
     Attributes:
@@ -99,7 +99,7 @@ class SceneMap:
         unit: ``metre`` or ``unknown``.
         cameras: the mapping frames, at most ``MAX_CAMERAS``, evenly spaced.
         info: how the map was made (scene, options, seconds, steps, loss); JSON types only.
-        sketch: points to draw, if the map has them.
+        preview: points to draw, if the map has them.
         own_backbone: the network of ``backbone`` if it was trained for this place alone, fused; it
             takes the place of whatever backbone a user has.
         reliability: share of its own mapping frames that the map finds; 1 where that was not
@@ -113,7 +113,7 @@ class SceneMap:
     unit: Literal["metre", "unknown"]
     cameras: tuple[MappingCamera, ...]
     info: Mapping[str, Any] = field(default_factory=dict)
-    sketch: Sketch | None = None
+    preview: PreviewPoints | None = None
     own_backbone: ConvBackbone | None = None
     reliability: float = 1.0
 

@@ -36,11 +36,11 @@ class PointCloud:
         return len(self.points)
 
 
-def sketch_cloud(scene_map: SceneMap) -> PointCloud:
+def preview_cloud(scene_map: SceneMap) -> PointCloud:
     """The few points that a map keeps of its place, if any; which way they face is not kept."""
-    sketch = scene_map.sketch
-    points = np.zeros((0, 3)) if sketch is None else sketch.points
-    colours = np.zeros((0, 3), np.uint8) if sketch is None else sketch.colours
+    preview = scene_map.preview
+    points = np.zeros((0, 3)) if preview is None else preview.points
+    colours = np.zeros((0, 3), np.uint8) if preview is None else preview.colours
     return PointCloud(points, colours, np.zeros((len(points), 3), np.float32))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from reloc.geometry import transformed
 from reloc.maps import SceneMap
-from reloc.reconstruct.point_cloud import PointCloud, sketch_cloud
+from reloc.reconstruct.point_cloud import PointCloud, preview_cloud
 from reloc.sampling import evenly
 from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame
 from reloc.view.placement import placed
@@ -16,7 +16,7 @@ GAP = 2.4  # from the middle of a map to the next, in radii of the largest
 
 
 def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit:
-    """What maps know of their places without any image: their sketches and mapping cameras.
+    """What maps know of their places without any image: their preview points and mapping cameras.
 
     Each map stands upright in a square of its own, in its true size; if the unit of any is not
     known all have the same size instead.
@@ -25,7 +25,7 @@ def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit
         title: of all together.
         maps: names and maps, one or more.
     """
-    clouds = [sketch_cloud(scene_map) for _, scene_map in maps]
+    clouds = [preview_cloud(scene_map) for _, scene_map in maps]
     places = [
         placed(cloud.points, np.array([camera.world_from_cam for camera in scene_map.cameras]))
         for cloud, (_, scene_map) in zip(clouds, maps, strict=True)

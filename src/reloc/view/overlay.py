@@ -29,7 +29,7 @@ class Overlay:
     """What a map can draw on any photo.
 
     Attributes:
-        points: (N, 3) of the map's sketch, world frame.
+        points: (N, 3) of the map's preview points, world frame.
         colours: (N, 3) their RGB.
         ground: where the cube stands.
         unit: typical depth of the scene, scene units.
@@ -45,16 +45,16 @@ class Overlay:
         """What a map has to draw.
 
         Raises:
-            MapError: the map has no sketch.
+            MapError: the map has no preview points.
         """
-        if scene_map.sketch is None or not scene_map.cameras:
+        if scene_map.preview is None or not scene_map.cameras:
             raise MapError(
                 "the map holds no points to draw on photos; make it again with `reloc map`"
             )
         poses = np.array([camera.world_from_cam for camera in scene_map.cameras])
-        sketch = scene_map.sketch
-        ground = find_ground(sketch.points, poses)
-        return cls(sketch.points, sketch.colours, ground, scene_map.scale)
+        preview = scene_map.preview
+        ground = find_ground(preview.points, poses)
+        return cls(preview.points, preview.colours, ground, scene_map.scale)
 
     def drawn(self, photo: Image, camera: Camera, estimate: Estimate) -> Image:
         """A copy of a photo with the map on it; darkened where there is no pose.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from reloc.reconstruct import sketch
+from reloc.reconstruct import preview
 from reloc.reconstruct.point_cloud import PointCloud
 
 
@@ -13,7 +13,7 @@ from reloc.reconstruct.point_cloud import PointCloud
     ("time_limit", "views"), [(None, 48), (3600.0, 48), (60.0, 43), (30.0, 21), (5.0, 16)]
 )
 def test_a_shorter_time_limit_means_fewer_views_on_every_machine(time_limit, views):
-    assert sketch.sketch_views(time_limit) == views
+    assert preview.preview_views(time_limit) == views
 
 
 def test_a_map_that_knows_nothing_for_sure_stays_as_it_is(monkeypatch):
@@ -28,8 +28,8 @@ def test_a_map_that_knows_nothing_for_sure_stays_as_it_is(monkeypatch):
     class Localizer:
         map = "the map as it is"
 
-    monkeypatch.setattr(sketch, "map_point_cloud", nothing)
-    assert sketch.sketched(Localizer(), (), views=20) == "the map as it is"
+    monkeypatch.setattr(preview, "map_point_cloud", nothing)
+    assert preview.with_preview(Localizer(), (), views=20) == "the map as it is"
     assert asked == [20]
 
 
@@ -40,17 +40,17 @@ def test_points_are_spread_evenly_over_near_and_far_surfaces(monkeypatch):
     far = np.c_[rng.uniform(0, 1, (2_000, 2)), np.full(2_000, 5.0)]
     points = np.concatenate([near, far])
     cloud = PointCloud(points, np.zeros((len(points), 3), np.uint8), np.zeros_like(points, "f4"))
-    monkeypatch.setattr(sketch, "map_point_cloud", lambda *_, **__: cloud)
+    monkeypatch.setattr(preview, "map_point_cloud", lambda *_, **__: cloud)
 
     @dataclass(frozen=True)
     class Map:
         scale: float = 3.0
-        sketch: object = None
+        preview: object = None
 
     class Localizer:
         map = Map()
 
-    kept = sketch.sketched(Localizer(), ()).sketch.points
-    assert 1000 < len(kept) <= sketch.POINTS
+    kept = preview.with_preview(Localizer(), ()).preview.points
+    assert 1000 < len(kept) <= preview.POINTS
     nearer = (kept[:, 2] == 0).mean()
     assert 0.4 < nearer < 0.65

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from reloc.localize.localizer import Localizer
-from reloc.maps.scene_map import SceneMap, Sketch
+from reloc.maps.scene_map import PreviewPoints, SceneMap
 from reloc.progress import Progress, silent
 from reloc.reconstruct.point_cloud import map_point_cloud, thinned
 from reloc.scenes.scene import Frame
@@ -26,26 +26,26 @@ VIEWS_PER_SECOND = 12
 SHARE_OF_LIMIT = 0.06
 
 
-def sketch_views(time_limit: float | None) -> int:
+def preview_views(time_limit: float | None) -> int:
     """How many views to look at after a mapping with a time limit in seconds, or without one."""
     if time_limit is None:
         return VIEWS
-    return min(VIEWS, max(LEAST_VIEWS, int(VIEWS_PER_SECOND * sketch_seconds(time_limit))))
+    return min(VIEWS, max(LEAST_VIEWS, int(VIEWS_PER_SECOND * preview_seconds(time_limit))))
 
 
-def sketch_seconds(time_limit: float) -> float:
-    """How much of a time limit, in seconds, to leave for a sketch."""
+def preview_seconds(time_limit: float) -> float:
+    """How much of a time limit, in seconds, to leave for preview points."""
     return min(VIEWS / VIEWS_PER_SECOND, SHARE_OF_LIMIT * time_limit)
 
 
-def sketched(
+def with_preview(
     localizer: Localizer,
     frames: Sequence[Frame],
     *,
     views: int = VIEWS,
     progress: Progress = silent,
 ) -> SceneMap:
-    """The localizer's map with a sketch of what it knows; as it is where it knows nothing for sure.
+    """The localizer's map with preview points of what it knows; as it is where it knows nothing for sure.
 
     Args:
         localizer: of the map.
@@ -60,4 +60,4 @@ def sketched(
         return localizer.map
     even = np.full(len(cloud), FINEST * localizer.map.scale)
     cloud = thinned(cloud, even, most=POINTS)
-    return replace(localizer.map, sketch=Sketch(cloud.points, cloud.colours))
+    return replace(localizer.map, preview=PreviewPoints(cloud.points, cloud.colours))
