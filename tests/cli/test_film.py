@@ -8,7 +8,7 @@ from PIL import Image
 from reloc.mapping.trainer import HeadTrainer
 from reloc.maps import SceneMap
 from reloc.scenes import open_scene
-from reloc.view.film import read_growth, script
+from reloc.view.film import read_training_history, script
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def test_a_growth_is_kept_and_filmed_later(reloc, place, toy, tmp_path):
     arguments = ("--preset", "draft", "--device", "cpu")
     done = reloc("map", place, made, *arguments, "--growth", growth)
     assert done.status == 0, done.err
-    assert len(read_growth(growth).snapshots) >= 2
+    assert len(read_training_history(growth).snapshots) >= 2
     done = reloc("film", made, place, film, "--growth", growth, "--height", 90)
     assert done.status == 0, done.err
     assert len(list(film.glob("*.png"))) == 16
@@ -72,12 +72,12 @@ def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_pat
     arguments = ("map", place, made, "--preset", "draft", "--device", "cpu", "--growth", growth)
     monkeypatch.setattr(HeadTrainer, "step", interrupted)
     assert reloc(*arguments).status == 1
-    before = read_growth(growth)
+    before = read_training_history(growth)
     assert before.snapshots[-1].fraction < 0.5
     monkeypatch.setattr(HeadTrainer, "step", step)
     done = reloc(*arguments, "--resume")
     assert done.status == 0, done.err
-    after = read_growth(growth)
+    after = read_training_history(growth)
     assert after.snapshots[: len(before.snapshots)] == before.snapshots
     assert after.snapshots[-1].fraction == 1
 

@@ -24,8 +24,8 @@ from reloc.maps.edit import with_added
 from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.synthetic.cache import read_views, write_views
 from reloc.synthetic.pairs import TrainingViews
-from reloc.view.film.growth import read_growth, write_growth
 from reloc.view.film.recording import Recording, Snapshot
+from reloc.view.film.training_history import read_training_history, write_training_history
 from tests.fuzz.mutation import Files
 from tests.fuzz.target import Target, command, file_of
 
@@ -148,7 +148,7 @@ def _growth(number: int) -> Files:
         tuple(Snapshot(1.0 * n, 0.3 * n, n, 5.0, 2.0, 0.5) for n in range(3)),
     )
     name = "growth.safetensors"
-    return {name: file_of(lambda path: write_growth(recording, path), name)}
+    return {name: file_of(lambda path: write_training_history(recording, path), name)}
 
 
 def _views(number: int) -> Files:
@@ -171,7 +171,11 @@ TARGETS: tuple[Target, ...] = (
         "adapter", _adapter, 1, lambda f: load_adapter(f / "adapter.safetensors", backbone()), _seen
     ),
     Target(
-        "growth", _growth, 1, lambda f: read_growth(f / "growth.safetensors"), lambda r: r.at(1.5)
+        "growth",
+        _growth,
+        1,
+        lambda f: read_training_history(f / "growth.safetensors"),
+        lambda r: r.at(1.5),
     ),
     Target("rendered-views", _views, 1, lambda f: read_views(f / "room.npz")),
 )

@@ -16,7 +16,13 @@ from reloc.progress import Progress
 from reloc.reconstruct.point_cloud import map_point_cloud
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene, posed
-from reloc.view.film import Recording, check_film_path, film_frames, read_growth, write_film
+from reloc.view.film import (
+    Recording,
+    check_film_path,
+    film_frames,
+    read_training_history,
+    write_film,
+)
 
 MAX_HEIGHT = 2160
 FILM_POINTS = 200_000  # as many as close their surfaces at the size of a picture
@@ -61,7 +67,7 @@ def film(
         raise OptionError(f"the height of a film is 90 to {MAX_HEIGHT} pixels, not {height}")
     scene_map = SceneMap.load(map)
     found = open_scene(scene, query=query, poses=poses, images=images)
-    recording = None if growth is None else read_growth(growth)
+    recording = None if growth is None else read_training_history(growth)
     if recording is not None:
         recording.check_frames(found.mapping)
     localizer = Localizer(scene_map, backbone, device=device)

@@ -20,7 +20,7 @@ from reloc.mapping import preset_options
 from reloc.mapping.ridge import RidgeOptions
 from reloc.methods import MethodOptions, map_scene, method_backbone
 from reloc.scenes import open_scene
-from reloc.view.film import Recorder, check_film_path, read_growth, write_growth
+from reloc.view.film import Recorder, check_film_path, read_training_history, write_training_history
 
 
 def map_(
@@ -141,7 +141,9 @@ def map_(
                 network,
                 short_side=options.short_side,
                 device=device,
-                earlier=read_growth(growth) if resume and growth and growth.exists() else None,
+                earlier=read_training_history(growth)
+                if resume and growth and growth.exists()
+                else None,
             )
         try:
             result = map_scene(
@@ -158,7 +160,7 @@ def map_(
             # Of an interrupted mapping too: with --resume it goes on from there.
             recording = recorder.recording() if recorder is not None else None
             if growth is not None and recording is not None:
-                write_growth(recording, growth)
+                write_training_history(recording, growth)
         result.scene_map.save(out)
         if film is not None:
             localizer = Localizer(result.scene_map, network, device=device)

@@ -7,8 +7,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from reloc.errors import MapError
-from reloc.view.film.growth import FORMAT, read_growth, write_growth
 from reloc.view.film.recording import Recording, Snapshot
+from reloc.view.film.training_history import FORMAT, read_training_history, write_training_history
 
 
 @pytest.fixture
@@ -25,8 +25,8 @@ def recording():
 
 
 def test_what_was_written_is_read(recording, tmp_path):
-    write_growth(recording, tmp_path / "new" / "growth")
-    read = read_growth(tmp_path / "new" / "growth")
+    write_training_history(recording, tmp_path / "new" / "growth")
+    read = read_training_history(tmp_path / "new" / "growth")
     for name in ("points", "origin", "colours", "eyes"):
         np.testing.assert_array_equal(getattr(read, name), getattr(recording, name))
     assert (read.scale, read.snapshots) == (recording.scale, recording.snapshots)
@@ -36,16 +36,16 @@ def test_what_was_written_is_read(recording, tmp_path):
 def test_other_files_are_refused(recording, tmp_path):
     path = tmp_path / "growth"
     with pytest.raises(MapError, match="cannot be read"):
-        read_growth(path)
+        read_training_history(path)
     path.write_bytes(b"\x00" * 100)
     with pytest.raises(MapError, match="cannot be read"):
-        read_growth(path)
+        read_training_history(path)
     save_file({"points": recording.points}, path)
     with pytest.raises(MapError, match="is not what"):
-        read_growth(path)
+        read_training_history(path)
     save_file({"points": recording.points}, path, metadata={"format": FORMAT})
     with pytest.raises(MapError, match="cannot be read"):
-        read_growth(path)
+        read_training_history(path)
 
 
 @pytest.mark.parametrize(
@@ -61,18 +61,18 @@ def test_other_files_are_refused(recording, tmp_path):
     ],
 )
 def test_damage_is_told(recording, tmp_path, damage):
-    write_growth(replace(recording, **damage), tmp_path / "growth")
+    write_training_history(replace(recording, **damage), tmp_path / "growth")
     with pytest.raises(MapError, match="damaged"):
-        read_growth(tmp_path / "growth")
+        read_training_history(tmp_path / "growth")
 
 
 def test_damaged_files_are_refused(recording, tmp_path, damaged):
     path = tmp_path / "growth"
-    write_growth(recording, path)
+    write_training_history(recording, path)
     content = path.read_bytes()
     for seed in range(60):
         broken = damaged(content, seed)
         path.write_bytes(broken)
         if broken != content:
             with pytest.raises(MapError):
-                read_growth(path)
+                read_training_history(path)

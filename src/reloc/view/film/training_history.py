@@ -16,7 +16,7 @@ MAX_BYTES = 1024**3
 _KEYS = frozenset({"format"})
 
 
-def write_growth(recording: Recording, path: StrPath) -> None:
+def write_training_history(recording: Recording, path: StrPath) -> None:
     """Writes a recording, some 10 MB for 72 snapshots.
 
     Raises:
@@ -34,8 +34,8 @@ def write_growth(recording: Recording, path: StrPath) -> None:
     write_tensors(path, whole, {"format": FORMAT})
 
 
-def read_growth(path: StrPath) -> Recording:
-    """Reads what ``write_growth`` wrote.
+def read_training_history(path: StrPath) -> Recording:
+    """Reads what ``write_training_history`` wrote.
 
     Raises:
         MapError: no such file, another kind of file, or a damaged one.
