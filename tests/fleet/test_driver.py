@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from reloc.backbone import load_backbone
-from reloc.fleet import CrewOptions, FleetView, JobTable, MapJob, map_fleet
+from reloc.fleet import FleetView, JobTable, MapJob, WorkerPoolOptions, map_fleet
 from reloc.mapping import MappingOptions
 from reloc.maps import SceneMap
 
@@ -48,8 +48,8 @@ def test_all_maps_are_there_though_a_worker_dies(
             os.kill(killed[0], signal.SIGKILL)
 
     with JobTable(tmp_path / "jobs") as table:
-        crew = CrewOptions(workers=2)
-        failures = map_fleet([*jobs, bad], table, fingerprint=fingerprint, crew=crew, watch=watch)
+        pool = WorkerPoolOptions(workers=2)
+        failures = map_fleet([*jobs, bad], table, fingerprint=fingerprint, pool=pool, watch=watch)
         assert killed
         assert [failure.out for failure in failures] == [bad.out]
         assert "none" in failures[0].reason
@@ -64,8 +64,8 @@ def test_all_maps_are_there_though_a_worker_dies(
     ]
     with JobTable(tmp_path / "jobs") as table:
         # Nobody is asked to work, though the heads are gone.
-        nowhere = CrewOptions(address="127.0.0.1:1")
-        assert map_fleet(jobs, table, fingerprint=fingerprint, crew=nowhere) == []
+        nowhere = WorkerPoolOptions(address="127.0.0.1:1")
+        assert map_fleet(jobs, table, fingerprint=fingerprint, pool=nowhere) == []
 
 
 def test_nothing_is_begun_where_all_is_done(tmp_path: Path) -> None:
@@ -75,5 +75,5 @@ def test_nothing_is_begun_where_all_is_done(tmp_path: Path) -> None:
         table.enter([(job.out, job.fingerprint("x"), None)])
         table.finished(str(table.take()), seconds=1.0)
         # A crew that cannot be: nobody is asked to work.
-        nowhere = CrewOptions(address="127.0.0.1:1")
-        assert map_fleet([job], table, fingerprint="x", crew=nowhere) == []
+        nowhere = WorkerPoolOptions(address="127.0.0.1:1")
+        assert map_fleet([job], table, fingerprint="x", pool=nowhere) == []

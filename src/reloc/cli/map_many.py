@@ -15,7 +15,7 @@ from reloc.backbone import load_backbone
 from reloc.backbone.weights import backbone_path
 from reloc.cli.console import console, recorded
 from reloc.errors import OptionError
-from reloc.fleet import CrewOptions, FleetView, JobTable, map_fleet, read_manifest
+from reloc.fleet import FleetView, JobTable, WorkerPoolOptions, map_fleet, read_manifest
 from reloc.progress import silent
 
 MAX_SHOWN = 30
@@ -53,7 +53,7 @@ def map_many(
     """
     began = time.monotonic()
     listed = read_manifest(manifest)
-    crew = CrewOptions(workers=workers, cpus=cpus, gpus=gpus, address=address)
+    pool = WorkerPoolOptions(workers=workers, cpus=cpus, gpus=gpus, address=address)
     fingerprint = load_backbone(backbone).fingerprint
     with JobTable(jobs or manifest.with_name(manifest.name + ".jobs")) as table:
         with _shown(quiet=quiet, json_log=json_log) as watch:
@@ -63,7 +63,7 @@ def map_many(
                     table,
                     fingerprint=fingerprint,
                     backbone=backbone and backbone_path(backbone).absolute(),
-                    crew=crew,
+                    pool=pool,
                     watch=watch,
                 )
             except KeyboardInterrupt:

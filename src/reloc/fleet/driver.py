@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reloc.files import StrPath
-from reloc.fleet.crew import Crew, CrewOptions, Running
 from reloc.fleet.jobs import Failure, JobTable, Tally
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.places import present
+from reloc.fleet.worker_pool import Running, WorkerPool, WorkerPoolOptions
 
 SECONDS_BETWEEN_VIEWS = 1.0
 
@@ -28,7 +28,7 @@ def map_fleet(
     *,
     fingerprint: str,
     backbone: StrPath | None = None,
-    crew: CrewOptions | None = None,
+    pool: WorkerPoolOptions | None = None,
     watch: Callable[[FleetView], None] = lambda view: None,
 ) -> list[Failure]:
     """Makes the maps that are not there yet, on as many workers as there are.
@@ -41,7 +41,7 @@ def map_fleet(
         table: where it is written down.
         fingerprint: of the backbone.
         backbone: its weights, at the same path on all machines; None for the shipped ones.
-        crew: the workers.
+        pool: the workers.
         watch: told about once a second how things stand.
 
     Returns:
@@ -64,25 +64,25 @@ def map_fleet(
     table.reopen(file for file in done if file not in there and tasks[file].out not in there)
     if waiting := table.tally().waiting:
         weights = None if backbone is None else Path(backbone)
-        with Crew(crew or CrewOptions(), backbone=weights, most=waiting) as workers:
+        with WorkerPool(pool or WorkerPoolOptions(), backbone=weights, most=waiting) as workers:
             _work(workers, tasks, table, watch)
     watch(FleetView(table.tally(), ()))
     return table.failures()
 
 
 def _work(
-    crew: Crew,
+    pool: WorkerPool,
     jobs: dict[str, MapJob],
     table: JobTable,
     watch: Callable[[FleetView], None],
 ) -> None:
     shown = time.monotonic()
     while True:
-        while crew.free and (out := table.take()) is not None:
-            crew.begin(jobs[out])
-        if not crew.busy:
+        while pool.free and (out := table.take()) is not None:
+            pool.begin(jobs[out])
+        if not pool.busy:
             return
-        for out, outcome in crew.ended():
+        for out, outcome in pool.ended():
             if outcome.state == "done":
                 table.finished(out, seconds=outcome.seconds)
             elif outcome.state == "refused":
@@ -90,5 +90,5 @@ def _work(
             else:
                 table.crashed(out, outcome.reason)
         if time.monotonic() - shown >= SECONDS_BETWEEN_VIEWS:
-            watch(FleetView(table.tally(), crew.running()))
+            watch(FleetView(table.tally(), pool.running()))
             shown = time.monotonic()

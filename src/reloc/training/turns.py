@@ -28,7 +28,7 @@ class Turns(Generic[T]):
     Args:
         trainers: whose steps do not depend on each other.
         fraction: of the training, at which the next step of a trainer is.
-        crew: threads to make steps in; None to make them here.
+        pool: threads to make steps in; None to make them here.
         workers: steps at a time.
     """
 
@@ -36,12 +36,12 @@ class Turns(Generic[T]):
         self,
         trainers: Sequence[T],
         fraction: Callable[[T], float],
-        crew: Executor | None = None,
+        pool: Executor | None = None,
         workers: int = 1,
     ) -> None:
         self._waiting = deque(trainers)
         self._fraction = fraction
-        self._crew = crew
+        self._crew = pool
         self._workers = workers
         self._running: dict[Future[None], T] = {}
 
@@ -60,23 +60,23 @@ class Turns(Generic[T]):
                 self._waiting.append(trainer)
                 yield trainer
 
-    def _side_by_side(self, crew: Executor) -> Iterator[T]:
-        self._start_as_many_as_fit(crew)
+    def _side_by_side(self, pool: Executor) -> Iterator[T]:
+        self._start_as_many_as_fit(pool)
         while self._running:
             for job in wait(self._running, return_when=FIRST_COMPLETED).done:
                 trainer = self._running.pop(job)
                 job.result()
                 self._waiting.append(trainer)
                 yield trainer
-            self._start_as_many_as_fit(crew)
+            self._start_as_many_as_fit(pool)
 
-    def _start_as_many_as_fit(self, crew: Executor) -> None:
+    def _start_as_many_as_fit(self, pool: Executor) -> None:
         # A step that nobody remembers would go on while the state is saved.
         with uninterrupted():
             while self._waiting and len(self._running) < self._workers:
                 trainer = self._waiting.popleft()
                 if (at := self._fraction(trainer)) < 1:
-                    self._running[crew.submit(trainer.step, at)] = trainer
+                    self._running[pool.submit(trainer.step, at)] = trainer
 
 
 @contextmanager
@@ -96,5 +96,5 @@ def turns(
     if device is None or len(trainers) < 2:
         yield Turns(trainers, fraction)
         return
-    with sharing_threads(len(trainers), device) as (crew, workers):
-        yield Turns(trainers, fraction, crew, workers)
+    with sharing_threads(len(trainers), device) as (pool, workers):
+        yield Turns(trainers, fraction, pool, workers)

@@ -25,7 +25,7 @@ OBJECT_STORE_BYTES = 80 << 20
 
 
 @dataclass(frozen=True)
-class CrewOptions:
+class WorkerPoolOptions:
     """The workers, and what each takes of its machine.
 
     Attributes:
@@ -57,7 +57,7 @@ class Running:
     activity: Activity
 
 
-class Crew:
+class WorkerPool:
     """Workers on Ray, until it is closed.
 
     Args:
@@ -69,7 +69,7 @@ class Crew:
         OptionError: Ray is missing, cannot be reached or has no room for a worker.
     """
 
-    def __init__(self, options: CrewOptions, *, backbone: Path | None, most: int) -> None:
+    def __init__(self, options: WorkerPoolOptions, *, backbone: Path | None, most: int) -> None:
         self._session: Session | None = None
         try:
             self._ray = self._connected(options)
@@ -94,7 +94,7 @@ class Crew:
             raise
         self._idle = [self._hire() for _ in range(size)]
 
-    def _connected(self, options: CrewOptions) -> Any:
+    def _connected(self, options: WorkerPoolOptions) -> Any:
         """Ray, connected. Raises OptionError."""
         alone = options.address is None and not os.environ.get("RAY_ADDRESS")
         ray = _imported(alone=alone)
@@ -189,7 +189,7 @@ class Crew:
             self._session.close()
             self._session = None
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -226,7 +226,7 @@ def _own_signals() -> Iterator[None]:
             signal.signal(signal.SIGTERM, before)
 
 
-def _room(ray: Any, options: CrewOptions) -> int:
+def _room(ray: Any, options: WorkerPoolOptions) -> int:
     """Workers that there is room for, as many as wanted at most. Raises OptionError for none."""
     until = time.monotonic() + 10
     while not (resources := ray.cluster_resources()).get("CPU") and time.monotonic() < until:

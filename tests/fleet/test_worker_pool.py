@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from reloc.errors import OptionError
-from reloc.fleet.crew import Crew, CrewOptions
 from reloc.fleet.manifest import MapJob
+from reloc.fleet.worker_pool import WorkerPool, WorkerPoolOptions
 from reloc.mapping import MappingOptions
 
 
 def test_a_crew_needs_sensible_numbers() -> None:
     with pytest.raises(OptionError, match="positive"):
-        CrewOptions(workers=0)
+        WorkerPoolOptions(workers=0)
     with pytest.raises(OptionError, match="positive"):
-        CrewOptions(cpus=float("nan"))
+        WorkerPoolOptions(cpus=float("nan"))
     with pytest.raises(OptionError, match="negative"):
-        CrewOptions(gpus=-1)
+        WorkerPoolOptions(gpus=-1)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +39,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "")
     with pytest.raises(OptionError, match=r"reloc\[many\]"):
-        Crew(CrewOptions(), backbone=None, most=1)
+        WorkerPool(WorkerPoolOptions(), backbone=None, most=1)
 
 
 @pytest.mark.slow
@@ -69,7 +69,7 @@ import signal, time
 def stop(*_):
     raise KeyboardInterrupt
 signal.signal(signal.SIGTERM, stop)
-from reloc.fleet.crew import Crew, CrewOptions
+from reloc.fleet.worker_pool import Crew, CrewOptions
 try:
     with Crew(CrewOptions(workers=1), backbone=None, most=1) as crew:
         print(crew._session.ray, flush=True)
@@ -115,27 +115,27 @@ def test_four_workers_share_a_gpu_of_a_cluster(monkeypatch: pytest.MonkeyPatch) 
         def make(self, job: MapJob) -> tuple[str, int, int, str]:
             return *self.given, os.environ["CUDA_VISIBLE_DEVICES"]
 
-    monkeypatch.setattr("reloc.fleet.crew.Worker", Shown)
+    monkeypatch.setattr("reloc.fleet.worker_pool.Worker", Shown)
     cluster = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 6, "num_gpus": 1, "include_dashboard": False},
     )
     try:
-        options = CrewOptions(gpus=0.25, address=cluster.address)
-        with Crew(options, backbone=None, most=6) as crew:
+        options = WorkerPoolOptions(gpus=0.25, address=cluster.address)
+        with WorkerPool(options, backbone=None, most=6) as pool:
             for number in range(4):
-                assert crew.free
-                crew.begin(MapJob("scene", f"{number}.safetensors", MappingOptions()))
+                assert pool.free
+                pool.begin(MapJob("scene", f"{number}.safetensors", MappingOptions()))
             # Nobody is sent home before the last has answered.
-            assert not crew.free
+            assert not pool.free
             given: list[Any] = []
-            while crew.busy:
-                given += [outcome for _, outcome in crew.ended()]
+            while pool.busy:
+                given += [outcome for _, outcome in pool.ended()]
         assert [(device, threads, gpu) for device, threads, _, gpu in given] == [
             ("cuda", 1, "0")
         ] * 4
         assert len({pid for _, _, pid, _ in given}) == 4
         with pytest.raises(OptionError, match="no room"):
-            Crew(CrewOptions(gpus=2, address=cluster.address), backbone=None, most=1)
+            WorkerPool(WorkerPoolOptions(gpus=2, address=cluster.address), backbone=None, most=1)
     finally:
         cluster.shutdown()
