@@ -21,9 +21,9 @@ from reloc.scenes import open_scene
 from reloc.scenes.archives import Limits
 from reloc.scenes.datasets import DATASETS, Addresses, Dataset, dataset
 from reloc.scenes.download import download_scenes
-from reloc.scenes.fetch import Patience, fetch
+from reloc.scenes.fetch import RetryPolicy, fetch
 
-HURRY = Patience(timeout=5.0, retries=2, pause=0.0)
+HURRY = RetryPolicy(timeout=5.0, retries=2, pause=0.0)
 BODY = np.random.default_rng(0).bytes(3 << 20)
 
 
@@ -120,7 +120,7 @@ def test_a_file_arrives_with_size_and_checksum(tmp_path, server):
 @pytest.mark.parametrize("headers", [{"ETag": '"one"'}, {"Last-Modified": "Mon, 1 Jan 2024"}])
 def test_a_cut_connection_is_continued(tmp_path, server, headers):
     server.files["/a.zip"], server.cuts, server.headers = BODY, 2, headers
-    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY
     half = len(BODY) // 2
     assert [wanted for _, wanted in server.requests] == [
@@ -135,10 +135,10 @@ def test_a_later_call_continues_what_an_earlier_one_left(tmp_path, server):
     with pytest.raises(
         DownloadError, match=r"gave up after 3 attempts.*run the same command again"
     ):
-        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert not (tmp_path / "a.zip").exists()
     before = len(server.requests)
-    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY
     assert [bool(wanted) for _, wanted in server.requests[before:]] == [True]
 
@@ -146,9 +146,9 @@ def test_a_later_call_continues_what_an_earlier_one_left(tmp_path, server):
 def test_a_file_that_changed_meanwhile_starts_again(tmp_path, server):
     server.files["/a.zip"], server.cuts = BODY, 3
     with pytest.raises(DownloadError):
-        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     server.files["/a.zip"], server.headers = BODY[::-1], {"ETag": '"two"'}
-    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY[::-1]
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_changed_meanwhile_starts_again(tmp_path, server):
 def test_a_server_without_ranges_starts_again(tmp_path, server, headers):
     server.files["/a.zip"], server.cuts, server.headers = BODY, 1, headers
     server.honours_range = False
-    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY
     assert bool(server.requests[1][1]) == (headers == {"ETag": '"one"'})
 
@@ -165,8 +165,8 @@ def test_another_address_does_not_continue_a_file(tmp_path, server):
     server.files |= {"/a.zip": BODY, "/b.zip": BODY[::-1]}
     server.cuts = 3
     with pytest.raises(DownloadError):
-        fetch(f"{server.base}/a.zip", tmp_path / "x.zip", patience=HURRY)
-    fetch(f"{server.base}/b.zip", tmp_path / "x.zip", patience=HURRY)
+        fetch(f"{server.base}/a.zip", tmp_path / "x.zip", retry_policy=HURRY)
+    fetch(f"{server.base}/b.zip", tmp_path / "x.zip", retry_policy=HURRY)
     assert (tmp_path / "x.zip").read_bytes() == BODY[::-1]
 
 
@@ -175,7 +175,7 @@ def test_a_partial_file_that_is_whole_is_taken(tmp_path, server):
     url = f"{server.base}/a.zip"
     (tmp_path / "a.zip.part").write_bytes(BODY)
     (tmp_path / "a.zip.part.json").write_text(json.dumps({"url": url, "validator": '"one"'}))
-    fetch(url, tmp_path / "a.zip", patience=HURRY)
+    fetch(url, tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY
     assert len(server.requests) == 1
 
@@ -185,7 +185,7 @@ def test_a_partial_file_that_is_too_long_starts_again(tmp_path, server):
     url = f"{server.base}/a.zip"
     (tmp_path / "a.zip.part").write_bytes(BODY + b"more")
     (tmp_path / "a.zip.part.json").write_text(json.dumps({"url": url, "validator": '"one"'}))
-    fetch(url, tmp_path / "a.zip", patience=HURRY)
+    fetch(url, tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
@@ -194,37 +194,37 @@ def test_a_damaged_note_beside_a_partial_file_starts_again(tmp_path, server, abo
     server.files["/a.zip"] = BODY
     (tmp_path / "a.zip.part").write_bytes(b"rubbish")
     (tmp_path / "a.zip.part.json").write_text(about, encoding="latin-1")
-    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
 def test_passing_failures_are_retried_and_lasting_ones_not(tmp_path, server):
     server.files["/a.zip"], server.failures = BODY, [503, 429]
-    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+    fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert len(server.requests) == 3
     with pytest.raises(DownloadError, match=r"answers 404.*may have moved"):
-        fetch(f"{server.base}/gone.zip", tmp_path / "b.zip", patience=HURRY)
+        fetch(f"{server.base}/gone.zip", tmp_path / "b.zip", retry_policy=HURRY)
     assert len(server.requests) == 4
     server.failures = [500] * 9
     with pytest.raises(DownloadError, match="gave up after 3 attempts"):
-        fetch(f"{server.base}/a.zip", tmp_path / "b.zip", patience=HURRY)
+        fetch(f"{server.base}/a.zip", tmp_path / "b.zip", retry_policy=HURRY)
 
 
 def test_nobody_at_the_address_is_an_error_after_a_few_attempts(tmp_path):
     with pytest.raises(DownloadError, match="gave up after 3 attempts"):
-        fetch("http://127.0.0.1:9/a.zip", tmp_path / "a.zip", patience=HURRY)
+        fetch("http://127.0.0.1:9/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
 
 
 def test_a_server_that_falls_silent_is_given_up(tmp_path, server):
-    silent = Patience(timeout=0.1, retries=1, pause=0.0)
+    silent = RetryPolicy(timeout=0.1, retries=1, pause=0.0)
     with pytest.raises(DownloadError, match=r"gave up after 2 attempts \(timed out\)"):
-        fetch(f"{server.base}/stall", tmp_path / "a.zip", patience=silent)
+        fetch(f"{server.base}/stall", tmp_path / "a.zip", retry_policy=silent)
 
 
 def test_a_web_page_in_place_of_a_file_is_refused(tmp_path, server):
     server.files["/a.zip"], server.content_type = b"<html>sorry</html>", "text/html; charset=utf-8"
     with pytest.raises(DownloadError, match="a web page, not a file"):
-        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY)
+        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY)
     assert not (tmp_path / "a.zip").exists()
 
 
@@ -232,7 +232,7 @@ def test_a_web_page_in_place_of_a_file_is_refused(tmp_path, server):
 def test_files_over_the_limit_are_refused(tmp_path, server, tells_length):
     server.files["/a.zip"], server.tells_length = BODY, tells_length
     with pytest.raises(DownloadError, match="limit"):
-        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", patience=HURRY, max_bytes=1000)
+        fetch(f"{server.base}/a.zip", tmp_path / "a.zip", retry_policy=HURRY, max_bytes=1000)
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://127.0.0.1/a.zip", "data:,x", "a.zip"])
@@ -243,7 +243,7 @@ def test_only_web_addresses_are_fetched(tmp_path, url):
 
 def test_a_redirect_to_a_file_is_not_followed(tmp_path, server):
     with pytest.raises(DownloadError):
-        fetch(f"{server.base}/redirect-to-file", tmp_path / "a.zip", patience=HURRY)
+        fetch(f"{server.base}/redirect-to-file", tmp_path / "a.zip", retry_policy=HURRY)
     assert not list(tmp_path.glob("a.zip"))
 
 
@@ -362,7 +362,7 @@ def chess(server: Server) -> Server:
 
 def test_7scenes_come_with_both_pose_sets(tmp_path, chess):
     seven = local("7scenes", chess)
-    result = download_scenes(seven, tmp_path / "7scenes", scene="Chess", patience=HURRY)
+    result = download_scenes(seven, tmp_path / "7scenes", scene="Chess", retry_policy=HURRY)
     assert result.scenes == (tmp_path / "7scenes" / "chess",)
     assert not result.notes
     scene = open_scene(result.scenes[0])
@@ -379,9 +379,9 @@ def test_7scenes_come_with_both_pose_sets(tmp_path, chess):
 
 def test_a_second_run_fetches_nothing(tmp_path, chess):
     seven = local("7scenes", chess)
-    first = download_scenes(seven, tmp_path, scene="chess", patience=HURRY)
+    first = download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY)
     before = len(chess.requests)
-    assert download_scenes(seven, tmp_path, scene="chess", patience=HURRY) == first
+    assert download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY) == first
     assert len(chess.requests) == before
     manifest = json.loads((tmp_path / "downloads.json").read_text())
     entry = manifest[f"{chess.base}/7/chess.zip"]
@@ -390,10 +390,10 @@ def test_a_second_run_fetches_nothing(tmp_path, chess):
 
 def test_an_archive_that_changed_since_is_mentioned(tmp_path, chess):
     seven = local("7scenes", chess)
-    (folder,) = download_scenes(seven, tmp_path, scene="chess", patience=HURRY).scenes
+    (folder,) = download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY).scenes
     folder.rename(tmp_path / "old")
     chess.files["/7/chess.zip"] = seven_scenes("Chess")
-    (note,) = download_scenes(seven, tmp_path, scene="chess", patience=HURRY).notes
+    (note,) = download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY).notes
     assert "has changed since" in note
 
 
@@ -401,8 +401,8 @@ def test_a_cut_download_of_a_scene_goes_on(tmp_path, chess):
     seven = local("7scenes", chess)
     chess.cuts = 3
     with pytest.raises(DownloadError, match="run the same command again"):
-        download_scenes(seven, tmp_path, scene="chess", patience=HURRY)
-    (folder,) = download_scenes(seven, tmp_path, scene="chess", patience=HURRY).scenes
+        download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY)
+    (folder,) = download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY).scenes
     assert re.fullmatch(r"bytes=\d+-", chess.requests[3][1])
     assert len(open_scene(folder).mapping) == 2
 
@@ -410,13 +410,13 @@ def test_a_cut_download_of_a_scene_goes_on(tmp_path, chess):
 def test_a_scene_stays_without_its_second_pose_set_until_that_can_be_fetched(tmp_path, chess):
     seven = local("7scenes", chess)
     test_poses = chess.files.pop("/sfm/7scenes/chess_test.txt")
-    (note,) = download_scenes(seven, tmp_path, scene="chess", patience=HURRY).notes
+    (note,) = download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY).notes
     assert "chess has its own poses only" in note
     assert "404" in note
     assert len(open_scene(tmp_path / "chess").mapping) == 2
     assert not list((tmp_path / "chess").glob("*poses*"))
     chess.files["/sfm/7scenes/chess_test.txt"] = test_poses
-    assert not download_scenes(seven, tmp_path, scene="chess", patience=HURRY).notes
+    assert not download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY).notes
     assert (tmp_path / "chess" / "poses_sfm.txt").exists()
 
 
@@ -424,7 +424,7 @@ def test_a_scene_stays_without_its_second_pose_set_until_that_can_be_fetched(tmp
 def test_a_pose_set_of_another_form_is_not_taken(tmp_path, chess, poses):
     chess.files["/sfm/7scenes/chess_test.txt"] = poses
     (note,) = download_scenes(
-        local("7scenes", chess), tmp_path, scene="chess", patience=HURRY
+        local("7scenes", chess), tmp_path, scene="chess", retry_policy=HURRY
     ).notes
     assert "pose set" in note
     assert not (tmp_path / "chess" / "poses_sfm.txt").exists()
@@ -447,10 +447,10 @@ def test_12scenes_come_with_all_rooms_of_a_place(tmp_path, server):
 def test_a_missing_room_is_brought_back_and_the_others_left_alone(tmp_path, server):
     server.files["/12/office2.zip"] = twelve_scenes("office2", ("5a", "5b"))
     twelve = local("12scenes", server)
-    download_scenes(twelve, tmp_path, scene="office2_5a", patience=HURRY)
+    download_scenes(twelve, tmp_path, scene="office2_5a", retry_policy=HURRY)
     (tmp_path / "office2_5a" / "mine.txt").write_text("keep")
     (tmp_path / "office2_5b").rename(tmp_path / "away")
-    download_scenes(twelve, tmp_path, scene="office2_5b", patience=HURRY)
+    download_scenes(twelve, tmp_path, scene="office2_5b", retry_policy=HURRY)
     assert (tmp_path / "office2_5a" / "mine.txt").exists()
     assert (tmp_path / "office2_5b" / "info.txt").exists()
 
@@ -493,15 +493,15 @@ def test_archives_cut_short_on_the_server_are_fetched_anew(tmp_path, chess):
     chess.files["/7/chess.zip"] = whole[:-100]
     seven = local("7scenes", chess)
     with pytest.raises(DownloadError, match="damaged or cut short"):
-        download_scenes(seven, tmp_path, scene="chess", patience=HURRY)
+        download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY)
     chess.files["/7/chess.zip"] = whole
-    assert download_scenes(seven, tmp_path, scene="chess", patience=HURRY).scenes
+    assert download_scenes(seven, tmp_path, scene="chess", retry_policy=HURRY).scenes
 
 
 def test_an_archive_without_the_scene_is_named(tmp_path, chess):
     chess.files["/7/chess.zip"] = zipped({"readme.txt": b"moved"})
     with pytest.raises(DownloadError, match="does not hold chess"):
-        download_scenes(local("7scenes", chess), tmp_path, scene="chess", patience=HURRY)
+        download_scenes(local("7scenes", chess), tmp_path, scene="chess", retry_policy=HURRY)
 
 
 def test_limits_reach_the_unpacking(tmp_path, chess):
@@ -511,7 +511,7 @@ def test_limits_reach_the_unpacking(tmp_path, chess):
 
 def test_an_archive_that_lies_there_is_used(tmp_path, chess):
     (tmp_path / "chess.zip").write_bytes(chess.files.pop("/7/chess.zip"))
-    download_scenes(local("7scenes", chess), tmp_path, scene="chess", patience=HURRY)
+    download_scenes(local("7scenes", chess), tmp_path, scene="chess", retry_policy=HURRY)
     assert (tmp_path / "chess" / "seq-01").is_dir()
     assert not (tmp_path / "chess.zip").exists()
 

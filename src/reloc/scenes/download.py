@@ -14,7 +14,7 @@ from reloc.files import StrPath, write_text
 from reloc.progress import Progress, silent
 from reloc.scenes.archives import Limits, unpack
 from reloc.scenes.datasets import Archive, Dataset
-from reloc.scenes.fetch import Fetched, Patience, fetch, measured
+from reloc.scenes.fetch import Fetched, RetryPolicy, fetch, measured
 from reloc.temporary import temporary_folder
 
 POSE_SET = "poses_sfm.txt"
@@ -44,7 +44,7 @@ def download_scenes(
     *,
     scene: str | None = None,
     progress: Progress = silent,
-    patience: Patience | None = None,
+    retry_policy: RetryPolicy | None = None,
     limits: Limits | None = None,
 ) -> Downloaded:
     """Fetches a dataset, or the archive that holds one of its scenes, into ``folder/<scene>``.
@@ -58,7 +58,7 @@ def download_scenes(
         folder: where the scenes go.
         scene: one scene; its archive may hold others, which come with it.
         progress: called with stages "download" (MiB) and "unpack" (files).
-        patience: timeouts and retries; None for the usual ones.
+        retry_policy: timeouts and retries; None for the usual ones.
         limits: what an archive may hold; None for the usual ones.
 
     Raises:
@@ -67,16 +67,18 @@ def download_scenes(
         OutputError: the folder cannot be written to.
     """
     archives = dataset.archives_of(scene)
-    folder, patience, limits = Path(folder), patience or Patience(), limits or Limits()
+    folder, retry_policy, limits = Path(folder), retry_policy or RetryPolicy(), limits or Limits()
     notes: list[str] = []
     names = [name for archive in archives for name in archive.scenes]
     with _disk_errors_named(folder):
         for archive in archives:
             missing = [name for name in archive.scenes if not _is_there(dataset, folder, name)]
             if missing:
-                notes += _get(dataset, archive, missing, folder, progress, patience, limits)
+                notes += _get(dataset, archive, missing, folder, progress, retry_policy, limits)
         if dataset.sfm_poses:
-            notes += _get_pose_sets(dataset.sfm_poses, [folder / name for name in names], patience)
+            notes += _get_pose_sets(
+                dataset.sfm_poses, [folder / name for name in names], retry_policy
+            )
     return Downloaded(scenes=tuple(folder / name for name in names), notes=tuple(notes))
 
 
@@ -111,7 +113,7 @@ def _get(
     missing: list[str],
     folder: Path,
     progress: Progress,
-    patience: Patience,
+    retry_policy: RetryPolicy,
     limits: Limits,
 ) -> list[str]:
     """Fetches and unpacks one archive; returns remarks."""
@@ -121,7 +123,7 @@ def _get(
         # It arrived whole and there was no room to unpack it, or the user put it there.
         fetched = measured(file)
     else:
-        fetched = fetch(archive.url, file, progress=progress, patience=patience)
+        fetched = fetch(archive.url, file, progress=progress, retry_policy=retry_policy)
     with temporary_folder(folder) as temporary:
         try:
             unpack(file, temporary, limits=limits, progress=progress)
@@ -179,7 +181,7 @@ def _remember(folder: Path, archive: Archive, fetched: Fetched) -> list[str]:
     return []
 
 
-def _get_pose_sets(base: str, scenes: list[Path], patience: Patience) -> list[str]:
+def _get_pose_sets(base: str, scenes: list[Path], retry_policy: RetryPolicy) -> list[str]:
     """Fetches the second pose set of each scene; returns remarks.
 
     A scene is of use without it, so failure is a remark, and the first one ends the attempts.
@@ -187,7 +189,7 @@ def _get_pose_sets(base: str, scenes: list[Path], patience: Patience) -> list[st
     for scene in scenes:
         try:
             if not (scene / POSE_SET).exists():
-                _get_pose_set(f"{base}/{scene.name}", scene, patience)
+                _get_pose_set(f"{base}/{scene.name}", scene, retry_policy)
         except DownloadError as error:
             return [
                 f"{scene.name} has its own poses only; run the same command again for {POSE_SET} "
@@ -196,12 +198,12 @@ def _get_pose_sets(base: str, scenes: list[Path], patience: Patience) -> list[st
     return []
 
 
-def _get_pose_set(url: str, scene: Path, patience: Patience) -> None:
+def _get_pose_set(url: str, scene: Path, retry_policy: RetryPolicy) -> None:
     lines: list[str] = []
     with temporary_folder(scene) as temporary:
         for split in ("train", "test"):
             file = temporary / "poses.txt"
-            fetch(f"{url}_{split}.txt", file, patience=patience, max_bytes=_POSE_SET_BYTES)
+            fetch(f"{url}_{split}.txt", file, retry_policy=retry_policy, max_bytes=_POSE_SET_BYTES)
             lines += _pose_lines(file, f"{url}_{split}.txt")
     write_text(scene / POSE_SET, "\n".join([_POSE_SET_HEADER, *sorted(lines)]) + "\n")
 

@@ -20,7 +20,7 @@ _PATIENT_STATUSES = (408, 425, 429, 500, 502, 503, 504)
 
 
 @dataclass(frozen=True)
-class Patience:
+class RetryPolicy:
     """How long to try.
 
     Attributes:
@@ -51,7 +51,7 @@ def fetch(
     target: Path,
     *,
     progress: Progress = silent,
-    patience: Patience = Patience(),
+    retry_policy: RetryPolicy = RetryPolicy(),
     max_bytes: int = MAX_BYTES,
 ) -> Fetched:
     """Downloads a file; what an earlier attempt left in ``target.part`` is continued.
@@ -63,7 +63,7 @@ def fetch(
         url: an http or https address.
         target: where the file goes; replaced when the download is complete.
         progress: called with stage "download", in MiB.
-        patience: timeouts and retries.
+        retry_policy: timeouts and retries.
         max_bytes: a larger file is refused.
 
     Raises:
@@ -74,18 +74,18 @@ def fetch(
     if parse.urlsplit(url).scheme not in ("http", "https"):
         raise OptionError(f"{url}: only http and https addresses can be fetched")
     partial = _Partial(url, target)
-    for attempt in range(patience.retries + 1):
+    for attempt in range(retry_policy.retries + 1):
         if attempt:
-            time.sleep(min(patience.pause * 2 ** (attempt - 1), 30.0))
+            time.sleep(min(retry_policy.pause * 2 ** (attempt - 1), 30.0))
         try:
-            _attempt(url, partial, progress, patience.timeout, max_bytes)
+            _attempt(url, partial, progress, retry_policy.timeout, max_bytes)
             break
         except _Interrupted as stop:
             reason = str(stop)
     else:
         kept = partial.file.stat().st_size if partial.file.exists() else 0
         raise DownloadError(
-            f"{url}: gave up after {patience.retries + 1} attempts ({reason}); {kept >> 20} MiB "
+            f"{url}: gave up after {retry_policy.retries + 1} attempts ({reason}); {kept >> 20} MiB "
             "are kept, run the same command again to go on from there"
         )
     partial.finish()
