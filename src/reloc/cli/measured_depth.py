@@ -10,7 +10,7 @@ from reloc.images.files import image_size
 from reloc.images.sources import NamedImage
 from reloc.localize import DepthFile
 from reloc.scenes.depth import guessed_unit
-from reloc.scenes.partners import Partners, first_word
+from reloc.scenes.sidecar_files import SidecarFiles, first_word
 from reloc.scenes.text import image_files
 
 _UNITS = {"mm": 0.001, "m": 1.0}
@@ -95,10 +95,10 @@ def _paired(source: Path, images: Sequence[NamedImage]) -> dict[str, Path]:
         raise ImageError(f"{source}: no such depth file or folder")
     paths = {item.name: item.image for item in images if isinstance(item.image, Path)}
     taken = {path.resolve() for path in paths.values()}
-    partners = Partners(path for path in image_files(source) if path.resolve() not in taken)
+    sidecars = SidecarFiles(path for path in image_files(source) if path.resolve() not in taken)
     words = Counter(map(first_word, paths.values()))
     shared = {word for word, count in words.items() if count > 1}
-    files = {name: partners.of(path, shared) for name, path in paths.items()}
+    files = {name: sidecars.of(path, shared) for name, path in paths.items()}
     found = {name: path for name, path in files.items() if path is not None}
     if not found:
         raise OptionError(

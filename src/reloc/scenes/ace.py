@@ -4,7 +4,6 @@ from collections import Counter
 from pathlib import Path
 
 from reloc.errors import SceneError
-from reloc.scenes.partners import Partners, first_word
 from reloc.scenes.raw import (
     CameraSource,
     RawDepth,
@@ -15,6 +14,7 @@ from reloc.scenes.raw import (
     no_camera,
 )
 from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.sidecar_files import SidecarFiles, first_word
 from reloc.scenes.text import image_files, read_numbers, read_pose, text_files
 
 LAYOUT = "ace"
@@ -34,9 +34,9 @@ def read(root: Path) -> RawScene:
     """
     frames, skipped = list[RawFrame](), list[Skipped]()
     for folder in (root / "train", root / "test"):
-        poses = Partners(text_files(folder / "poses"))
-        calibrations = Partners(text_files(folder / "calibration"))
-        depths = Partners(image_files(folder / "depth"))
+        poses = SidecarFiles(text_files(folder / "poses"))
+        calibrations = SidecarFiles(text_files(folder / "calibration"))
+        depths = SidecarFiles(image_files(folder / "depth"))
         images = image_files(folder / "rgb")
         shared = {stem for stem, n in Counter(map(first_word, images)).items() if n > 1}
         for image in images:

@@ -9,7 +9,7 @@ def first_word(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-class Partners:
+class SidecarFiles:
     """Files that belong to an image by name: the same stem, or the same up to the first dot.
 
     The second covers ``frame-000000.color.png`` with ``frame-000000.pose.txt``; it counts only
