@@ -22,7 +22,7 @@ MAX_STEPS = 100_000
 
 
 @dataclass(frozen=True)
-class Moment:
+class TrainingSnapshot:
     """When a process is killed.
 
     Attributes:
@@ -61,7 +61,7 @@ def run(
     main: Callable[[list[str]], int],
     scratch: Path,
     trained: Sequence[tuple[Any, str]] = (),
-    kill: Moment | None = None,
+    kill: TrainingSnapshot | None = None,
 ) -> Run:
     """Runs a verb in a process of its own.
 
@@ -98,7 +98,7 @@ def _work(
     main: Callable[[list[str]], int],
     scratch: Path,
     trained: Sequence[tuple[Any, str]],
-    kill: Moment | None,
+    kill: TrainingSnapshot | None,
     shared: NDArray[np.float64],
     began: float,
 ) -> None:
@@ -123,7 +123,7 @@ def _work(
 
 
 def _deadly(
-    call: Callable[..., Any], kill: Moment | None, shared: NDArray[np.float64]
+    call: Callable[..., Any], kill: TrainingSnapshot | None, shared: NDArray[np.float64]
 ) -> Callable[..., Any]:
     def counted(*arguments: Any, **options: Any) -> Any:
         number = int(shared[0])

@@ -32,7 +32,7 @@ from kill_cases import (
     toy_main,
     write_rooms,
 )
-from kill_runs import Moment, Run, run
+from kill_runs import Run, TrainingSnapshot, run
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,18 @@ class Bench:
         self.new = self._contents(fresh)
         self.tally.trained = len(self.whole.steps)
 
-    def moments(self, most: int) -> list[Moment]:
+    def moments(self, most: int) -> list[TrainingSnapshot]:
         """Before each fsync and rename, of many the first and the last, and after the last."""
         calls = range(self.whole.calls)
         if len(calls) > most:
             calls = [*calls[: most // 2], *calls[-(most - most // 2) :]]
-        return [*map(Moment, calls), Moment(call=calls[-1], after=True)] if calls else []
+        return (
+            [*map(TrainingSnapshot, calls), TrainingSnapshot(call=calls[-1], after=True)]
+            if calls
+            else []
+        )
 
-    def kill(self, moment: Moment) -> None:
+    def kill(self, moment: TrainingSnapshot) -> None:
         """Kills the command once, looks at what is left, and goes on from there."""
         place = self._fresh("killed")
         killed = self._run(self.case, place, kill=moment)
@@ -144,7 +148,7 @@ class Bench:
         if self.case.trains and left != self.new:
             self._training(moment, killed, again)
 
-    def _training(self, moment: Moment, killed: Run, again: Run) -> None:
+    def _training(self, moment: TrainingSnapshot, killed: Run, again: Run) -> None:
         kept = self.tally.trained - len(again.steps)
         repeated = len(killed.steps) - kept
         lost = killed.steps[-1] - killed.steps[kept - 1 if kept else 0] if repeated > 0 else 0.0
@@ -156,7 +160,7 @@ class Bench:
         if repeated > CHECKPOINT_STEPS + 1 if self.case.by_steps else by_time:
             self._fault(moment, f"{repeated} steps, {lost:.2f} s of training were lost")
 
-    def _told(self, place: Path, moment: Moment, what: str) -> dict[str, Any] | None:
+    def _told(self, place: Path, moment: TrainingSnapshot, what: str) -> dict[str, Any] | None:
         try:
             return self._contents(place)
         except Exception as error:
@@ -166,7 +170,7 @@ class Bench:
     def _contents(self, place: Path) -> dict[str, Any]:
         return {name: content(place / name) for name in self.case.outputs}
 
-    def _fault(self, moment: Moment, text: str) -> None:
+    def _fault(self, moment: TrainingSnapshot, text: str) -> None:
         self.tally.faults.append(f"{self.case.name}, {moment}: {text}")
 
     def _fresh(self, name: str) -> Path:
@@ -189,7 +193,7 @@ class Bench:
         return done
 
     def _run(
-        self, case: Case, place: Path, *, kill: Moment | None = None, resume: bool = False
+        self, case: Case, place: Path, *, kill: TrainingSnapshot | None = None, resume: bool = False
     ) -> Run:
         words = case.arguments.replace("{in}", str(self.source)).replace("{out}", str(place))
         arguments = [*words.split(), *(["--resume"] if resume and case.trains else [])]
@@ -235,7 +239,7 @@ def _benched(options: Options, cases: Sequence[Case], source: Path) -> dict[str,
     often = np.array([1 / bench.whole.seconds for bench in benches])
     rest = max(0, options.kills - made_so_far)
     for bench in rng.choice(np.array(benches), rest, p=often / often.sum()):
-        bench.kill(Moment(seconds=float(rng.uniform(0, bench.whole.seconds))))
+        bench.kill(TrainingSnapshot(seconds=float(rng.uniform(0, bench.whole.seconds))))
     return {bench.case.name: bench.tally for bench in benches}
 
 

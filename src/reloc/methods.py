@@ -15,7 +15,7 @@ from reloc.localize import Localizer
 from reloc.mapping import MappingOptions, MappingResult, mapper
 from reloc.mapping.options import LEAST_SECONDS
 from reloc.mapping.ridge import RidgeOptions, map_scene_ridge
-from reloc.mapping.training import Moment
+from reloc.mapping.training import TrainingSnapshot
 from reloc.progress import Progress, silent
 from reloc.reconstruct.preview import preview_seconds, preview_views, with_preview
 from reloc.scenes.scene import Scene
@@ -35,7 +35,7 @@ def map_scene(
     checkpoint: StrPath | None = None,
     resume: bool = False,
     progress: Progress = silent,
-    watch: Callable[[Moment], None] | None = None,
+    callback: Callable[[TrainingSnapshot], None] | None = None,
 ) -> MappingResult:
     """Maps a scene as ``reloc map`` does, by the method that the options are of.
 
@@ -55,7 +55,7 @@ def map_scene(
             (``checkpoint.kept_until_done``).
         resume: go on from ``checkpoint`` if it is there.
         progress: told of every view and of training as it advances.
-        watch: with ``MappingOptions``, called after every step of training, to look at the head;
+        callback: with ``MappingOptions``, called after every step of training, to look at the head;
             its time counts as the training's.
 
     Returns:
@@ -76,10 +76,10 @@ def map_scene(
     if isinstance(options, RidgeOptions):
         if checkpoint is not None or resume:
             raise OptionError("a fit in closed form takes seconds: leave out checkpoint and resume")
-        _refuse_for_heads_alone(head, watch)
+        _refuse_for_heads_alone(head, callback)
         result = map_scene_ridge(scene, network, options=options, device=device, progress=progress)
     elif isinstance(options, DsacStarOptions):
-        _refuse_for_heads_alone(head, watch)
+        _refuse_for_heads_alone(head, callback)
         result = map_scene_dsacstar(
             scene,
             network,
@@ -99,7 +99,7 @@ def map_scene(
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
-            watch=watch,
+            callback=callback,
         )
     if head is not None:
         return result
@@ -122,8 +122,10 @@ def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) ->
     return load_backbone(given)
 
 
-def _refuse_for_heads_alone(head: int | None, watch: Callable[[Moment], None] | None) -> None:
-    if head is not None or watch is not None:
+def _refuse_for_heads_alone(
+    head: int | None, callback: Callable[[TrainingSnapshot], None] | None
+) -> None:
+    if head is not None or callback is not None:
         raise OptionError("head and watch go with MappingOptions; leave them out")
 
 

@@ -41,7 +41,7 @@ def test_all_maps_are_there_though_a_worker_dies(
     fingerprint = load_backbone().fingerprint
     killed: list[int] = []
 
-    def watch(view: FleetView) -> None:
+    def callback(view: FleetView) -> None:
         heads = [running for running in view.running if ".heads" in running.out]
         if heads and not killed:
             killed.append(heads[0].activity.pid)
@@ -49,7 +49,9 @@ def test_all_maps_are_there_though_a_worker_dies(
 
     with JobTable(tmp_path / "jobs") as table:
         pool = WorkerPoolOptions(workers=2)
-        failures = map_fleet([*jobs, bad], table, fingerprint=fingerprint, pool=pool, watch=watch)
+        failures = map_fleet(
+            [*jobs, bad], table, fingerprint=fingerprint, pool=pool, callback=callback
+        )
         assert killed
         assert [failure.out for failure in failures] == [bad.out]
         assert "none" in failures[0].reason

@@ -84,15 +84,15 @@ def test_mapping_repeats_and_the_seed_decides(scene, backbone):
 def test_a_watcher_sees_every_step_and_changes_nothing(scene, backbone):
     seen = []
 
-    def watch(moment):
+    def callback(snapshot):
         with torch.inference_mode():
-            (learner,) = moment.learners
+            (learner,) = snapshot.learners
             points = learner.head(torch.zeros(3, 8))
-        seen.append((moment.steps, moment.fraction, moment.state().loss, points))
+        seen.append((snapshot.steps, snapshot.fraction, snapshot.state().loss, points))
         np.testing.assert_array_equal(learner.frames, range(5))
         np.testing.assert_allclose(learner.origin, scene.mapping_centres().mean(axis=0))
 
-    watched = weights(mapped(scene, backbone, watch=watch))
+    watched = weights(mapped(scene, backbone, callback=callback))
     assert torch.equal(watched, weights(mapped(scene, backbone)))
     assert [steps for steps, *_ in seen] == [*range(1, 9), 8]
     fractions = [fraction for _, fraction, *_ in seen]

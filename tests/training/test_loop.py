@@ -232,8 +232,8 @@ def test_divergence_is_told_and_saves_nothing():
             torch.nn.init.constant_(trainer.network.weight, float("nan"))
 
     with pytest.raises(Diverged):
-        run.train(watch=break_it)
+        run.train(callback=break_it)
     assert run.trainers[0].steps == 8, "not trained to the end"
     assert [s["trainers"][0]["steps"] for s in run.saved] == [4]
     with pytest.raises(Diverged):
-        Run().train(watch=break_it, checkpoints=Every(steps=100))
+        Run().train(callback=break_it, checkpoints=Every(steps=100))

@@ -154,7 +154,7 @@ def map_(
                 checkpoint=checkpoint,
                 resume=resume,
                 progress=progress,
-                watch=recorder,
+                callback=recorder,
             )
         finally:
             # Of an interrupted mapping too: with --resume it goes on from there.

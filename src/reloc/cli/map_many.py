@@ -56,7 +56,7 @@ def map_many(
     pool = WorkerPoolOptions(workers=workers, cpus=cpus, gpus=gpus, address=address)
     fingerprint = load_backbone(backbone).fingerprint
     with JobTable(jobs or manifest.with_name(manifest.name + ".jobs")) as table:
-        with _shown(quiet=quiet, json_log=json_log) as watch:
+        with _shown(quiet=quiet, json_log=json_log) as callback:
             try:
                 failures = map_fleet(
                     listed,
@@ -64,7 +64,7 @@ def map_many(
                     fingerprint=fingerprint,
                     backbone=backbone and backbone_path(backbone).absolute(),
                     pool=pool,
-                    watch=watch,
+                    callback=callback,
                 )
             except KeyboardInterrupt:
                 raise KeyboardInterrupt("the same command goes on") from None

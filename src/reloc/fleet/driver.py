@@ -29,7 +29,7 @@ def map_fleet(
     fingerprint: str,
     backbone: StrPath | None = None,
     pool: WorkerPoolOptions | None = None,
-    watch: Callable[[FleetView], None] = lambda view: None,
+    callback: Callable[[FleetView], None] = lambda view: None,
 ) -> list[Failure]:
     """Makes the maps that are not there yet, on as many workers as there are.
 
@@ -42,7 +42,7 @@ def map_fleet(
         fingerprint: of the backbone.
         backbone: its weights, at the same path on all machines; None for the shipped ones.
         pool: the workers.
-        watch: told about once a second how things stand.
+        callback: told about once a second how things stand.
 
     Returns:
         What failed, in the order of the jobs: maps, and before them those of their heads that are
@@ -65,8 +65,8 @@ def map_fleet(
     if waiting := table.tally().waiting:
         weights = None if backbone is None else Path(backbone)
         with WorkerPool(pool or WorkerPoolOptions(), backbone=weights, most=waiting) as workers:
-            _work(workers, tasks, table, watch)
-    watch(FleetView(table.tally(), ()))
+            _work(workers, tasks, table, callback)
+    callback(FleetView(table.tally(), ()))
     return table.failures()
 
 
@@ -74,7 +74,7 @@ def _work(
     pool: WorkerPool,
     jobs: dict[str, MapJob],
     table: JobTable,
-    watch: Callable[[FleetView], None],
+    callback: Callable[[FleetView], None],
 ) -> None:
     shown = time.monotonic()
     while True:
@@ -90,5 +90,5 @@ def _work(
             else:
                 table.crashed(out, outcome.reason)
         if time.monotonic() - shown >= SECONDS_BETWEEN_VIEWS:
-            watch(FleetView(table.tally(), pool.running()))
+            callback(FleetView(table.tally(), pool.running()))
             shown = time.monotonic()

@@ -25,7 +25,7 @@ from reloc.mapping.parts import Part, clusters_of, frames_of_head, looks, parts_
 from reloc.mapping.result import MappingResult, finished, kept_cameras
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
-from reloc.mapping.training import Learner, Moment, train_heads
+from reloc.mapping.training import Learner, TrainingSnapshot, train_heads
 from reloc.mapping.view_reader import ViewReader
 from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
@@ -44,7 +44,7 @@ def map_scene(
     checkpoint: StrPath | None = None,
     resume: bool = False,
     progress: Progress = silent,
-    watch: Callable[[Moment], None] | None = None,
+    callback: Callable[[TrainingSnapshot], None] | None = None,
 ) -> MappingResult:
     """Maps a scene as ACE does: a feature buffer over all images, then heads trained on it.
 
@@ -60,7 +60,7 @@ def map_scene(
             (``checkpoint.kept_until_done``).
         resume: go on from ``checkpoint`` if it is there.
         progress: told of every view and of training as it advances.
-        watch: called after every step of training, to look at the head; its time counts as the
+        callback: called after every step of training, to look at the head; its time counts as the
             training's.
 
     Raises:
@@ -145,9 +145,9 @@ def map_scene(
                 save_checkpoint(checkpoint, identity, {**state, **asdict(collected.counts)})
 
         def watched(trainer: HeadTrainer, fraction: float) -> None:
-            if watch is not None:
+            if callback is not None:
                 steps = sum(trainer.steps for trainer in trainers)
-                watch(Moment(learners, steps, fraction, trainer.state))
+                callback(TrainingSnapshot(learners, steps, fraction, trainer.state))
 
         training_seconds = train_heads(
             trainers,
@@ -157,7 +157,7 @@ def map_scene(
             stored=stored,
             save=save,
             progress=progress,
-            watch=watched,
+            callback=watched,
         )
     states = [trainer.state() for trainer in trainers]
     kept = kept_cameras(len(frames))

@@ -31,7 +31,7 @@ class Learner:
 
 
 @dataclass(frozen=True)
-class Moment:
+class TrainingSnapshot:
     """Where a mapping stands after a step; for those who watch, who must change nothing.
 
     Attributes:
@@ -55,7 +55,7 @@ def train_heads(
     stored: Mapping[str, Any] | None,
     save: Callable[[Mapping[str, Any]], None],
     progress: Progress,
-    watch: Callable[[HeadTrainer, float], None],
+    callback: Callable[[HeadTrainer, float], None],
 ) -> float:
     """Trains heads side by side; arguments and errors are those of ``training.train``."""
     return train(
@@ -68,6 +68,6 @@ def train_heads(
         progress=progress,
         # Asking for figures waits for the device.
         tell=Every(seconds=_SECONDS_BETWEEN_FIGURES),
-        watch=watch,
+        callback=callback,
         device=trainers[0].device,
     )

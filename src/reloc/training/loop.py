@@ -90,7 +90,7 @@ def train(
     checkpoints: Every | None = None,
     progress: Progress = silent,
     tell: Every = EACH_STEP,
-    watch: Callable[[T, float], None] | None = None,
+    callback: Callable[[T, float], None] | None = None,
     validate: Callable[[], None] | None = None,
     device: torch.device | None = None,
 ) -> float:
@@ -109,7 +109,7 @@ def train(
         checkpoints: how often; None is every ``CHECKPOINT_SECONDS``.
         progress: told of the steps of all trainers together, with figures of the latest.
         tell: how often, from the first step on; of the last step it is told besides.
-        watch: called after every step with its trainer and how far all have come, 0 to 1; the last
+        callback: called after every step with its trainer and how far all have come, 0 to 1; the last
             time, at the end, with 1.
         validate: called whenever the state was saved, but for interruptions.
         device: of all trainers, if they may take steps side by side.
@@ -174,11 +174,11 @@ def train(
                     save_state()
                     if validate is not None:
                         validate()
-                if watch is not None:
-                    watch(trainer, min(fraction(), 1 - 1e-9))
+                if callback is not None:
+                    callback(trainer, min(fraction(), 1 - 1e-9))
             check()
-            if watch is not None:
-                watch(trainers[-1], 1.0)
+            if callback is not None:
+                callback(trainers[-1], 1.0)
             made = done()
             if told != (made, made):
                 # One that stood at its end already has no latest step.

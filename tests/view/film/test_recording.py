@@ -11,7 +11,7 @@ from reloc.backbone import ConvBackbone
 from reloc.errors import SceneError
 from reloc.geometry import Camera, look_at
 from reloc.mapping.trainer import TrainingState, new_head
-from reloc.mapping.training import Learner, Moment
+from reloc.mapping.training import Learner, TrainingSnapshot
 from reloc.scenes import Frame
 from reloc.view.film import recording
 from reloc.view.film.recording import Recorder, Recording, Snapshot
@@ -38,9 +38,9 @@ def frames(tmp_path):
     return made
 
 
-def moment(fraction, frames=(0, 1), origin=(1.0, -3.0, 100.0), seed=0):
+def snapshot(fraction, frames=(0, 1), origin=(1.0, -3.0, 100.0), seed=0):
     head = new_head(channels=8, width=8, blocks=1, scale=2.0, seed=seed)
-    return Moment(
+    return TrainingSnapshot(
         (Learner(head, np.array(origin), np.array(frames, np.intp)),),
         steps=int(100 * fraction),
         fraction=fraction,
@@ -51,8 +51,8 @@ def moment(fraction, frames=(0, 1), origin=(1.0, -3.0, 100.0), seed=0):
 def test_snapshots_hold_what_the_head_believes(frames, backbone):
     recorder = Recorder(frames, backbone, short_side=72, device="cpu")
     assert recorder.recording() is None
-    recorder(moment(0.0))
-    recorder(moment(1.0, seed=1))
+    recorder(snapshot(0.0))
+    recorder(snapshot(1.0, seed=1))
     made = recorder.recording()
     cells = 2 * 9 * 12
     assert made.points.shape == (2, cells, 3)
@@ -68,7 +68,10 @@ def test_snapshots_hold_what_the_head_believes(frames, backbone):
 
 def test_a_head_speaks_for_the_cells_of_its_own_frames(frames, backbone):
     recorder = Recorder(frames, backbone, short_side=72, device="cpu")
-    first, second = moment(0.0, frames=(0,)), moment(1.0, frames=(1,), origin=(11.0, -3.0, 100.0))
+    first, second = (
+        snapshot(0.0, frames=(0,)),
+        snapshot(1.0, frames=(1,), origin=(11.0, -3.0, 100.0)),
+    )
     recorder(replace(second, learners=first.learners + second.learners))
     made = recorder.recording()
     own = made.eyes[:, 0] == 2
@@ -89,8 +92,8 @@ def test_snapshots_crowd_at_the_start_and_stay_within_their_time(frames, backbon
     monkeypatch.setattr(recorder, "_believed", slow)
     for step in range(1000):
         clock[0] += 0.1
-        recorder(moment(step / 1000))
-    recorder(moment(1.0))
+        recorder(snapshot(step / 1000))
+    recorder(snapshot(1.0))
     made = recorder.recording()
     assert 8 <= len(made.points) <= 0.12 * 100 + 2
     fractions = [s.fraction for s in made.snapshots]
@@ -117,11 +120,11 @@ def test_a_recording_can_be_asked_beyond_its_last_snapshot():
 def test_an_interrupted_recording_goes_on(frames, backbone, monkeypatch):
     monkeypatch.setattr(recording, "MOST_OF_TRAINING", 1e9)
     first = Recorder(frames, backbone, short_side=72, device="cpu")
-    first(moment(0.0))
-    first(moment(0.3))
+    first(snapshot(0.0))
+    first(snapshot(0.3))
     earlier = first.recording()
     recorder = Recorder(frames, backbone, short_side=72, device="cpu", earlier=earlier)
-    recorder(moment(1.0, seed=1))
+    recorder(snapshot(1.0, seed=1))
     made = recorder.recording()
     assert [s.fraction for s in made.snapshots] == [0.0, 0.3, 1.0]
     np.testing.assert_array_equal(made.points[:2], earlier.points)
@@ -131,7 +134,7 @@ def test_an_interrupted_recording_goes_on(frames, backbone, monkeypatch):
 
 def test_the_growth_of_other_frames_is_refused(frames, backbone):
     recorder = Recorder(frames, backbone, short_side=72, device="cpu")
-    recorder(moment(0.0))
+    recorder(snapshot(0.0))
     made = recorder.recording()
     made.check_frames(frames)
     pose = frames[2].world_from_cam.copy()

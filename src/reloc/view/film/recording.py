@@ -13,7 +13,7 @@ from reloc.devices import inference_dtype, pick_device
 from reloc.errors import ImageError, SceneError
 from reloc.images.augment import cell_pixels, plain_view
 from reloc.images.files import read_image
-from reloc.mapping.training import Learner, Moment
+from reloc.mapping.training import Learner, TrainingSnapshot
 from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, posed, poses_of
 
@@ -89,7 +89,7 @@ class Recording:
 
 
 class Recorder:
-    """Watches a training: pass it to ``map_scene`` as ``watch``.
+    """Watches a training: pass it to ``map_scene`` as ``callback``.
 
     It only looks: the map becomes the same as without it. What it takes of the time of training is
     bounded by ``MOST_OF_TRAINING``; where there is less time, there are fewer snapshots.
@@ -156,31 +156,31 @@ class Recorder:
             self._snapshots = list(earlier.snapshots)
             self._began -= earlier.snapshots[-1].seconds
 
-    def __call__(self, moment: Moment) -> None:
+    def __call__(self, snapshot: TrainingSnapshot) -> None:
         """Takes a snapshot if one is due and there is time for it."""
         if self._snapshots and self._snapshots[-1].fraction == 1:
             return  # of a training that had come to its end before it was interrupted
         due = (len(self._points) / (SNAPSHOTS - 1)) ** CROWDING
         began = time.monotonic()
-        self._first = self._first or (began, moment.fraction)
+        self._first = self._first or (began, snapshot.fraction)
         first, since = self._first
         each = self._seconds / max(self._taken, 1)
-        planned = (began - first - self._seconds) / max(moment.fraction - since, 1e-9)
+        planned = (began - first - self._seconds) / max(snapshot.fraction - since, 1e-9)
         late = self._seconds + each > MOST_OF_TRAINING * planned
-        if moment.fraction < 1 and (moment.fraction < due or (late and self._points)):
+        if snapshot.fraction < 1 and (snapshot.fraction < due or (late and self._points)):
             return
-        self._scale = self._scale or float(moment.learners[0].head.scale)
+        self._scale = self._scale or float(snapshot.learners[0].head.scale)
         points = np.zeros_like(self._eyes, np.float16)
-        for learner in moment.learners:
+        for learner in snapshot.learners:
             rows = np.isin(self._owners, learner.frames)
             points[rows] = self._believed(learner, rows)
-        state = moment.state()
+        state = snapshot.state()
         self._points.append(points)
         self._snapshots.append(
             Snapshot(
                 began - self._began,
-                moment.fraction,
-                moment.steps,
+                snapshot.fraction,
+                snapshot.steps,
                 state.loss,
                 state.median_error,
                 state.inlier_share,
