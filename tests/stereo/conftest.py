@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from reloc.geometry import Camera, look_at
-from reloc.stereo import SweptView
+from reloc.stereo import SweepDepth
 
 # Off-centre, distorted, two focal lengths; sizes that are no multiple of a cell.
 LANDSCAPE = Camera("OPENCV", 397, 301, (330, 350, 205, 146, -0.12, 0.03, 0.002, -0.001))
@@ -45,7 +45,7 @@ class Corner:
         pixels = (np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5) * STRIDE
         points, _ = self.points(camera, world_from_cam, pixels)
         features = torch.from_numpy(np.nan_to_num(self.texture(points))).float()
-        return SweptView(
+        return SweepDepth(
             features=torch.nn.functional.normalize(features, dim=1),
             grid=grid,
             cell=np.full(2, float(STRIDE)),

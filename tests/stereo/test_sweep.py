@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reloc.stereo import sweep_inverse_depth
+from reloc.stereo import plane_sweep
 
 
 def compared(corner, camera, other_camera=None):
@@ -16,7 +16,7 @@ def compared(corner, camera, other_camera=None):
         corner.view(other_camera or camera, corner.pose(*at))
         for at in ((0.45,), (-0.45, 0.1), (0.1, 0.3, 0.1))
     ]
-    swept = sweep_inverse_depth(reference, others, depth=corner.depth)
+    swept = plane_sweep(reference, others, depth=corner.depth)
     height, width = swept.values.shape
     row, column = np.mgrid[0:height, 0:width]
     pixels = swept.first + np.stack([column, row], axis=-1).reshape(-1, 2) * swept.step
@@ -43,8 +43,8 @@ def test_the_unit_of_length_does_not_matter(corner):
         world_from_cam = view.world_from_cam.copy()
         world_from_cam[:3, 3] *= 100
         far.append(replace(view, world_from_cam=world_from_cam))
-    near = sweep_inverse_depth(views[0], views[1:], depth=corner.depth).values
-    scaled = sweep_inverse_depth(far[0], far[1:], depth=100 * corner.depth).values
+    near = plane_sweep(views[0], views[1:], depth=corner.depth).values
+    scaled = plane_sweep(far[0], far[1:], depth=100 * corner.depth).values
     np.testing.assert_allclose(scaled * 100, near, rtol=1e-4)
 
 
@@ -61,7 +61,7 @@ def test_views_of_different_things_agree_on_nothing(corner):
         )
         for view in views
     ]
-    values = sweep_inverse_depth(foreign[0], foreign[1:], depth=corner.depth).values
+    values = plane_sweep(foreign[0], foreign[1:], depth=corner.depth).values
     assert np.isfinite(values).mean() < 0.05
 
 
@@ -69,9 +69,9 @@ def test_a_plain_surface_has_no_depth(corner):
     camera = corner.landscape
     views = [corner.view(camera, corner.pose(x)) for x in (0.0, 0.4)]
     plain = [replace(v, features=torch.ones_like(v.features) / 8) for v in views]
-    assert np.isnan(sweep_inverse_depth(plain[0], plain[1:], depth=corner.depth).values).all()
+    assert np.isnan(plane_sweep(plain[0], plain[1:], depth=corner.depth).values).all()
 
 
 def test_without_others_nothing_is_known(corner):
     view = corner.view(corner.landscape, corner.pose(0.0))
-    assert np.isnan(sweep_inverse_depth(view, [], depth=corner.depth).values).all()
+    assert np.isnan(plane_sweep(view, [], depth=corner.depth).values).all()

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from reloc.mapping.views import PreparedView
 from reloc.scenes.scene import Frame
-from reloc.stereo import InverseDepth, SweptView, stereo_neighbours, sweep_inverse_depth
+from reloc.stereo import InverseDepth, SweepDepth, plane_sweep, stereo_neighbours
 
 # Features vary in few directions: this many keep their likeness and a quarter of the memory.
 DIRECTIONS = 64
@@ -106,18 +106,16 @@ class StereoSurvey:
             if seconds is not None and time.monotonic() - began > seconds:
                 return
             others = [views[numbers[row]] for row in beside]
-            swept = (
-                sweep_inverse_depth(views[number], others, depth=self._depth) if others else None
-            )
+            swept = plane_sweep(views[number], others, depth=self._depth) if others else None
             yield number, swept
 
-    def _swept_view(self, number: int) -> SweptView:
+    def _swept_view(self, number: int) -> SweepDepth:
         frame, (height, width) = self.frames[number], self._grids[number]
         assert frame.world_from_cam is not None
         size: NDArray[np.float64] = np.array(
             [frame.camera.width / width, frame.camera.height / height]
         )
-        return SweptView(
+        return SweepDepth(
             features=self._features[number],
             grid=(-(-height // self._stride), -(-width // self._stride)),
             cell=self._stride * size,

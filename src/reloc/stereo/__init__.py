@@ -3,12 +3,12 @@
 from reloc.stereo.inverse_depth import InverseDepth
 from reloc.stereo.neighbours import stereo_neighbours
 from reloc.stereo.novel_view import novel_view
-from reloc.stereo.sweep import SweptView, sweep_inverse_depth
+from reloc.stereo.sweep import SweepDepth, plane_sweep
 
 __all__ = [
     "InverseDepth",
-    "SweptView",
+    "SweepDepth",
     "novel_view",
+    "plane_sweep",
     "stereo_neighbours",
-    "sweep_inverse_depth",
 ]

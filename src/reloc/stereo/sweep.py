@@ -36,7 +36,7 @@ EVERY = 2
 
 
 @dataclass(frozen=True)
-class SweptView:
+class SweepDepth:
     """A plain view of a frame, as the sweep needs it.
 
     Attributes:
@@ -54,8 +54,8 @@ class SweptView:
     world_from_cam: Array
 
 
-def sweep_inverse_depth(
-    reference: SweptView, others: Sequence[SweptView], *, depth: float
+def plane_sweep(
+    reference: SweepDepth, others: Sequence[SweepDepth], *, depth: float
 ) -> InverseDepth:
     """How far the cells of a view see.
 
@@ -89,7 +89,7 @@ def sweep_inverse_depth(
 
 
 def _cosines(
-    features: Tensor, rays: Array, world_from_cam: Array, other: SweptView, ladder: Array
+    features: Tensor, rays: Array, world_from_cam: Array, other: SweepDepth, ladder: Array
 ) -> tuple[Tensor, Tensor]:
     """Likeness (N, rungs) of cells to where another view would see them, and whether it does."""
     other_from_cam = inverted(other.world_from_cam) @ world_from_cam
