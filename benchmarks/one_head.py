@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reloc.backbone import Backbone, FeatureExtractor, load_backbone
-from reloc.backbone.descriptor import image_descriptor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError
@@ -64,18 +64,18 @@ RECALLS = ("1%_2deg", "3%_5deg", "trusted")
 class Variant:
     """What helps the one head; ``heads`` None lets the place decide."""
 
-    looks: bool = False
+    global_feature: bool = False
     places: bool = False
     heads: int | None = 1
 
 
 VARIANTS = {
     "one head": Variant(),
-    "global feature": Variant(looks=True),
+    "global feature": Variant(global_feature=True),
     "position decoder": Variant(places=True),
-    "both": Variant(looks=True, places=True),
+    "both": Variant(global_feature=True, places=True),
     "parted": Variant(heads=None),
-    "parted, global feature": Variant(looks=True, heads=None),
+    "parted, global feature": Variant(global_feature=True, heads=None),
 }
 
 
@@ -129,7 +129,7 @@ class LookingBackbone(nn.Module):
         for frame in evenly(frames, LOOKED_AT):
             image = read_image(frame.image, grey=True)
             view = plain_view(image, short_side=short_side).image
-            found.append(image_descriptor(extractor(view)))
+            found.append(global_descriptor(extractor(view)))
         descriptors = np.stack(found).astype(np.float64)
         mean = descriptors.mean(axis=0)
         directions = np.linalg.svd(descriptors - mean, full_matrices=False)[2][:LOOKS].T
@@ -139,11 +139,11 @@ class LookingBackbone(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """See ``Backbone.__call__``."""
         features = self.backbone(images)
-        looks = [
-            (image_descriptor(own.flatten(1).T) - self._mean) @ self._basis for own in features
+        global_feature = [
+            (global_descriptor(own.flatten(1).T) - self._mean) @ self._basis for own in features
         ]
-        looks = torch.from_numpy(np.stack(looks)).to(features)[..., None, None]
-        return torch.cat([features, looks.expand(-1, -1, *features.shape[2:])], dim=1)
+        global_feature = torch.from_numpy(np.stack(global_feature)).to(features)[..., None, None]
+        return torch.cat([features, global_feature.expand(-1, -1, *features.shape[2:])], dim=1)
 
 
 class OneHead(MlpHead):
@@ -151,7 +151,7 @@ class OneHead(MlpHead):
 
     Args:
         channels: of a feature, the global one included.
-        looks: how many of them are global.
+        global_feature: how many of them are global.
         places: (P, 3) what the decoder mixes, around the origin of the map; P may be zero.
         width: of the hidden layers.
         blocks: residual blocks of three layers.
@@ -161,29 +161,45 @@ class OneHead(MlpHead):
     kind = "one"
 
     def __init__(
-        self, *, channels: int, looks: int, places: Tensor, width: int, blocks: int, scale: float
+        self,
+        *,
+        channels: int,
+        global_feature: int,
+        places: Tensor,
+        width: int,
+        blocks: int,
+        scale: float,
     ) -> None:
         super().__init__(channels=channels, width=width, blocks=blocks, scale=scale)
-        self.looks = looks
+        self.global_feature = global_feature
         self.point = nn.Linear(width, 4 + len(places))
         # Its name has it trained, like the last layer, in small steps, if it is trained at all.
         self.point_places = nn.Parameter(places.float(), requires_grad=False)
 
     def spec(self) -> dict[str, int]:
         """Sizes."""
-        return super().spec() | {"looks": self.looks, "places": len(self.point_places)}
+        return super().spec() | {
+            "global_feature": self.global_feature,
+            "places": len(self.point_places),
+        }
 
     @classmethod
     def from_spec(cls, spec: Mapping[str, Any], *, scale: float, weights: int) -> "OneHead":
         """See ``Head.from_spec``; for maps that this benchmark has just written."""
-        sizes = {name: int(spec[name]) for name in ("channels", "width", "blocks", "looks")}
+        sizes = {
+            name: int(spec[name]) for name in ("channels", "width", "blocks", "global_feature")
+        }
         return cls(places=torch.zeros(int(spec["places"]), 3), scale=scale, **sizes)
 
     def forward(self, features: Tensor) -> Tensor:
         """See ``MlpHead.forward``."""
-        if self.training and self.looks:
-            own, looks = features.split([self.channels - self.looks, self.looks], dim=1)
-            features = torch.cat([own, looks + NOISE * torch.randn_like(looks)], dim=1)
+        if self.training and self.global_feature:
+            own, global_feature = features.split(
+                [self.channels - self.global_feature, self.global_feature], dim=1
+            )
+            features = torch.cat(
+                [own, global_feature + NOISE * torch.randn_like(global_feature)], dim=1
+            )
         x = self.body(functional.relu(self.inlet(features)))
         x = functional.relu(self.outlet(x))
         with torch.autocast(x.device.type, enabled=False):
@@ -206,14 +222,14 @@ def mapping_with(variant: Variant, scene: Scene, channels: int) -> Iterator[None
     def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int) -> OneHead:
         torch.manual_seed(seed)
         return OneHead(
-            channels=channels, looks=LOOKS if variant.looks else 0, places=places,
+            channels=channels, global_feature=LOOKS if variant.global_feature else 0, places=places,
             width=width, blocks=blocks, scale=scale,
         )  # fmt: skip
 
     add = StereoSurvey.add
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(HEADS, {OneHead.kind: OneHead}))
-        if variant.looks or variant.places:
+        if variant.global_feature or variant.places:
             stack.enter_context(mock.patch.object(mapper, "new_head", new_head))
         stack.enter_context(
             mock.patch.object(StereoSurvey, "add", lambda s, v, f: add(s, v, f[:, :channels]))
@@ -226,7 +242,7 @@ def measured(scene: Scene, name: str, options: Options, progress: Progress) -> R
     variant, backbone = VARIANTS[name], load_backbone()
     channels = backbone.channels
     looking = backbone
-    if variant.looks:
+    if variant.global_feature:
         looking = LookingBackbone.of(scene, backbone, short_side=options.short_side)
     path = (
         options.out / "maps" / f"{scene.name}-{'-'.join(name.replace(',', '').split())}.safetensors"

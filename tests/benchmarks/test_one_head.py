@@ -21,10 +21,10 @@ def one_head(script: Callable[[str], ModuleType]) -> ModuleType:
     return script("one_head")
 
 
-def head_of(module, *, looks=0, places=0):
+def head_of(module, *, global_feature=0, places=0):
     torch.manual_seed(0)
     return module.OneHead(
-        channels=12, looks=looks, places=torch.arange(3.0 * places).reshape(-1, 3),
+        channels=12, global_feature=global_feature, places=torch.arange(3.0 * places).reshape(-1, 3),
         width=16, blocks=1, scale=2.0,
     )  # fmt: skip
 
@@ -52,17 +52,17 @@ def test_the_decoder_adds_the_mixture_that_its_outputs_ask_for(one_head) -> None
 
 def test_noise_is_on_the_global_feature_alone_and_while_learning_alone(one_head) -> None:
     features = torch.randn(5, 12)
-    head = head_of(one_head, looks=4)
+    head = head_of(one_head, global_feature=4)
     assert not torch.equal(head(features), head(features))
     with torch.no_grad():
         head.inlet.weight[:, 8:] = 0
     torch.testing.assert_close(head(features), head(features))
-    head = head_of(one_head, looks=4).eval()
+    head = head_of(one_head, global_feature=4).eval()
     assert torch.equal(head(features), head(features))
 
 
 def test_a_file_gives_an_equal_head(one_head) -> None:
-    head = head_of(one_head, looks=4, places=3)
+    head = head_of(one_head, global_feature=4, places=3)
     again = one_head.OneHead.from_spec(head.spec(), scale=2.0, weights=10**6)
     again.load_state_dict(head.state_dict())
     head.eval(), again.eval()
@@ -104,9 +104,9 @@ def test_features_are_followed_by_what_the_image_looks_like(one_head, scene) -> 
         features, plain = looking(images), backbone(images)
     assert features.shape == (2, looking.channels, 8, 12)
     assert torch.equal(features[:, :64], plain)
-    looks = features[:, 64:]
-    assert torch.equal(looks, looks[..., :1, :1].expand_as(looks))
-    assert not torch.allclose(looks[0], looks[1])
+    global_feature = features[:, 64:]
+    assert torch.equal(global_feature, global_feature[..., :1, :1].expand_as(global_feature))
+    assert not torch.allclose(global_feature[0], global_feature[1])
 
 
 def test_only_a_helped_mapping_makes_helped_heads(one_head, scene) -> None:

@@ -16,7 +16,7 @@ import torch
 from PIL import ExifTags, Image
 
 import reloc.localize.query as query_module
-from reloc.backbone.descriptor import image_descriptor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.errors import CameraError, ImageError, MapError, OptionError, OutputError
 from reloc.geometry import Camera, look_at, pose_from, transformed
 from reloc.heads import MlpHead
@@ -75,7 +75,7 @@ def photo(place):
 
 def descriptor(place):
     pixels = torch.full((1, 1, 240, 320), (GREY + place) / 255)
-    return image_descriptor(Oracle()(pixels)[0].flatten(1).T)
+    return global_descriptor(Oracle()(pixels)[0].flatten(1).T)
 
 
 def place_map(place, *, views=True, backbone="oracle", camera=CAMERA, unit="metre"):

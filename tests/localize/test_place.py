@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from reloc.backbone.descriptor import image_descriptor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.geometry import Camera, look_at, pose_error, pose_from, transformed
 from reloc.localize import Localizer, RankingOptions
 from reloc.maps import MappingCamera, Region, SceneMap
@@ -149,7 +149,7 @@ def test_the_pose_is_refined_on_what_several_heads_see(depth):
 
 
 def true_view():
-    return image_descriptor(Oracle()(torch.zeros(1, 1, 240, 320))[0].flatten(1).T)
+    return global_descriptor(Oracle()(torch.zeros(1, 1, 240, 320))[0].flatten(1).T)
 
 
 def test_heads_of_regions_that_look_otherwise_are_not_run():

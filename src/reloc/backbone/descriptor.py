@@ -19,7 +19,7 @@ _DIRECTIONS = 48
 _TYPICAL = 29.0
 
 
-def image_descriptor(features: Tensor) -> NDArray[np.int8]:
+def global_descriptor(features: Tensor) -> NDArray[np.int8]:
     """Descriptor (D,) of an image from the features (cells, channels) of its plain view.
 
     The upper triangle of P' F' F P for features F and a fixed projection P; the signed square root

@@ -87,14 +87,14 @@ def survey_scene(scene: Scene, *, seconds: float = 30.0, progress: Progress = si
     pairs = choose_pairs(poses, anchors=ANCHORS)
     # In an order that leaves the looks spread over the capture if time runs out.
     order = np.random.default_rng(0).permutation(len(pairs))
-    looks = _Looks(frames, pairs, deadline=began + 0.8 * seconds, progress=progress)
-    matched = match([pairs[i] for i in order], looks.features) if pairs else []
+    inspection = _Inspection(frames, pairs, deadline=began + 0.8 * seconds, progress=progress)
+    matched = match([pairs[i] for i in order], inspection.features) if pairs else []
     if not pairs:
-        looks.features(0)
+        inspection.features(0)
     judged = agreement(
         matched,
         poses,
-        tried=looks.pairs_tried(),
+        tried=inspection.pairs_tried(),
         names=[f.name for f in frames],
         focals=[f.camera.focal for f in frames],
     )
@@ -102,7 +102,7 @@ def survey_scene(scene: Scene, *, seconds: float = 30.0, progress: Progress = si
     some = even_picks(len(frames), MAX_COVERAGE_FRAMES)
     picked = tuple(frames[i] for i in some)
     covered = None
-    advice = [*looks.damage(), *photo_advice(looks.facts()), *judged.advice]
+    advice = [*inspection.damage(), *photo_advice(inspection.facts()), *judged.advice]
     if depth is not None:
         covered = coverage(picked, scene.queries, depth=depth)
         advice += covered.advice
@@ -112,7 +112,7 @@ def survey_scene(scene: Scene, *, seconds: float = 30.0, progress: Progress = si
         scene_name=scene.name,
         unit=scene.unit,
         advice=tuple(sorted(advice, key=lambda a: SEVERITIES.index(a.severity))),
-        photos=looks.facts(),
+        photos=inspection.facts(),
         frames=picked,
         agreement=judged,
         coverage=covered,
@@ -136,7 +136,7 @@ def _no_depth(pairs: int) -> Advice:
     )
 
 
-class _Looks:
+class _Inspection:
     """Photos that are looked at once each, until time runs out."""
 
     def __init__(

@@ -204,16 +204,16 @@ class MapLibrary:
             return set(self._kept)
 
     def similar(
-        self, looks: NDArray[np.int8], *, count: int, among: Collection[str] | None = None
+        self, descriptor: NDArray[np.int8], *, count: int, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
         """Maps with the most similar views, the best first, with the cosine of the best view.
 
         Args:
-            looks: (D,) descriptor of an image (``backbone.descriptor``).
+            descriptor: (D,) descriptor of an image (``backbone.descriptor``).
             count: maps wanted.
             among: names to choose from; None for all.
         """
-        key = None if among is None else frozenset(among), len(looks)
+        key = None if among is None else frozenset(among), len(descriptor)
         if key not in self._looks:
             views_of = self._index.views(key[0])
             # A descriptor of another length is one of another backbone, and compares with nothing.
@@ -223,7 +223,7 @@ class MapLibrary:
             return []
         # Integers to 127 are exact in bfloat16, which takes half the memory of float32, and
         # reading memory is all that large tables take.
-        query = torch.from_numpy(looks).to(views.dtype)
+        query = torch.from_numpy(descriptor).to(views.dtype)
         cosines = (views @ query).float() / (lengths * query.float().norm() + 1e-6)
         best = torch.full((len(names),), -2.0).scatter_reduce(0, owners, cosines, "amax")
         order = best.argsort(descending=True)[:count].tolist()

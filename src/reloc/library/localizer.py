@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from reloc.backbone import Backbone, FeatureExtractor, find_backbone
-from reloc.backbone.descriptor import image_descriptor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.devices import pick_device
 from reloc.errors import CameraError, MapError
 from reloc.files import StrPath
@@ -99,8 +99,8 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         """
         if len(self._names) <= self._count:
             return self._names
-        looks = image_descriptor(features)
-        similar = self.library.similar(looks, count=self._count, among=self._allowed)
+        descriptor = global_descriptor(features)
+        similar = self.library.similar(descriptor, count=self._count, among=self._allowed)
         return [name for name, _ in similar]
 
     def _read(self, query: Query) -> ReadQuery:
@@ -125,7 +125,9 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         began = time.perf_counter()
         matches: list[_Match] = []
         lacking: list[CameraError] = []
-        for name in dict.fromkeys(n for looks in seen.values() for n in self.candidates(looks)):
+        for name in dict.fromkeys(
+            n for descriptor in seen.values() for n in self.candidates(descriptor)
+        ):
             try:
                 place = self._place(name)
             except MapError:

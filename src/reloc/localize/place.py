@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reloc.backbone.descriptor import image_descriptor, similarity
+from reloc.backbone.descriptor import global_descriptor, similarity
 from reloc.heads.batched import BatchedHeads
 from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
@@ -226,9 +226,10 @@ class Place:
         Args:
             features: (cells, channels) of a view of the image.
         """
-        looks = image_descriptor(features)
+        descriptor = global_descriptor(features)
         scores = [
-            similarity(looks, r.views).max() if len(r.views) else np.inf for r in self.map.regions
+            similarity(descriptor, r.views).max() if len(r.views) else np.inf
+            for r in self.map.regions
         ]
         return [int(i) for i in np.argsort(scores, kind="stable")[::-1]]
 

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reloc.backbone.descriptor import image_descriptor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.mapping.bounds import Bounds, ViewCounts
 from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.feature_sampler import FeatureSampler, FeatureSamples
@@ -102,7 +102,7 @@ def collect_features(
     for seen in views:
         frame = seen.view.frame
         if seen.view.kind == "plain" and frame not in descriptors:
-            descriptors[frame] = image_descriptor(seen.features)
+            descriptors[frame] = global_descriptor(seen.features)
         _append(buffer, seen.samples)
         due = seen.slot + 1
         elapsed = time.monotonic() - started

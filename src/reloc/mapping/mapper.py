@@ -21,7 +21,7 @@ from reloc.mapping.feature_collection import collect_features
 from reloc.mapping.feature_sampler import FeatureSampler
 from reloc.mapping.multi_view_stereo import measured_depth, survey_frames
 from reloc.mapping.options import MappingOptions, head_width, views_of_head
-from reloc.mapping.parts import Part, clusters_of, frames_of_head, looks, parts_of
+from reloc.mapping.parts import Part, clusters_of, frames_of_head, global_descriptors, parts_of
 from reloc.mapping.result import MappingResult, finished, kept_cameras
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.trainer import HeadTrainer, TrainerOptions, new_head
@@ -167,7 +167,9 @@ def map_scene(
             head=trainer.head.cpu().requires_grad_(False).eval(),
             origin=part.origin,
             frames=tuple(np.flatnonzero(np.isin(kept, part.frames)).tolist()) if several else None,
-            views=looks(collected.descriptors, part.frames, most=views_of_head(len(found))),
+            views=global_descriptors(
+                collected.descriptors, part.frames, most=views_of_head(len(found))
+            ),
         )
         for trainer, part in zip(trainers, learned, strict=True)
     ]

@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.backbone.descriptor import image_descriptor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.mapping.bounds import Bounds
 from reloc.mapping.feature_sampler import FeatureSampler, FeatureSamples
 from reloc.mapping.survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
@@ -93,7 +93,7 @@ def survey_frames(
         stereo.add(seen.view, seen.features)
         if seen.view.frame in wanted:
             samples[seen.view.frame] = seen.samples
-            descriptors[seen.view.frame] = image_descriptor(seen.features)
+            descriptors[seen.view.frame] = global_descriptor(seen.features)
         progress("features", seen.slot + 1, len(order))
         if seconds is not None and time.monotonic() - began > SEEING_SHARE * seconds:
             order = order[: seen.slot + 1]

@@ -82,7 +82,7 @@ def parts_of(
             yield Part(cluster, origin, part)
 
 
-def looks(
+def global_descriptors(
     descriptors: Mapping[int, NDArray[np.int8]], frames: Rows, *, most: int
 ) -> NDArray[np.int8]:
     """What a sample of the frames looks like, (V, D), as far as it is known."""
