@@ -47,8 +47,8 @@ def map_scene(
             ``DsacStarOptions`` train the whole network; by default the ``standard`` preset of the
             first.
         head: with ``MappingOptions``, train this one alone of the heads that the place has. The map
-            holds its region as that of all heads does, and no preview points; ``maps.edit.joined`` makes
-            that one of several such.
+            holds its region as that of all heads does, and no preview points;
+            ``maps.edit.joined`` makes that one of several such.
         device: where to compute; by default the best there is.
         checkpoint: file to which the training state is written every so often, when it is
             interrupted and at its end; to be removed once the map is written

@@ -24,7 +24,8 @@ def one_head(script: Callable[[str], ModuleType]) -> ModuleType:
 def head_of(module, *, global_feature=0, places=0):
     torch.manual_seed(0)
     return module.OneHead(
-        channels=12, global_feature=global_feature, places=torch.arange(3.0 * places).reshape(-1, 3),
+        channels=12, global_feature=global_feature,
+        places=torch.arange(3.0 * places).reshape(-1, 3),
         width=16, blocks=1, scale=2.0,
     )  # fmt: skip
 

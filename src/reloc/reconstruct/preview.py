@@ -45,7 +45,7 @@ def with_preview(
     views: int = VIEWS,
     progress: Progress = silent,
 ) -> SceneMap:
-    """The localizer's map with preview points of what it knows; as it is where it knows nothing for sure.
+    """The localizer's map with preview points; as it is where it knows nothing for sure.
 
     Args:
         localizer: of the map.

@@ -85,8 +85,8 @@ def fetch(
     else:
         kept = partial.file.stat().st_size if partial.file.exists() else 0
         raise DownloadError(
-            f"{url}: gave up after {retry_policy.retries + 1} attempts ({reason}); {kept >> 20} MiB "
-            "are kept, run the same command again to go on from there"
+            f"{url}: gave up after {retry_policy.retries + 1} attempts ({reason}); {kept >> 20} "
+            "MiB are kept, run the same command again to go on from there"
         )
     partial.finish()
     return measured(target)

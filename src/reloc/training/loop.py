@@ -109,8 +109,8 @@ def train(
         checkpoints: how often; None is every ``CHECKPOINT_SECONDS``.
         progress: told of the steps of all trainers together, with figures of the latest.
         tell: how often, from the first step on; of the last step it is told besides.
-        callback: called after every step with its trainer and how far all have come, 0 to 1; the last
-            time, at the end, with 1.
+        callback: called after every step with its trainer and how far all have come, 0 to 1;
+            the last time, at the end, with 1.
         validate: called whenever the state was saved, but for interruptions.
         device: of all trainers, if they may take steps side by side.
 
