@@ -36,7 +36,7 @@ from reloc.localize import Localizer
 from reloc.mapping import MappingOptions, MappingResult, map_scene
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
-from reloc.view.style import GREY, MAP_COLOURS, new_figure, plain_axes
+from reloc.view.style import GRAY, MAP_COLORS, new_figure, plain_axes
 
 Method = Literal["ace", "dsacstar-rgb", "dsacstar-depth", "dsacstar-rgbd"]
 Row = dict[str, Any]
@@ -225,7 +225,7 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
     figure.patch.set_facecolor("white")
     figure.patch.set_alpha(1)
     axes = figure.subplots()
-    for (method, name), colour in zip(NAMES.items(), MAP_COLOURS, strict=False):
+    for (method, name), color in zip(NAMES.items(), MAP_COLORS, strict=False):
         own = [row for row in rows if row["method"] == method and row["median"] is not None]
         if not own:
             continue
@@ -233,15 +233,15 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
         low, high = (
             [told(row, row["quartiles"][side] or row["median"]) for row in own] for side in (0, 1)
         )
-        axes.fill_between(seconds, low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.fill_between(seconds, low, high, color=color, alpha=0.15, linewidth=0)
         medians = [told(row, row["median"]) for row in own]
-        axes.plot(seconds, medians, "o-", color=colour, lw=1.5, ms=3.5, label=name)
+        axes.plot(seconds, medians, "o-", color=color, lw=1.5, ms=3.5, label=name)
     axes.set_xscale("log")
     axes.set_yscale("log")
     ticks = sorted({row["limit"] for row in rows})
     axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     axes.minorticks_off()
-    axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
+    axes.grid(axis="y", color=GRAY, alpha=0.25, linewidth=0.6)
     clock = "processor" if any(row["clock"] == "processor" for row in rows) else "wall"
     axes.set_xlabel(f"mapping time (s, {clock} clock)")
     axes.set_ylabel(f"median position error ({unit})")

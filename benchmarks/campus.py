@@ -30,7 +30,7 @@ from reloc.mapping.options import FULL_WIDTH
 from reloc.maps.scene_map import SceneMap
 from reloc.scenes import Scene, open_scene
 from reloc.synthetic.campus import write_campus
-from reloc.view.style import GREY, MAP_COLOURS, new_figure, plain_axes
+from reloc.view.style import GRAY, MAP_COLORS, new_figure, plain_axes
 
 Row = dict[str, Any]
 # The figures of a row, as the table heads them.
@@ -179,23 +179,23 @@ def plot(rows: Sequence[Row], path: Path, *, title: str) -> None:
     panels = figure.subplots(1, len(MEASURES), sharey=True)
     styles = {SHARED: "o-", FULL: "s-", WIDE: "^", AUTO: "*"}
     for axes, (measure, told) in zip(panels, MEASURES.items(), strict=True):
-        for (kind, style), colour in zip(styles.items(), MAP_COLOURS, strict=False):
+        for (kind, style), color in zip(styles.items(), MAP_COLORS, strict=False):
             points = curve(rows, kind, measure)
             if points:
                 size = 9 if kind == AUTO else 4.5
                 x, y = zip(*points, strict=True)
-                axes.plot(x, y, style, color=colour, lw=1.5, ms=size, label=kind)
+                axes.plot(x, y, style, color=color, lw=1.5, ms=size, label=kind)
         for row in rows:
             if row["kind"] == WIDE:
                 axes.annotate(
-                    f" {row['width']}", (row["regions"], row[measure]), fontsize=7, color=GREY
+                    f" {row['width']}", (row["regions"], row[measure]), fontsize=7, color=GRAY
                 )
         axes.set_xscale("log", base=2)
         ticks = sorted({row["regions"] for row in rows})
         axes.set_xticks(ticks, [str(tick) for tick in ticks])
         axes.minorticks_off()
         axes.set_ylim(-3, 103)
-        axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
+        axes.grid(axis="y", color=GRAY, alpha=0.25, linewidth=0.6)
         axes.set_xlabel("heads")
         axes.set_title(told)
         plain_axes(axes)

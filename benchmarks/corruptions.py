@@ -108,7 +108,7 @@ def zoomed(shot: Shot, factor: float, _: Rng) -> Shot:
     # Distortion acts on rays: pixels move straight from or to the principal point.
     params = (*(f * factor for f in camera.params[:focals]), *camera.params[focals:])
     principal = np.array([camera.cx, camera.cy])
-    source = (_pixel_centres(camera) - principal) / factor + principal
+    source = (_pixel_centers(camera) - principal) / factor + principal
     image = shot.image
     if factor < 0.75:
         image = cv2.GaussianBlur(image, (0, 0), 0.4 / factor)
@@ -123,7 +123,7 @@ def rolled(shot: Shot, degrees: float, rng: Rng) -> Shot:
     """The camera turned about its optical axis, either way; what it did not see before is black."""
     angle = np.radians(degrees if rng.random() < 0.5 else -degrees)
     old_from_new = pose_from(rotation_from_vector([0.0, 0.0, angle]), np.zeros(3))
-    rays = shot.camera.rays(_pixel_centres(shot.camera)) @ old_from_new[:2, :2].T
+    rays = shot.camera.rays(_pixel_centers(shot.camera)) @ old_from_new[:2, :2].T
     return replace(
         shot,
         image=_sampled(shot.image, shot.camera.pixels(rays)),
@@ -168,7 +168,7 @@ def _looked_up(image: Rgb, levels: Array) -> Rgb:
     return np.asarray(cv2.LUT(image, table), np.uint8)
 
 
-def _pixel_centres(camera: Camera) -> Array:
+def _pixel_centers(camera: Camera) -> Array:
     """All pixels (H * W, 2) of an image, row by row."""
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     return np.stack([x.ravel(), y.ravel()], axis=1)

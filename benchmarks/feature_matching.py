@@ -105,7 +105,7 @@ def map_by_matching(scene: Scene, *, progress: Progress = silent) -> ReferenceMa
         for found in pool.map(_features_or_none, frames):
             features.append(found)
             progress("features", len(features), len(frames))
-    origin = scene.mapping_centres().mean(axis=0)
+    origin = scene.mapping_centers().mean(axis=0)
     cam_from_world = inverted(_poses(frames, origin))
     matches = {
         pair: rows
@@ -146,7 +146,7 @@ def localize(reference_map: ReferenceMap, frame: Frame) -> Estimate:
     seconds = {}
     began = time.perf_counter()
     try:
-        image = read_image(frame.image, grey=True)
+        image = read_image(frame.image, gray=True)
     except ImageError as error:
         return _lost(frame, str(error), {})
     seconds["read"] = time.perf_counter() - began
@@ -295,7 +295,7 @@ def _epipolar_errors(b_from_a: Array, rays_a: Array, rays_b: Array) -> Array:
 
 def _features_or_none(frame: Frame) -> Features:
     try:
-        return sift(read_image(frame.image, grey=True), frame.camera)
+        return sift(read_image(frame.image, gray=True), frame.camera)
     except ImageError:
         return _no_features()
 

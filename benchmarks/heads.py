@@ -119,11 +119,11 @@ def _clock(device: torch.device) -> Callable[[], float]:
     if device.type == "cpu":
         return time.process_time
 
-    def synchronised() -> float:
+    def synchronized() -> float:
         torch.cuda.synchronize(device)
         return time.perf_counter()
 
-    return synchronised
+    return synchronized
 
 
 def run(options: Options) -> None:

@@ -127,7 +127,7 @@ class LookingBackbone(nn.Module):
         frames = posed(scene.mapping)
         found = []
         for frame in evenly(frames, LOOKED_AT):
-            image = read_image(frame.image, grey=True)
+            image = read_image(frame.image, gray=True)
             view = plain_view(image, short_side=short_side).image
             found.append(global_descriptor(extractor(view)))
         descriptors = np.stack(found).astype(np.float64)
@@ -213,11 +213,11 @@ def mapping_with(variant: Variant, scene: Scene, channels: int) -> Iterator[None
     """Where mappings train the head of a variant, and stereo compares what is local alone."""
     places = torch.zeros(0, 3)
     if variant.places:
-        centres = poses_of(posed(scene.mapping))[:, :3, 3]
+        centers = poses_of(posed(scene.mapping))[:, :3, 3]
         # Groups of camera centres alone, as the paper has it.
         groups = camera_clusters(poses_of(posed(scene.mapping)), PLACES, depth=0.0)
-        middles = np.stack([centres[group].mean(axis=0) for group in groups])
-        places = torch.from_numpy(middles - centres.mean(axis=0))
+        middles = np.stack([centers[group].mean(axis=0) for group in groups])
+        places = torch.from_numpy(middles - centers.mean(axis=0))
 
     def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int) -> OneHead:
         torch.manual_seed(seed)

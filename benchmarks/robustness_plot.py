@@ -7,7 +7,7 @@ from typing import Any
 from corruptions import CORRUPTIONS
 
 from reloc.files import atomic_path
-from reloc.view.style import GREY, MAP_COLOURS, new_figure, plain_axes, plot_text
+from reloc.view.style import GRAY, MAP_COLORS, new_figure, plain_axes, plot_text
 
 COLUMNS = 5
 UNTOUCHED = "none"
@@ -54,12 +54,12 @@ def plot_robustness(
     for axes in grid.flat[len(changes) :]:
         axes.set_visible(False)
     for axes, change in zip(grid.flat, changes, strict=False):
-        for method, colour in zip(methods, MAP_COLOURS, strict=False):
+        for method, color in zip(methods, MAP_COLORS, strict=False):
             points = curves(rows, change=change, method=method, measure=measure)
             if points:
-                axes.plot(*zip(*points, strict=True), "o-", color=colour, lw=1.5, ms=3.5)
+                axes.plot(*zip(*points, strict=True), "o-", color=color, lw=1.5, ms=3.5)
         axes.set_ylim(-3, 103)
-        axes.grid(axis="y", color=GREY, alpha=0.25, linewidth=0.6)
+        axes.grid(axis="y", color=GRAY, alpha=0.25, linewidth=0.6)
         axes.set_title(change)
         axes.set_xlabel(CORRUPTIONS[change].unit)
         plain_axes(axes)
@@ -67,8 +67,8 @@ def plot_robustness(
         row[0].set_ylabel("recall (%)")
     figure.suptitle(title, fontsize=10)
     handles = [
-        figure.axes[0].plot([], [], "o-", color=colour, label=plot_text(method))[0]
-        for method, colour in zip(methods, MAP_COLOURS, strict=False)
+        figure.axes[0].plot([], [], "o-", color=color, label=plot_text(method))[0]
+        for method, color in zip(methods, MAP_COLORS, strict=False)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
     with atomic_path(path) as temporary:

@@ -56,7 +56,7 @@ def main() -> None:
             continue
         scene_map = SceneMap.load(path)
         localizer = Localizer(scene_map, backbone)
-        centres = np.array([c.world_from_cam[:3, 3] for c in scene_map.cameras])
+        centers = np.array([c.world_from_cam[:3, 3] for c in scene_map.cameras])
         reach = scene_map.extent + scene_map.scale
         queries, truths = [], []
         for name, scene in scenes.items():
@@ -74,10 +74,10 @@ def main() -> None:
         for truth, estimate in zip(truths, localizer.localize_many(queries), strict=True):
             right, distance = False, np.inf
             if estimate.world_from_cam is not None:
-                distance = np.linalg.norm(centres - estimate.world_from_cam[:3, 3], axis=1).min()
+                distance = np.linalg.norm(centers - estimate.world_from_cam[:3, 3], axis=1).min()
                 if truth is not None:
-                    metres, degrees = pose_error(estimate.world_from_cam, truth)
-                    right = metres < 0.05 * scene_map.extent and degrees < 5
+                    meters, degrees = pose_error(estimate.world_from_cam, truth)
+                    right = meters < 0.05 * scene_map.extent and degrees < 5
             samples.append(
                 Sample(
                     path.stem, estimate.image, truth is None, bool(right), estimate.inliers,

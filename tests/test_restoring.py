@@ -10,16 +10,16 @@ from reloc.restoring import UnfitState, fitting, restore, stored_seconds
 def parts() -> tuple[nn.Linear, torch.optim.AdamW, torch.optim.lr_scheduler.OneCycleLR]:
     torch.manual_seed(0)
     network = nn.Linear(4, 3)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=0.1)
-    return network, optimiser, torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.1, total_steps=10)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.1)
+    return network, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10)
 
 
 def train(made: tuple, steps: int) -> None:
-    network, optimiser, schedule = made
+    network, optimizer, schedule = made
     for step in range(steps):
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         network(torch.full((1, 4), 1.0 + step)).square().sum().backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
 
 
@@ -35,11 +35,11 @@ def test_a_restored_training_goes_on_to_the_same_bits() -> None:
 
 
 def test_constants_stay_as_they_were_made() -> None:
-    _, optimiser, _ = parts()
-    state = optimiser.state_dict()
+    _, optimizer, _ = parts()
+    state = optimizer.state_dict()
     state["param_groups"][0] |= {"eps": 1.0, "lr": 0.02}
-    restore(optimiser, state)
-    assert (optimiser.param_groups[0]["eps"], optimiser.param_groups[0]["lr"]) == (1e-8, 0.02)
+    restore(optimizer, state)
+    assert (optimizer.param_groups[0]["eps"], optimizer.param_groups[0]["lr"]) == (1e-8, 0.02)
 
 
 @pytest.mark.parametrize("value", [None, -1.0, float("nan"), "1", True, [1.0]])

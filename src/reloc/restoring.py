@@ -44,7 +44,7 @@ def restore(part: nn.Module | Optimizer | LRScheduler, state: Any) -> None:
         ValueError, KeyError, TypeError: it is none of such a part.
     """
     if isinstance(part, Optimizer):
-        part.load_state_dict(_optimiser_state(part, state))
+        part.load_state_dict(_optimizer_state(part, state))
     elif isinstance(part, LRScheduler):
         part.load_state_dict(_schedule_state(part, state))
     else:
@@ -78,13 +78,13 @@ def stored_seconds(state: Mapping[str, Any], budget: float | None) -> tuple[floa
     return spent, number(state["budget"], "budget", least=1e-3, most=MAX_SECONDS)
 
 
-def _optimiser_state(optimiser: Optimizer, state: Any) -> dict[str, Any]:
-    groups = optimiser.state_dict()["param_groups"]
+def _optimizer_state(optimizer: Optimizer, state: Any) -> dict[str, Any]:
+    groups = optimizer.state_dict()["param_groups"]
     changed = [
         group | _changed(group, its)
         for group, its in zip(groups, state["param_groups"], strict=True)
     ]
-    parameters = [p for group in optimiser.param_groups for p in group["params"]]
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
     stored: dict[Any, Any] = record(state["state"], "state")
     memories = {
         integer(at, "parameter", most=len(parameters) - 1): _memory(memory, parameters[at])

@@ -110,10 +110,10 @@ def test_more_strength_does_more(module: ModuleType, photo, name: str) -> None:
 
 
 def test_amounts(module: ModuleType) -> None:
-    grey = module.Shot(np.full((240, 320, 3), 128, np.uint8), LENS, POSE)
+    gray = module.Shot(np.full((240, 320, 3), 128, np.uint8), LENS, POSE)
 
     def of(name: str, strength: float) -> np.ndarray:
-        return module.CORRUPTIONS[name].apply(grey, strength, np.random.default_rng(0)).image
+        return module.CORRUPTIONS[name].apply(gray, strength, np.random.default_rng(0)).image
 
     assert abs(float(of("darkened", 2.2)[0, 0, 0]) - 64) <= 1
     assert of("overexposed", 3).min() == 255

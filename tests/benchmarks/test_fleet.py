@@ -27,7 +27,7 @@ def fleet(script: Callable[[str], ModuleType]) -> ModuleType:
 def test_maps_are_told_apart_to_the_last_bit(fleet: ModuleType, tmp_path: Path) -> None:
     threads = torch.get_num_threads()
     scenes = fleet.write_scenes(tmp_path / "scenes", 2)
-    one, other = (open_scene(scene).mapping_centres() for scene in scenes)
+    one, other = (open_scene(scene).mapping_centers() for scene in scenes)
     assert len(one) == len(other) == fleet.FRAMES
     assert not np.allclose(one, other)
     first, second = read_manifest(fleet.write_manifest(tmp_path, scenes))

@@ -130,14 +130,14 @@ def test_an_empty_depth_among_several_is_told_of_with_its_image(
     assert second["localized"]
 
 
-def test_a_map_without_metres_refuses_depth(reloc, made_map, frame, tmp_path):
+def test_a_map_without_meters_refuses_depth(reloc, made_map, frame, tmp_path):
     path = tmp_path / "unknown.safetensors"
     replace(SceneMap.load(made_map), unit="unknown").save(path)
     run = reloc("localize", path, frame.image, "--depth", frame.depth.path)
     assert "the map is not in metres" in run.refusal()
 
 
-def test_depth_goes_with_the_maps_of_a_library_that_are_in_metres(reloc, made_map, frame, tmp_path):
+def test_depth_goes_with_the_maps_of_a_library_that_are_in_meters(reloc, made_map, frame, tmp_path):
     depth = ("--depth", frame.depth.path)
     alone = only_row(reloc("localize", made_map, frame.image, *depth))
     path = tmp_path / "unknown.safetensors"

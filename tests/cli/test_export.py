@@ -33,7 +33,7 @@ def test_a_colmap_model_holds_images_poses_and_points(
     points = read_points(out / "sparse" / "0").xyz
     assert len(points) > 500
     # The walls of the room stand around its cameras; seven frames leave some rays without an end.
-    low, high = source.mapping_centres().min(axis=0) - 3, source.mapping_centres().max(axis=0) + 3
+    low, high = source.mapping_centers().min(axis=0) - 3, source.mapping_centers().max(axis=0) + 3
     assert ((points > low) & (points < high)).all(axis=1).mean() > 0.7
     model = colmap_model(out)
     assert sum(image.num_points3D for image in model.images.values()) > 7 * 500

@@ -332,8 +332,8 @@ def test_videos_of_one_trajectory_are_refused_before_a_map_is_read(reloc, tmp_pa
         video = cv2.VideoWriter(
             str(tmp_path / name), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120)
         )
-        for grey in (0, 200):
-            video.write(np.full((120, 160, 3), grey, np.uint8))
+        for gray in (0, 200):
+            video.write(np.full((120, 160, 3), gray, np.uint8))
         video.release()
     out = ("--out", tmp_path / "out.tum", "--format", "tum")
     first, second = tmp_path / "a.avi", tmp_path / "b.avi"

@@ -6,7 +6,7 @@ import torch
 from reloc.dsacstar.loss import LossScale, initial_loss
 from reloc.refine.images import Cells
 
-SCALE = LossScale(metre=1.0, depth=4.0, pixel=1.0)
+SCALE = LossScale(meter=1.0, depth=4.0, pixel=1.0)
 
 
 def cost(point, supervision, *, depth=2.0, scale=SCALE, unit=1.0):
@@ -50,6 +50,6 @@ def test_no_point_is_better_off_behind_the_camera(x, z):
 @pytest.mark.parametrize("point", [(1.0, 0.0, 2.0), (0.0, 0.0, -1.0), (0.05, 0.0, 2.0)])
 @pytest.mark.parametrize("supervision", ["rgb", "depth", "rgbd"])
 def test_the_unit_of_length_does_not_matter(point, supervision):
-    small = LossScale(metre=0.01, depth=0.04, pixel=1.0)
+    small = LossScale(meter=0.01, depth=0.04, pixel=1.0)
     other = cost(point, supervision, scale=small, unit=0.01)
     assert other == pytest.approx(cost(point, supervision), rel=1e-4)

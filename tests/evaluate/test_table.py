@@ -52,7 +52,7 @@ def test_metric_scene_in_centimetres() -> None:
     assert row(text, "time per query") == ["250 ms"]
 
 
-def test_scene_without_metres_in_percent_of_extent() -> None:
+def test_scene_without_meters_in_percent_of_extent() -> None:
     text = shown(evaluation("unknown"))
     assert row(text, "median position") == ["3.00 % of extent"]
     assert " cm" not in text

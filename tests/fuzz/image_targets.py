@@ -98,7 +98,7 @@ def _read(folder: Path) -> Path:
     image_size(path)
     read_lens(path)
     read_image(path)
-    read_image(path, grey=True)
+    read_image(path, gray=True)
     return path
 
 

@@ -19,7 +19,7 @@ from reloc.scenes.colmap import points_seen
 from reloc.scenes.colmap_model import read_points
 from reloc.scenes.depth import read_depth_map
 from reloc.scenes.scene import Model, Scene
-from reloc.scenes.summary import summarise
+from reloc.scenes.summary import summarize
 from tests.fuzz.mutation import Files
 from tests.fuzz.target import Target, command
 
@@ -202,9 +202,9 @@ def _colmap_binary(number: int) -> Files:
 
 def _shown(scene: Scene) -> None:
     """What ``reloc info`` and the first steps of a mapping do with a scene."""
-    json_text(asdict(summarise(scene)))
+    json_text(asdict(summarize(scene)))
     for frame in (*scene.mapping[:1], *scene.queries[:1]):
-        read_image(frame.image, grey=True)
+        read_image(frame.image, gray=True)
         corners = [(0.5, 0.5), (frame.camera.width - 0.5, frame.camera.height - 0.5)]
         frame.camera.pixels(frame.camera.rays(corners))
         frame.camera.ray_bounds()

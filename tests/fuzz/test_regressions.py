@@ -254,7 +254,7 @@ def test_a_sound_checkpoint_with_a_state_of_something_else(
     assert ending(name, files, tmp_path) == "refused"
 
 
-def test_constants_of_an_optimiser_are_not_taken_from_a_checkpoint(tmp_path: Path) -> None:
+def test_constants_of_an_optimizer_are_not_taken_from_a_checkpoint(tmp_path: Path) -> None:
     """Those of the file made its first step fail."""
     state = torch.load(io.BytesIO(TARGETS["checkpoint"].seed(0)["state.ckpt"]), weights_only=True)
     state["optimiser"]["param_groups"][0].update(eps="", capturable=True, weight_decay=None)

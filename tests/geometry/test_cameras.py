@@ -193,7 +193,7 @@ def test_a_camera_tells_its_parts():
     np.testing.assert_array_equal(two.matrix(), [[520, 0, 330], [0, 540, 235], [0, 0, 1]])
 
 
-def test_a_pinhole_fills_in_square_pixels_and_the_centre():
+def test_a_pinhole_fills_in_square_pixels_and_the_center():
     camera = Camera.pinhole(width=641, height=480, fx=500)
     assert camera.params == (500, 500, 320.5, 240)
     assert Camera.pinhole(width=8, height=6, fx=5, fy=6, cx=1, cy=2).params == (5, 6, 1, 2)

@@ -48,12 +48,12 @@ def test_points_and_gradients_stay_finite_for_extreme_outputs(w):
 
 def test_the_unit_of_length_scales_the_points_and_nothing_else():
     torch.manual_seed(0)
-    metres = MlpHead(channels=6, width=16, blocks=2, scale=3.0)
-    centimetres = copy.deepcopy(metres)
+    meters = MlpHead(channels=6, width=16, blocks=2, scale=3.0)
+    centimetres = copy.deepcopy(meters)
     centimetres.scale.fill_(300.0)
     features = torch.randn(20, 6)
     with torch.no_grad():
-        torch.testing.assert_close(centimetres(features), 100 * metres(features))
+        torch.testing.assert_close(centimetres(features), 100 * meters(features))
 
 
 def test_each_point_is_by_itself():

@@ -41,8 +41,8 @@ def dots_seen(view, dots, *, spacing=45.3):
         weight = patch - np.median(np.r_[patch[0], patch[-1], patch[:, 0], patch[:, -1]])
         weight[weight < 0.1 * weight.max()] = 0
         ticks = np.arange(-reach, reach + 1) + 0.5
-        centre = np.array([weight.sum(axis=0) @ ticks, weight.sum(axis=1) @ ticks]) / weight.sum()
-        found.append(centre + (x, y))
+        center = np.array([weight.sum(axis=0) @ ticks, weight.sum(axis=1) @ ticks]) / weight.sum()
+        found.append(center + (x, y))
         truth.append(dot)
     assert len(found) >= 12, "too few dots in the view for a test"
     return np.array(found), np.array(truth)
@@ -145,7 +145,7 @@ def test_the_same_generator_gives_the_same_view():
 
 
 @pytest.mark.parametrize(("height", "width"), [(16, 24), (17, 25), (23, 9)])
-def test_cells_look_at_their_centres_row_by_row(height, width):
+def test_cells_look_at_their_centers_row_by_row(height, width):
     pixels = cell_pixels(height, width, stride=8)
     rows, columns = -(-height // 8), -(-width // 8)
     expected = [(8 * j + 4, 8 * i + 4) for i in range(rows) for j in range(columns)]

@@ -14,7 +14,7 @@ def parsed(text):
     return parse_camera(str(text), width=640, height=480)
 
 
-def test_a_focal_length_means_a_centred_pinhole():
+def test_a_focal_length_means_a_centered_pinhole():
     assert parsed("500.5") == Camera.pinhole(width=640, height=480, fx=500.5)
     assert parsed(" 5e2 ").cx == 320
 

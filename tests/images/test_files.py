@@ -66,29 +66,29 @@ def test_pixels_are_rgb_as_stored(saved, photo, suffix):
     assert pixels.flags.c_contiguous
 
 
-def test_grey_is_the_luma_of_rgb(saved, photo):
+def test_gray_is_the_luma_of_rgb(saved, photo):
     luma = photo @ (0.299, 0.587, 0.114)
-    grey = read_image(saved(".png"), grey=True)
-    assert grey.dtype == np.uint8
-    assert np.abs(grey - luma).max() < 1.5
-    assert np.abs(read_image(saved(".jpg", quality=95), grey=True) - luma).mean() < 4
+    gray = read_image(saved(".png"), gray=True)
+    assert gray.dtype == np.uint8
+    assert np.abs(gray - luma).max() < 1.5
+    assert np.abs(read_image(saved(".jpg", quality=95), gray=True) - luma).mean() < 4
 
 
-def test_grey_files_are_read_either_way(tmp_path):
+def test_gray_files_are_read_either_way(tmp_path):
     path = tmp_path / "a.pgm"
     values = np.arange(12, dtype=np.uint8).reshape(3, 4)
     Image.fromarray(values).save(path)
-    np.testing.assert_array_equal(read_image(path, grey=True), values)
+    np.testing.assert_array_equal(read_image(path, gray=True), values)
     np.testing.assert_array_equal(read_image(path), np.repeat(values[:, :, None], 3, axis=2))
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_the_exif_orientation_is_ignored(saved, photo, grey):
+def test_the_exif_orientation_is_ignored(saved, photo, gray):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     path = saved(".jpg", exif=exif, quality=95)
     assert image_size(path) == (60, 40)
-    assert read_image(path, grey=grey).shape[:2] == (40, 60)
+    assert read_image(path, gray=gray).shape[:2] == (40, 60)
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -156,13 +156,13 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, read):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif", ".ppm", ".webp"])
 @pytest.mark.parametrize("grey", [False, True])
-def test_any_name_is_read_and_to_the_same_pixels(saved, tmp_path, suffix, grey):
+def test_any_name_is_read_and_to_the_same_pixels(saved, tmp_path, suffix, gray):
     path = saved(suffix)
-    flag = (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    flag = (cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     expected = cv2.imread(str(path), flag)
     path = path.rename(tmp_path / os.fsdecode("视图".encode("gbk") + suffix.encode()))
-    pixels = read_image(path, grey=grey)
-    np.testing.assert_array_equal(pixels, expected if grey else expected[:, :, ::-1])
+    pixels = read_image(path, gray=gray)
+    np.testing.assert_array_equal(pixels, expected if gray else expected[:, :, ::-1])
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
@@ -209,42 +209,42 @@ def sixteen(tmp_path, values, suffix=".png"):
 def test_values_of_few_bits_in_a_file_of_sixteen_are_stretched(
     tmp_path, photo, suffix, offset, factor
 ):
-    grey = photo[:, :, 1]
-    path = sixteen(tmp_path, (offset + factor * grey.astype(np.uint16)), suffix)
-    pixels = read_image(path, grey=True)
+    gray = photo[:, :, 1]
+    path = sixteen(tmp_path, (offset + factor * gray.astype(np.uint16)), suffix)
+    pixels = read_image(path, gray=True)
     assert pixels.dtype == np.uint8
     # To the full range, and nothing else than that.
-    line = np.polyfit(grey.ravel(), pixels.ravel(), 1)
-    assert np.abs(np.polyval(line, grey) - pixels)[(pixels > 0) & (pixels < 255)].max() < 2
-    assert np.ptp(pixels) >= 0.95 * np.ptp(grey)
+    line = np.polyfit(gray.ravel(), pixels.ravel(), 1)
+    assert np.abs(np.polyval(line, gray) - pixels)[(pixels > 0) & (pixels < 255)].max() < 2
+    assert np.ptp(pixels) >= 0.95 * np.ptp(gray)
     np.testing.assert_array_equal(read_image(path)[:, :, 0], pixels)
     (note,) = stretch_notes([path])
     assert path.name in note and "stretched" in note
 
 
 @pytest.mark.parametrize("colour", [False, True])
-def test_images_of_sixteen_bits_that_use_them_lose_the_lower_eight(tmp_path, photo, colour):
-    values = (photo if colour else photo[:, :, 0]).astype(np.uint16) * 257
+def test_images_of_sixteen_bits_that_use_them_lose_the_lower_eight(tmp_path, photo, color):
+    values = (photo if color else photo[:, :, 0]).astype(np.uint16) * 257
     path = sixteen(tmp_path, values)
-    for grey, flag in ((True, cv2.IMREAD_GRAYSCALE), (False, cv2.IMREAD_COLOR)):
+    for gray, flag in ((True, cv2.IMREAD_GRAYSCALE), (False, cv2.IMREAD_COLOR)):
         expected = cv2.imread(str(path), flag)
-        expected = expected if grey else expected[:, :, ::-1]
-        np.testing.assert_array_equal(read_image(path, grey=grey), expected)
+        expected = expected if gray else expected[:, :, ::-1]
+        np.testing.assert_array_equal(read_image(path, gray=gray), expected)
     assert stretch_notes([path]) == ()
 
 
 def test_a_hot_pixel_does_not_keep_an_image_from_being_stretched(tmp_path, photo):
     values = 7000 + 4 * photo[:, :, 0].astype(np.uint16)
-    plain = read_image(sixteen(tmp_path, values), grey=True)
+    plain = read_image(sixteen(tmp_path, values), gray=True)
     values[3, 3], values[5, 5] = 65535, 0
-    spoiled = read_image(sixteen(tmp_path, values), grey=True)
+    spoiled = read_image(sixteen(tmp_path, values), gray=True)
     assert (spoiled[3, 3], spoiled[5, 5]) == (255, 0)
     assert np.abs(spoiled.astype(int) - plain)[10:].max() <= 4
 
 
 def test_noise_in_the_dark_is_not_stretched_to_white(tmp_path):
     values = np.random.default_rng(0).integers(100, 104, (40, 60)).astype(np.uint16)
-    assert read_image(sixteen(tmp_path, values), grey=True).max() <= 4
+    assert read_image(sixteen(tmp_path, values), gray=True).max() <= 4
 
 
 def test_only_stretched_images_are_told_of(saved, tmp_path):
@@ -272,7 +272,7 @@ def test_depth_is_read_as_stored(tmp_path):
     np.testing.assert_array_equal(read_depth(tmp_path / "depth.tiff"), floats)
 
 
-def test_a_colour_image_is_no_depth(saved):
+def test_a_color_image_is_no_depth(saved):
     with pytest.raises(ImageError, match="single channel"):
         read_depth(saved(".png"))
 

@@ -23,8 +23,8 @@ def paths(tmp_path):
 @pytest.fixture
 def decoded(monkeypatch):
     """Names of what was decoded."""
-    names, read = [], image_cache.read_grey
-    monkeypatch.setattr(image_cache, "read_grey", lambda p: names.append(p.name) or read(p))
+    names, read = [], image_cache.read_gray
+    monkeypatch.setattr(image_cache, "read_gray", lambda p: names.append(p.name) or read(p))
     return names
 
 

@@ -109,7 +109,7 @@ def test_a_jpeg_without_its_end_marker_is_not_mended(tmp_path: Path) -> None:
     np.testing.assert_array_equal(cv2.imread(str(target), flags), cv2.imread(str(source), flags))
 
 
-def test_colours_of_an_adobe_jpeg_stay(tmp_path: Path) -> None:
+def test_colors_of_an_adobe_jpeg_stay(tmp_path: Path) -> None:
     # Without the segment of Adobe a decoder takes these for YCCK or inverts them.
     source, target = tmp_path / "a.jpg", tmp_path / "b.jpg"
     Image.fromarray(np.dstack([PIXELS, PIXELS[:, :, 0]]), "CMYK").save(source, comment=SECRET)

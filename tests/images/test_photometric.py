@@ -54,6 +54,6 @@ def test_a_blur_does_not_move_the_picture():
     ticks = np.arange(81) + 0.5
     for seed in range(40):
         out = blurred(image.astype(np.uint8), np.random.default_rng(seed)).astype(float)
-        centre = (out.sum(axis=0) @ ticks, out.sum(axis=1) @ ticks) / out.sum()
-        assert np.abs(centre - 40.5).max() < 0.3, seed
+        center = (out.sum(axis=0) @ ticks, out.sum(axis=1) @ ticks) / out.sum()
+        assert np.abs(center - 40.5).max() < 0.3, seed
         assert out.sum() == pytest.approx(image.sum(), rel=0.05)

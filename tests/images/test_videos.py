@@ -111,7 +111,7 @@ def test_a_video_is_turned_as_players_show_it(video):
     assert struct.unpack(">9i", content[at : at + 36]) == (one, 0, 0, 0, one, 0, 0, 0, 1 << 30)
     content[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 48 * one, 0, 1 << 30)
     video.write_bytes(content)
-    assert {frame.grey.shape for frame in video_frames(video)} == {(64, 48)}
+    assert {frame.gray.shape for frame in video_frames(video)} == {(64, 48)}
 
 
 def test_interlaced_video_is_decoded_or_refused(tmp_path):
@@ -124,7 +124,7 @@ def test_interlaced_video_is_decoded_or_refused(tmp_path):
         assert "interlaced" in str(error)
     else:
         # An older FFmpeg converts it: test patterns have all greys.
-        assert all(np.ptp(frame.grey) > 100 for frame in video_frames(path))
+        assert all(np.ptp(frame.gray) > 100 for frame in video_frames(path))
 
 
 def test_frames_that_never_change_are_refused_before_work(tmp_path):

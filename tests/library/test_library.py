@@ -32,7 +32,7 @@ POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
 
 
 # Pictures neither so dark nor so bright that their light would be changed.
-GREY = 100
+GRAY = 100
 
 
 class Oracle:
@@ -48,7 +48,7 @@ class Oracle:
         x, y = np.meshgrid(np.arange(columns) * 8 + 4.0, np.arange(rows) * 8 + 4.0)
         rays = CAMERA.rays(np.stack([x.ravel(), y.ravel()], axis=1))
         points = transformed(POSE, np.c_[rays, np.ones(len(rays))] * (3 + rays[:, 1:]))
-        place = round(float(images.mean()) * 255) - GREY
+        place = round(float(images.mean()) * 255) - GRAY
         values = np.c_[points, np.full(len(points), float(place))]
         return torch.from_numpy(values.T.reshape(1, 4, rows, columns)).float()
 
@@ -70,11 +70,11 @@ class Knows(MlpHead):
 
 
 def photo(place):
-    return np.full((240, 320), GREY + place, np.uint8)
+    return np.full((240, 320), GRAY + place, np.uint8)
 
 
 def descriptor(place):
-    pixels = torch.full((1, 1, 240, 320), (GREY + place) / 255)
+    pixels = torch.full((1, 1, 240, 320), (GRAY + place) / 255)
     return global_descriptor(Oracle()(pixels)[0].flatten(1).T)
 
 
@@ -372,7 +372,7 @@ def depth_map(factor=1.0):
     return DepthMap(factor * (3 + rays[:, 1]).reshape(240, 320).astype(np.float32), CAMERA)
 
 
-def test_depth_counts_in_maps_that_are_in_metres(library):
+def test_depth_counts_in_maps_that_are_in_meters(library):
     place = localizer(library)
     plain, deep = (
         place.localize(photo(5), CAMERA),

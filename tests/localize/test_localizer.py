@@ -106,16 +106,16 @@ def test_true_coordinates_give_the_true_pose(camera, short_side):
 
 
 @pytest.mark.filterwarnings("error")
-def test_colour_grey_and_files_are_the_same_to_it(tmp_path):
-    place, grey = localizer(), photo()
-    locked = grey.copy()
+def test_color_gray_and_files_are_the_same_to_it(tmp_path):
+    place, gray = localizer(), photo()
+    locked = gray.copy()
     locked.flags.writeable = False  # as arrays of Pillow are
-    colour = np.repeat(grey[:, :, None], 3, axis=2)
-    cv2.imwrite(str(tmp_path / "a.png"), grey)
+    color = np.repeat(gray[:, :, None], 3, axis=2)
+    cv2.imwrite(str(tmp_path / "a.png"), gray)
     file = tmp_path / "a.png"
-    tensors = [torch.from_numpy(grey), torch.from_numpy(colour).permute(2, 0, 1)]
+    tensors = [torch.from_numpy(gray), torch.from_numpy(color).permute(2, 0, 1)]
     tensors += [tensors[0][None], tensors[1].double() / 255]
-    images = (grey, colour, file, str(file), grey[::-1, ::-1], locked, *tensors)
+    images = (gray, color, file, str(file), gray[::-1, ::-1], locked, *tensors)
     queries = [Query("a", image) for image in images]
     poses = [estimate.world_from_cam for estimate in place.localize_many(queries)]
     for pose in poses[1:]:

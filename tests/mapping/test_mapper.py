@@ -61,7 +61,7 @@ def weights(result):
 def test_a_map_holds_what_it_takes_to_use_it(scene, backbone, tmp_path):
     result = mapped(scene, backbone)
     made = result.scene_map
-    np.testing.assert_allclose(made.origin, scene.mapping_centres().mean(axis=0))
+    np.testing.assert_allclose(made.origin, scene.mapping_centers().mean(axis=0))
     assert (made.backbone, made.short_side, made.unit) == ("toy", 64, "metre")
     assert made.extent == pytest.approx(scene.extent())
     assert 0.3 * made.extent <= made.scale <= 10 * made.extent
@@ -90,7 +90,7 @@ def test_a_watcher_sees_every_step_and_changes_nothing(scene, backbone):
             points = learner.head(torch.zeros(3, 8))
         seen.append((snapshot.steps, snapshot.fraction, snapshot.state().loss, points))
         np.testing.assert_array_equal(learner.frames, range(5))
-        np.testing.assert_allclose(learner.origin, scene.mapping_centres().mean(axis=0))
+        np.testing.assert_allclose(learner.origin, scene.mapping_centers().mean(axis=0))
 
     watched = weights(mapped(scene, backbone, callback=callback))
     assert torch.equal(watched, weights(mapped(scene, backbone)))
@@ -205,9 +205,9 @@ def test_several_heads_share_one_pass_over_the_images(corridor, backbone, tmp_pa
     first, second = made.regions
     assert not torch.equal(*all_weights(result))
     assert set(first.frames) | set(second.frames) == set(range(12))
-    centres = corridor.mapping_centres()
+    centers = corridor.mapping_centers()
     for region in made.regions:
-        np.testing.assert_allclose(region.origin, centres[list(region.frames)].mean(axis=0))
+        np.testing.assert_allclose(region.origin, centers[list(region.frames)].mean(axis=0))
         assert region.views.shape[1] == 36
         assert 0 < len(region.views) <= len(region.frames)
     assert told[-1] == ("training", 16, 16)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from reloc.geometry import Camera, inverted
-from reloc.mapping.poses import centred_cam_from_world
+from reloc.mapping.poses import centered_cam_from_world
 
 
 def test_poses_keep_their_digits_far_from_the_origin(frame_of):
@@ -14,7 +14,7 @@ def test_poses_keep_their_digits_far_from_the_origin(frame_of):
     pose = frame.world_from_cam.copy()
     pose[:3, 3] += far
     before = pose.copy()
-    cam_from_world = centred_cam_from_world([replace(frame, world_from_cam=pose)], far)
+    cam_from_world = centered_cam_from_world([replace(frame, world_from_cam=pose)], far)
     expected = inverted(frame.world_from_cam)[:3]
     np.testing.assert_allclose(cam_from_world[0].numpy(), expected, atol=1e-6)
     np.testing.assert_array_equal(pose, before)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import look_at, pose_from
-from reloc.mapping.scene_scale import metre_of, scene_scale
+from reloc.mapping.scene_scale import meter_of, scene_scale
 
 
 def ring(radius, count=60, seed=0):
@@ -66,6 +66,6 @@ def test_the_same_poses_give_the_same_scale():
     assert scene_scale(ring(2.0)) == scene_scale(ring(2.0))
 
 
-def test_the_metre_follows_the_scale_where_nobody_knows_it():
-    assert metre_of("metre", scale=30.0) == 1.0
-    assert metre_of("unknown", scale=30.0) == pytest.approx(100 * metre_of("unknown", scale=0.3))
+def test_the_meter_follows_the_scale_where_nobody_knows_it():
+    assert meter_of("metre", scale=30.0) == 1.0
+    assert meter_of("unknown", scale=30.0) == pytest.approx(100 * meter_of("unknown", scale=0.3))

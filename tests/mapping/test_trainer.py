@@ -65,10 +65,10 @@ def test_it_learns_where_the_points_are():
 
 @pytest.mark.parametrize("scale", [0.01, 100.0])
 def test_the_unit_of_length_does_not_matter(scale):
-    metres = trained(trainer_of(toy_buffer()), 12).state()
+    meters = trained(trainer_of(toy_buffer()), 12).state()
     other = trained(trainer_of(toy_buffer(scale=scale), scale=scale), 12).state()
-    assert other.loss == pytest.approx(metres.loss, rel=0.02)
-    assert other.median_error == pytest.approx(metres.median_error, rel=0.02)
+    assert other.loss == pytest.approx(meters.loss, rel=0.02)
+    assert other.median_error == pytest.approx(meters.median_error, rel=0.02)
 
 
 def test_training_repeats_and_the_seed_decides():

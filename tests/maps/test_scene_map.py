@@ -88,7 +88,7 @@ def test_a_sketch_comes_back(tmp_path):
     made_map(preview=preview).save(path)
     read = SceneMap.load(path).preview
     np.testing.assert_allclose(read.points, preview.points, atol=0.003)
-    np.testing.assert_array_equal(read.colours, preview.colours)
+    np.testing.assert_array_equal(read.colors, preview.colors)
     assert read.points.dtype == np.float64
 
 

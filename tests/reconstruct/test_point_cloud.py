@@ -42,12 +42,12 @@ def frame(tmp_path):
     return Frame("a.png", tmp_path / "a.png", CAMERA, POSE)
 
 
-def test_points_lie_where_the_map_says_and_have_the_colours_of_the_photo(frame):
+def test_points_lie_where_the_map_says_and_have_the_colors_of_the_photo(frame):
     cloud = map_point_cloud(Place(), [frame])
     assert len(cloud) > 1000
     np.testing.assert_allclose(transformed(np.linalg.inv(POSE), cloud.points)[:, 2], 3, rtol=1e-5)
-    assert (cloud.colours == RED).all()
-    assert cloud.colours.dtype == np.uint8
+    assert (cloud.colors == RED).all()
+    assert cloud.colors.dtype == np.uint8
     np.testing.assert_allclose(cloud.normals, np.tile(-POSE[:3, 2], (len(cloud), 1)), atol=1e-4)
 
 
@@ -76,7 +76,7 @@ def test_frames_that_cannot_be_used_are_left_out(frame, tmp_path):
 
 def test_nothing_to_see_is_an_empty_cloud():
     cloud = map_point_cloud(Place(), [])
-    assert (cloud.points.shape, cloud.colours.shape) == ((0, 3), (0, 3))
+    assert (cloud.points.shape, cloud.colors.shape) == ((0, 3), (0, 3))
     assert cloud.normals.shape == (0, 3)
 
 
@@ -85,13 +85,13 @@ def test_a_cloud_is_thinned_to_what_was_asked_for(frame):
     assert 100 < len(cloud) <= 300
 
 
-def test_thinning_keeps_the_finest_point_and_blends_colours():
+def test_thinning_keeps_the_finest_point_and_blends_colors():
     points = np.array([[0.1, 0.1, 0.1], [0.2, 0.1, 0.1], [5.0, 5.0, 5.0]])
-    colours = np.array([[100, 0, 0], [200, 0, 0], [7, 7, 7]], np.uint8)
+    colors = np.array([[100, 0, 0], [200, 0, 0], [7, 7, 7]], np.uint8)
     normals = np.eye(3, dtype=np.float32)
-    cloud = thinned(PointCloud(points, colours, normals), np.array([1.1, 1.0, 1.0]), most=2)
+    cloud = thinned(PointCloud(points, colors, normals), np.array([1.1, 1.0, 1.0]), most=2)
     order = np.argsort(cloud.points[:, 0])
     np.testing.assert_array_equal(cloud.points[order], points[1:])
     expected = (100 / 1.21 + 200) / (1 / 1.21 + 1)
-    np.testing.assert_array_equal(cloud.colours[order], [[round(expected), 0, 0], [7, 7, 7]])
+    np.testing.assert_array_equal(cloud.colors[order], [[round(expected), 0, 0], [7, 7, 7]])
     np.testing.assert_array_equal(cloud.normals[order], normals[1:])

@@ -38,10 +38,10 @@ def test_points_lie_on_the_plane_and_face_the_camera() -> None:
     assert widths.min() > 0
 
 
-def test_colours_are_those_of_the_photo_where_the_point_is_seen() -> None:
-    points, colours, _, _ = surface_points(view(wall()), photo())
+def test_colors_are_those_of_the_photo_where_the_point_is_seen() -> None:
+    points, colors, _, _ = surface_points(view(wall()), photo())
     pixels = CAMERA.project(transformed(inverted(POSE), points))
-    np.testing.assert_allclose(colours[:, :2], pixels, atol=1.5)
+    np.testing.assert_allclose(colors[:, :2], pixels, atol=1.5)
 
 
 def test_a_step_in_depth_is_not_bridged() -> None:
@@ -56,5 +56,5 @@ def test_a_step_in_depth_is_not_bridged() -> None:
 def test_small_islands_are_left_out() -> None:
     depth = np.full((15, 20), np.nan)
     depth[3:6, 3:6] = 2.0
-    points, colours, normals, widths = surface_points(view(depth), photo())
-    assert (len(points), len(colours), len(normals), len(widths)) == (0, 0, 0, 0)
+    points, colors, normals, widths = surface_points(view(depth), photo())
+    assert (len(points), len(colors), len(normals), len(widths)) == (0, 0, 0, 0)

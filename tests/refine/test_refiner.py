@@ -53,7 +53,7 @@ def trainer_of(head, views, options):
         [(head, options.learning_rate)],
         seen_by_head(head, views, batch=options.batch, amp=torch.float32),
         options,
-        metre=1.0,
+        meter=1.0,
         short_side=480,
         device=torch.device("cpu"),
     )
@@ -79,10 +79,10 @@ def test_the_expected_pose_loss_falls():
 
 def test_views_far_off_hardly_count():
     views, lengths = known_views(), []
-    for metres in (0.05, 2.0):
+    for meters in (0.05, 2.0):
         head = Slanted()
         with torch.no_grad():
-            head.linear.bias.copy_(torch.tensor([metres, 0.0, 0.0]))
+            head.linear.bias.copy_(torch.tensor([meters, 0.0, 0.0]))
         trainer = trainer_of(head, views, replace(SHORT, reprojection=0.0))
         seen = Matches(head(views.features), views.rays, views.focals, views.usable)
         losses = trainer.losses(seen, views.cam_from_world)[0]

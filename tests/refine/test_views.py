@@ -44,8 +44,8 @@ def test_every_frame_is_seen_from_where_it_stands(frames, extractor):
     views = gathered(frames, extractor)
     assert len(views) == 8
     assert views.features.shape == (8, 60, 8)
-    centres = -views.cam_from_world[:, :, 3]
-    assert sorted(centres[:, 0].tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
+    centers = -views.cam_from_world[:, :, 3]
+    assert sorted(centers[:, 0].tolist()) == [0, 0, 1, 1, 2, 2, 3, 3]
     # A view has 48 cells, of 60 that would find room.
     assert (views.usable.sum(dim=1) == 48).all()
     assert (views.focals == 50).all()

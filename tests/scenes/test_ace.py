@@ -9,8 +9,8 @@ from reloc.scenes import open_scene
 
 def _write(place, root, number, *, part="train", image="png", suffixes=("", "", ""), calib=None):
     stem = f"frame-{number:06d}"
-    colour, pose, calibration = suffixes
-    place.image(root / part / "rgb" / f"{stem}{colour}.{image}")
+    color, pose, calibration = suffixes
+    place.image(root / part / "rgb" / f"{stem}{color}.{image}")
     place.text(root / part / "poses" / f"{stem}{pose}.txt", place.pose(number))
     place.text(root / part / "calibration" / f"{stem}{calibration}.txt", calib or [[70.0]])
 

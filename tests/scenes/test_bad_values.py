@@ -13,7 +13,7 @@ from reloc.files import json_text
 from reloc.geometry import inverted, quaternion_from_rotation
 from reloc.scenes import open_scene, read_points
 from reloc.scenes.colmap import points_seen
-from reloc.scenes.summary import summarise
+from reloc.scenes.summary import summarize
 
 WORDS = (
     "inf",
@@ -94,7 +94,7 @@ def _told(root: Path) -> str | None:
     """Reads all of a scene that can be read, and says what was wrong."""
     try:
         scene = open_scene(root, poses=root / "set.txt" if (root / "set.txt").exists() else None)
-        json_text(summarise(scene).__dict__ | {"cameras": (), "skipped": ()})
+        json_text(summarize(scene).__dict__ | {"cameras": (), "skipped": ()})
         if scene.model is not None:
             read_points(scene.model.folder)
             points_seen(scene.model)

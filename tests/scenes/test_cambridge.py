@@ -29,7 +29,7 @@ def root(tmp_path, place):
     return tmp_path
 
 
-def test_centre_rotation_and_focal_reproject(root, place, seen_by):
+def test_center_rotation_and_focal_reproject(root, place, seen_by):
     scene = open_scene(root)
     assert (scene.layout, scene.unit) == ("cambridge", "metre")
     assert (len(scene.mapping), len(scene.queries)) == (3, 1)

@@ -41,8 +41,8 @@ def test_too_few_frames_tell_why(place):
 
 @pytest.mark.parametrize("centre", [(0, 0, 0), (1, 2, 3), (4e6, 1e6, 5e6)])
 @pytest.mark.parametrize("unit", ["metre", "unknown"])
-def test_one_spot_is_an_error(place, unit, centre):
-    poses = _moved([place.pose(n) for n in range(6)], np.array(centre), factor=0.0)
+def test_one_spot_is_an_error(place, unit, center):
+    poses = _moved([place.pose(n) for n in range(6)], np.array(center), factor=0.0)
     with pytest.raises(SceneError, match="all 6 mapping frames were taken from one spot"):
         check_mappable(_scene(poses, unit=unit))
 

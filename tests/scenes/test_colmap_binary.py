@@ -16,7 +16,7 @@ CAMERAS = (
     Camera("OPENCV", 64, 48, (60, 61, 32, 24, 0.1, -0.02, 0.001, 0.002)),
 )
 POINTS = np.random.default_rng(0).uniform(-1, 1, (50, 3))
-COLOURS = np.random.default_rng(1).integers(0, 256, (50, 3)).astype(np.uint8)
+COLORS = np.random.default_rng(1).integers(0, 256, (50, 3)).astype(np.uint8)
 # The last image sees nothing.
 SIGHTINGS = [
     Sighting(np.array([[1.5, 2.5], [7.0, 8.0]]), np.array([4, 0])),
@@ -43,7 +43,7 @@ def model(tmp_path: Path) -> tuple[Path, list[Frame]]:
         folder / "sparse" / "0",
         frames,
         {frame.name: frame.name for frame in frames},
-        SparsePoints(POINTS, COLOURS, sightings),
+        SparsePoints(POINTS, COLORS, sightings),
     )
     return folder, frames
 
@@ -57,7 +57,7 @@ def test_our_reader_finds_what_was_written(model: tuple[Path, list[Frame]]) -> N
         assert read.camera == written.camera
     points = read_points(folder / "sparse" / "0")
     np.testing.assert_array_equal(points.xyz, POINTS)
-    np.testing.assert_array_equal(points.rgb, COLOURS)
+    np.testing.assert_array_equal(points.rgb, COLORS)
     assert points.track_length.tolist() == [1, 0, 0, 0, 2] + [0] * 45
 
 
@@ -78,7 +78,7 @@ def test_pycolmap_reads_it_and_projects_as_we_do(model: tuple[Path, list[Frame]]
         np.testing.assert_allclose(theirs, frame.camera.project(ours), atol=1e-6)
     point = reconstruction.points3D[1]
     np.testing.assert_array_equal(point.xyz, POINTS[0])
-    np.testing.assert_array_equal(point.color, COLOURS[0])
+    np.testing.assert_array_equal(point.color, COLORS[0])
     track = {(e.image_id, e.point2D_idx) for e in reconstruction.points3D[5].track.elements}
     assert track == {(1, 0), (2, 0)}
     assert reconstruction.compute_num_observations() == 3

@@ -39,7 +39,7 @@ def test_depth_is_found_along_rays_at_any_resolution(saved, scale, unit):
     np.testing.assert_allclose(depths, 2 / (1 - rays[:, 0] / 4), rtol=0.02)
 
 
-def test_floats_are_metres(saved):
+def test_floats_are_meters(saved):
     path = saved(slanted(CAMERA).astype(np.float32), "depth.tiff")
     depths = read_depth_map(Depth(path, CAMERA, 1.0)).along(np.zeros((1, 2)))
     np.testing.assert_allclose(depths, [2.0], rtol=0.02)

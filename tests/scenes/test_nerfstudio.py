@@ -19,12 +19,12 @@ from reloc.scenes import Depth, Frame, Scene, open_scene
 from reloc.scenes.writers import write_scene
 from reloc.scenes.writers.source_points import source_points
 
-COLOUR = Camera.pinhole(width=64, height=48, fx=60, cx=31, cy=25)
+COLOR = Camera.pinhole(width=64, height=48, fx=60, cx=31, cy=25)
 LENS = Camera("OPENCV", 64, 48, (60, 61, 31, 25, 0.05, -0.02, 0.001, 0.002))
 DEPTH_CAMERA = Camera.pinhole(width=40, height=30, fx=30, cx=20.5, cy=14)
 
 
-def make_scene(root: Path, *, queries: int = 2, depths: int = 0, camera: Camera = COLOUR) -> Scene:
+def make_scene(root: Path, *, queries: int = 2, depths: int = 0, camera: Camera = COLOR) -> Scene:
     """Six frames on a circle, of which the first ones have depth that grows along x."""
     frames = []
     for number in range(6):
@@ -83,8 +83,8 @@ def test_without_queries_the_split_is_left_to_nerfstudio(tmp_path):
     assert len(open_scene(out).mapping) == 6
 
 
-@pytest.mark.parametrize("camera", [COLOUR, LENS, DEPTH_CAMERA])
-def test_depth_is_of_the_colour_camera_in_thousandths(tmp_path, camera):
+@pytest.mark.parametrize("camera", [COLOR, LENS, DEPTH_CAMERA])
+def test_depth_is_of_the_color_camera_in_thousandths(tmp_path, camera):
     source = make_scene(tmp_path / "s", depths=6, camera=camera)
     written = write_scene(source, tmp_path / "out", to="transforms")
     assert not any("depth" in note for note in written.notes)
@@ -120,7 +120,7 @@ def test_colmap_and_ace_tell_what_they_leave_out(tmp_path):
     source = make_scene(tmp_path / "s", depths=3)
     notes = write_scene(source, tmp_path / "colmap", to="colmap").notes
     assert any("left out the depth of 3 frames" in note for note in notes)
-    source = colmap_scene(tmp_path / "model", camera=COLOUR)
+    source = colmap_scene(tmp_path / "model", camera=COLOR)
     notes = write_scene(source, tmp_path / "ace", to="ace").notes
     assert any("left out 30 points" in note for note in notes)
 
@@ -174,9 +174,9 @@ def test_a_colmap_model_keeps_points_and_tracks(tmp_path, colmap_model, name):
     original = colmap_points(tmp_path / "s")
     copied = colmap_points(written.folder)
     assert len(copied) == 30
-    for colour, (xyz, seen) in original.items():
-        np.testing.assert_allclose(copied[colour][0], xyz, atol=1e-12)
-        assert copied[colour][1] == seen
+    for color, (xyz, seen) in original.items():
+        np.testing.assert_allclose(copied[color][0], xyz, atol=1e-12)
+        assert copied[color][1] == seen
     np.testing.assert_allclose([point.error for point in model.points3D.values()], 0.5, atol=1e-6)
 
 
@@ -238,9 +238,9 @@ def test_points_become_the_point_cloud_of_transforms_and_stay(tmp_path):
     meta = as_nerfstudio(written.folder)["meta"]
     found = source_points(source).sparse
     assert found is not None
-    points, colours = read_points_of_ply(written.folder / meta["ply_file_path"])
+    points, colors = read_points_of_ply(written.folder / meta["ply_file_path"])
     np.testing.assert_allclose(points, found.xyz, atol=1e-6)
-    np.testing.assert_array_equal(colours, found.rgb)
+    np.testing.assert_array_equal(colors, found.rgb)
     # In the world of the frames, so that each point lands where the image shows it.
     frame = open_scene(written.folder).mapping[0]
     seen = frame.camera.project(transformed(inverted(frame.world_from_cam), points))

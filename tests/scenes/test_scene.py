@@ -11,11 +11,11 @@ from reloc.scenes import Depth, Frame, Scene, posed, poses_of
 CAMERA = Camera.pinhole(width=40, height=30, fx=35)
 
 
-def frame(name, centre):
+def frame(name, center):
     pose = None
-    if centre is not None:
+    if center is not None:
         pose = np.eye(4)
-        pose[:3, 3] = centre
+        pose[:3, 3] = center
     return Frame(name, Path(name), CAMERA, pose, Depth(Path("d.png"), CAMERA))
 
 

@@ -37,7 +37,7 @@ def test_redkitchen_with_sfm_poses(shared_scenes):
     assert (len(scene.mapping), len(scene.queries), scene.skipped) == (700, 300, ())
     assert scene.mapping[0].camera.params == (525.505, 525.505, 320, 240)
     # Both pose sets describe the same walk; the cameras are a few centimetres apart.
-    apart = np.linalg.norm(scene.mapping_centres() - native.mapping_centres(), axis=1)
+    apart = np.linalg.norm(scene.mapping_centers() - native.mapping_centers(), axis=1)
     assert 0.005 < np.median(apart) < 0.1
 
 

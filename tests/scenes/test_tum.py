@@ -68,7 +68,7 @@ def test_calibration_file_wins(write, place, seen_by):
         np.testing.assert_allclose(seen_by(frame), expected, atol=1e-6)
 
 
-def test_depth_is_registered_to_colour_and_in_fifths_of_a_millimetre(write):
+def test_depth_is_registered_to_color_and_in_fifths_of_a_millimetre(write):
     depths = [frame.depth for frame in open_scene(write()).mapping]
     assert [depth is not None for depth in depths] == [False, True, False, True]
     assert depths[1].unit == pytest.approx(0.0002)

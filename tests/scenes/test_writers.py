@@ -249,7 +249,7 @@ def test_ace_depth_is_in_millimetres(tmp_path, unit, invalid, expected):
     assert stored[0, :5].tolist() == expected
 
 
-def test_ace_depth_of_another_camera_is_drawn_as_the_colour_camera_sees_it(tmp_path):
+def test_ace_depth_of_another_camera_is_drawn_as_the_color_camera_sees_it(tmp_path):
     other = Camera.pinhole(width=64, height=48, fx=70)
     source = make_scene(tmp_path / "source", PINHOLES)
     source = with_depth(source, unit=0.001, invalid=(0, 7), camera=other)
@@ -262,7 +262,7 @@ def test_ace_depth_of_another_camera_is_drawn_as_the_colour_camera_sees_it(tmp_p
     assert (stored[:, 0] == 0).all() and (stored == 1500).mean() > 0.6
 
 
-def test_ace_leaves_out_depth_without_a_metre(tmp_path):
+def test_ace_leaves_out_depth_without_a_meter(tmp_path):
     source = make_scene(tmp_path / "source", PINHOLES, unit="unknown")
     source = with_depth(source, unit=0.001, invalid=(0,), camera=LANDSCAPE)
     written = write_scene(source, tmp_path / "out", to="ace")

@@ -28,12 +28,12 @@ class Corner:
         """World points (N, 3) seen at pixels (N, 2), and their depths (N,)."""
         rays = camera.rays(pixels)
         directions = np.c_[rays, np.ones(len(rays))] @ world_from_cam[:3, :3].T
-        centre = world_from_cam[:3, 3]
+        center = world_from_cam[:3, 3]
         with np.errstate(divide="ignore"):
-            wall = (4.0 - centre[2]) / directions[:, 2]
-            floor = (1.0 - centre[1]) / directions[:, 1]
+            wall = (4.0 - center[2]) / directions[:, 2]
+            floor = (1.0 - center[1]) / directions[:, 1]
         depths = np.where((floor > 0) & (floor < wall), floor, wall)
-        return centre + depths[:, None] * directions, depths
+        return center + depths[:, None] * directions, depths
 
     def texture(self, points):
         """A number from -1 to 1 per channel (N, 64) that says where on a surface a point is."""

@@ -6,8 +6,8 @@ from reloc.geometry import look_at
 from reloc.stereo import stereo_neighbours
 
 
-def looking_ahead(centres):
-    return np.stack([look_at(c, np.asarray(c) + (0, 1, 0)) for c in centres])
+def looking_ahead(centers):
+    return np.stack([look_at(c, np.asarray(c) + (0, 1, 0)) for c in centers])
 
 
 def test_neighbours_stand_beside_a_frame_and_apart_from_each_other():

@@ -76,8 +76,8 @@ def test_parallax_is_that_of_a_camera_which_moved(corner):
         cells[view.usable], points[view.usable], model, {"max_reproj_error": 3.0}, {}
     )
     assert np.mean(info["inliers"]) > 0.95
-    centre = -found.R.T @ found.t
-    moved = np.linalg.norm(centre - pose[:3, 3])
+    center = -found.R.T @ found.t
+    moved = np.linalg.norm(center - pose[:3, 3])
     assert 0.02 < moved < 0.25 * corner.depth
 
 

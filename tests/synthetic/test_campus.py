@@ -44,7 +44,7 @@ def bounds(space):
 def doors(space):
     """Middles (N, 3) of the doors of a space, at floor level on the campus."""
     solids = [s for s in space.world.solids if any(m.kind == "door" for m in s.materials)]
-    middles = transformed(space.campus_from_space, np.array([s.centre for s in solids]))
+    middles = transformed(space.campus_from_space, np.array([s.center for s in solids]))
     return middles * (1, 1, 0)
 
 
@@ -85,7 +85,7 @@ def test_rooms_look_alike_but_not_the_same(spaces):
 
     assert len(materials(one, "wood", "fabric") | materials(two, "wood", "fabric")) <= 4
     assert prints(one) and prints(two) and prints(one).isdisjoint(prints(two))
-    assert {tuple(s.centre) for s in one.solids} != {tuple(s.centre) for s in two.solids}
+    assert {tuple(s.center) for s in one.solids} != {tuple(s.center) for s in two.solids}
 
 
 @pytest.mark.slow
@@ -107,8 +107,8 @@ def test_every_space_is_walked_twice_on_different_paths(written):
         space = spaces[frame.image.name[:-10]]
         seen[space.name] += 1
         low, high = bounds(space)
-        centre = frame.world_from_cam[:3, 3]
-        assert (low < centre).all() and (centre < high).all()
+        center = frame.world_from_cam[:3, 3]
+        assert (low < center).all() and (center < high).all()
     assert seen == {"room-000": 5, "room-001": 5, "corridor-000": 10}
     mapped = np.array([f.world_from_cam[:3, 3] for f in scene.mapping])
     for query in scene.queries:

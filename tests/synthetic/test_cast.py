@@ -14,11 +14,11 @@ CPU = torch.device("cpu")
 CAMERA = Camera.pinhole(width=40, height=30, fx=30.0)
 
 
-def world_with(shape, *, centre=(3.0, 2.0, 1.5), half=(0.4, 0.4, 0.5), turn=(0.0, 0.0, 0.0)):
+def world_with(shape, *, center=(3.0, 2.0, 1.5), half=(0.4, 0.4, 0.5), turn=(0.0, 0.0, 0.0)):
     room = make_room(0, size=(6.0, 4.0, 3.0), furnished=False)
     solid = Solid(
         shape=shape,
-        centre=np.array(centre),
+        center=np.array(center),
         half=np.array(half),
         rotation=rotation_from_vector(turn),
         materials=(Material("plain"),) * FACES,

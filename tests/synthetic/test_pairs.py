@@ -64,7 +64,7 @@ def test_there_and_back_again(views):
     assert np.median(moved) < 1.0
 
 
-def test_matched_pixels_have_the_same_colour_under_the_same_light(views):
+def test_matched_pixels_have_the_same_color_under_the_same_light(views):
     baked = bake(make_room(11), texel=0.02, lumel=0.1)
     pictures = []
     i, j = views.pairs[0]

@@ -16,15 +16,15 @@ def test_walks_are_clear_and_differ(seed):
     for pose in first + second:
         assert pose_problem(pose) is None
         assert shows_enough(world, pose)
-    centres, others = (np.array([p[:3, 3] for p in poses]) for poses in (first, second))
-    assert world.clearance(np.concatenate([centres, others])).min() > 0.3
-    apart = np.linalg.norm(others[:, None] - centres[None], axis=2)
+    centers, others = (np.array([p[:3, 3] for p in poses]) for poses in (first, second))
+    assert world.clearance(np.concatenate([centers, others])).min() > 0.3
+    apart = np.linalg.norm(others[:, None] - centers[None], axis=2)
     turned = np.array([[rotation_angle_deg(a[:3, :3], b[:3, :3]) for b in first] for a in second])
     assert apart.min() > 1e-3
     # Near enough for the first walk to have seen what the second sees.
     assert np.median((apart / 1.5 + turned / 45).min(axis=1)) < 1.0
     # All around the room, not in one corner.
-    assert (np.ptp(centres, axis=0)[:2] > 0.25 * world.size[:2]).all()
+    assert (np.ptp(centers, axis=0)[:2] > 0.25 * world.size[:2]).all()
 
 
 def test_a_walk_follows_from_its_seed():

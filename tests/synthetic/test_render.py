@@ -36,10 +36,10 @@ def test_the_same_seed_gives_the_same_pixels(baked, pose):
 
 
 def test_pictures_have_light_and_texture(baked, pose):
-    grey = render(baked, CAMERA, pose, conditions=Conditions()).rgb.mean(axis=2)
-    assert 60 < grey.mean() < 190
-    assert grey.std() > 15
-    assert np.median(grey.reshape(9, 8, 12, 8).std(axis=(1, 3))) > 2
+    gray = render(baked, CAMERA, pose, conditions=Conditions()).rgb.mean(axis=2)
+    assert 60 < gray.mean() < 190
+    assert gray.std() > 15
+    assert np.median(gray.reshape(9, 8, 12, 8).std(axis=(1, 3))) > 2
 
 
 def test_depth_does_not_depend_on_how_the_picture_is_taken(baked, pose):

@@ -12,7 +12,7 @@ def test_a_seed_makes_one_room():
     first, again, other = make_room(4), make_room(4), make_room(5)
     assert len(first.solids) == len(again.solids)
     for a, b in zip(first.solids, again.solids, strict=True):
-        assert (a.centre == b.centre).all() and a.materials == b.materials and a.seed == b.seed
+        assert (a.center == b.center).all() and a.materials == b.materials and a.seed == b.seed
     assert (first.size != other.size).any()
     assert len({s.seed for s in first.solids}) == len(first.solids)
 
@@ -24,9 +24,9 @@ def test_rooms_are_furnished_and_nothing_sticks_out(seed):
     assert {"box", "cylinder", "sphere", "room"} == {s.shape for s in world.solids}
     for solid in world.solids[1:]:
         reach = np.abs(solid.rotation) @ solid.half
-        assert (solid.centre - reach > -0.25).all()
-        assert (solid.centre + reach < world.size + 0.25).all()
-        assert (solid.centre > 0).all() and (solid.centre < world.size).all()
+        assert (solid.center - reach > -0.25).all()
+        assert (solid.center + reach < world.size + 0.25).all()
+        assert (solid.center > 0).all() and (solid.center < world.size).all()
 
 
 def test_clearance_is_the_distance_to_the_nearest_surface():
@@ -35,7 +35,7 @@ def test_clearance_is_the_distance_to_the_nearest_surface():
     np.testing.assert_allclose(world.clearance(points), (1.4, 0.5, -0.2), atol=1e-12)
     furnished = make_room(0)
     solid = furnished.solids[len(furnished.solids) // 2]
-    assert furnished.clearance(solid.centre[None])[0] < 0
+    assert furnished.clearance(solid.center[None])[0] < 0
 
 
 def test_faces_are_seen_the_right_way_round():
@@ -59,6 +59,6 @@ def test_every_material_paints_any_size_with_texture(kind):
     image = paint(Material(kind), 3, (160, 200), 0.005)
     assert (image == paint(Material(kind), 3, (160, 200), 0.005)).all()
     assert (image != paint(Material(kind), 4, (160, 200), 0.005)).any()
-    grey = image.mean(axis=2).reshape(8, 20, 10, 20)
+    gray = image.mean(axis=2).reshape(8, 20, 10, 20)
     # Something to lock on to in every part of 10 cm.
-    assert np.median(grey.std(axis=(1, 3))) > 2.5
+    assert np.median(gray.std(axis=(1, 3))) > 2.5

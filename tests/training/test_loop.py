@@ -29,18 +29,18 @@ class Quadratic:
         self.steps = 0
         self.network = torch.nn.Linear(1, 3, bias=False)
         torch.nn.init.zeros_(self.network.weight)
-        self.optimiser = torch.optim.Adam(self.network.parameters())
+        self.optimizer = torch.optim.Adam(self.network.parameters())
         self.told = 0
 
     def step(self, fraction):
         rate = cosine_after_warmup(fraction, warmup=0.2)
-        set_learning_rates([self.optimiser], [0.1], rate)
+        set_learning_rates([self.optimizer], [0.1], rate)
         chance = torch.Generator().manual_seed(seed_of_step(self.seed, self.steps))
         target = torch.tensor([[1.0], [2.0], [3.0]]) + torch.randn((3, 1), generator=chance)
-        self.optimiser.zero_grad()
+        self.optimizer.zero_grad()
         (self.network.weight - target).square().sum().backward()
         with uninterrupted():
-            self.optimiser.step()
+            self.optimizer.step()
             self.steps += 1
 
     def metrics(self):
@@ -53,13 +53,13 @@ class Quadratic:
     def state_dict(self):
         return {
             "network": self.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "steps": self.steps,
         }
 
     def load_state_dict(self, state):
         restore(self.network, state["network"])
-        restore(self.optimiser, state["optimiser"])
+        restore(self.optimizer, state["optimiser"])
         self.steps = stored_steps(state["steps"])
 
 

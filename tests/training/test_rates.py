@@ -21,6 +21,6 @@ def test_they_rise_and_fall():
 
 def test_every_group_keeps_its_share():
     groups = [{"params": torch.nn.Parameter(torch.zeros(1))} for _ in range(3)]
-    optimisers = [torch.optim.Adam(groups[:2]), torch.optim.SGD(groups[2:], lr=1.0)]
-    set_learning_rates(optimisers, [1.0, 2.0, 3.0], 0.5)
-    assert [g["lr"] for o in optimisers for g in o.param_groups] == [0.5, 1.0, 1.5]
+    optimizers = [torch.optim.Adam(groups[:2]), torch.optim.SGD(groups[2:], lr=1.0)]
+    set_learning_rates(optimizers, [1.0, 2.0, 3.0], 0.5)
+    assert [g["lr"] for o in optimizers for g in o.param_groups] == [0.5, 1.0, 1.5]

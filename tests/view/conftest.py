@@ -214,9 +214,9 @@ class Gallery:
         floor = np.column_stack([rng.uniform(-2, 2, (4000, 2)), rng.normal(0, 0.005, 4000)])
         red = np.column_stack([rng.normal(0, 0.02, (400, 2)), np.full(400, 0.1)])
         points = np.concatenate([floor, red])
-        colours = np.full((len(points), 3), (60, 140, 70), np.uint8)
-        colours[len(floor) :] = (255, 0, 0)
-        self.cloud = PointCloud(points, colours, np.zeros((len(points), 3), np.float32))
+        colors = np.full((len(points), 3), (60, 140, 70), np.uint8)
+        colors[len(floor) :] = (255, 0, 0)
+        self.cloud = PointCloud(points, colors, np.zeros((len(points), 3), np.float32))
         poses = [look_at((3 * np.cos(a), 3 * np.sin(a), 1.5), (0, 0, 0.1)) for a in range(6)]
         self.mapping = [self._frame(folder, f"m{n}.jpg", pose) for n, pose in enumerate(poses)]
         truths = [

@@ -34,7 +34,7 @@ def mapping() -> list[Frame]:
     return [Frame(f"m{i}", Path("x"), CAMERA, p) for i, p in enumerate(poses)]
 
 
-def test_cells_are_coloured_by_what_fails_in_them(mapping) -> None:
+def test_cells_are_colored_by_what_fails_in_them(mapping) -> None:
     figure = failure_map(evaluation(), mapping, up=(0, 0, 1))
     assert figure is not None
     heat, rose = figure.axes[0], next(a for a in figure.axes if a.name == "polar")
@@ -50,7 +50,7 @@ def test_cells_are_coloured_by_what_fails_in_them(mapping) -> None:
     assert abs(np.degrees(angles[1] - angles[0])) % 180 == pytest.approx(90, abs=23)
 
 
-def test_without_metres_the_extent_is_the_measure(mapping) -> None:
+def test_without_meters_the_extent_is_the_measure(mapping) -> None:
     figure = failure_map(evaluation("unknown"), mapping)
     assert figure is not None
     assert "3 % of extent, 5°" in figure.axes[0].get_title()

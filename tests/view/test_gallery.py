@@ -59,7 +59,7 @@ def test_maps_without_a_unit_are_of_one_size(scene_map):
     large = replace(
         scene_map,
         unit="unknown",
-        preview=PreviewPoints(scene_map.preview.points * 9, scene_map.preview.colours),
+        preview=PreviewPoints(scene_map.preview.points * 9, scene_map.preview.colors),
         cameras=tuple(
             replace(c, world_from_cam=_moved(c.world_from_cam)) for c in scene_map.cameras
         ),

@@ -10,7 +10,7 @@ from reloc.heads import MlpHead
 from reloc.localize import Estimate
 from reloc.maps import SceneMap
 from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
-from reloc.view.overlay import BAD, CUBE_COLOUR, GOOD, Overlay
+from reloc.view.overlay import BAD, CUBE_COLOR, GOOD, Overlay
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=260)
 POSE = look_at((0.0, -4.0, 1.5), (0.0, 0.0, 0.4))
@@ -46,11 +46,11 @@ def drawn(pose, *, localized=True, preview=None):
     return picture
 
 
-def near(picture, colour, tolerance=40):
-    return np.abs(picture.astype(int) - colour).max(axis=2) < tolerance
+def near(picture, color, tolerance=40):
+    return np.abs(picture.astype(int) - color).max(axis=2) < tolerance
 
 
-def test_points_are_drawn_where_the_pose_says_in_the_map_s_colours():
+def test_points_are_drawn_where_the_pose_says_in_the_map_s_colors():
     picture = drawn(POSE)
     pixels = CAMERA.project(transformed(inverted(POSE), floor().points))
     top = pixels[:, 1].min()
@@ -65,7 +65,7 @@ def test_points_are_drawn_where_the_pose_says_in_the_map_s_colours():
 
 def test_a_cube_stands_on_the_floor_with_axes():
     picture = drawn(POSE)
-    edges = near(picture, CUBE_COLOUR, 30)
+    edges = near(picture, CUBE_COLOR, 30)
     assert edges.sum() > 100
     # It rises above the floor's point in the middle, not below it.
     rows = np.nonzero(edges)[0]
@@ -92,8 +92,8 @@ def test_what_is_behind_something_nearer_is_not_drawn():
         [a.ravel() for a in np.meshgrid(np.linspace(-2, 2, 60), [-2.0], np.linspace(-1, 3, 60))], 1
     )
     hidden = np.random.default_rng(0).uniform((-1, 1.0, 0), (1, 2.0, 1), (100, 3))
-    colours = np.r_[np.tile([90, 90, 90], (len(wall), 1)), np.tile(GREEN, (100, 1))]
-    preview = PreviewPoints(np.r_[wall, hidden], colours.astype(np.uint8))
+    colors = np.r_[np.tile([90, 90, 90], (len(wall), 1)), np.tile(GREEN, (100, 1))]
+    preview = PreviewPoints(np.r_[wall, hidden], colors.astype(np.uint8))
     assert near(drawn(POSE, preview=preview), GREEN).sum() == 0
 
 

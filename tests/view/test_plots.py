@@ -57,7 +57,7 @@ def test_curves_end_at_the_share_that_was_localized() -> None:
     assert figure.axes[0].get_xlabel() == "position error (cm)"
 
 
-def test_curves_of_a_scene_without_metres_are_in_percent_of_extent() -> None:
+def test_curves_of_a_scene_without_meters_are_in_percent_of_extent() -> None:
     axes = error_curves([evaluation([0.08, 0.16], unit="unknown")]).axes[0]
     curve = max(axes.lines, key=lambda line: len(line.get_xdata()))
     np.testing.assert_allclose(curve.get_xdata()[1:3], [1, 2])
@@ -106,7 +106,7 @@ def test_stage_times() -> None:
     assert "100 ms" in [t.get_text() for t in figure.axes[0].texts]
 
 
-def test_svg_stands_alone_and_takes_the_colour_of_the_page() -> None:
+def test_svg_stands_alone_and_takes_the_color_of_the_page() -> None:
     text = svg(error_curves([evaluation([0.1, None])]), title="curves")
     assert text.startswith('<svg role="img" aria-label="curves"')
     assert "http" not in text

@@ -24,7 +24,7 @@ def read_ply(path: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("offset", [0.0, 5e6])
-def test_points_normals_and_colours_come_back(tmp_path: Path, offset: float) -> None:
+def test_points_normals_and_colors_come_back(tmp_path: Path, offset: float) -> None:
     rng = np.random.default_rng(0)
     cloud = PointCloud(
         rng.normal(size=(20, 3)) + offset,
@@ -36,7 +36,7 @@ def test_points_normals_and_colours_come_back(tmp_path: Path, offset: float) -> 
     for fields, values in (
         (("x", "y", "z"), cloud.points),
         (("nx", "ny", "nz"), cloud.normals),
-        (("red", "green", "blue"), cloud.colours),
+        (("red", "green", "blue"), cloud.colors),
     ):
         read = np.stack([vertices[field] for field in fields], axis=1)
         np.testing.assert_allclose(read, values, atol=1e-6)

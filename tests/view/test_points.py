@@ -15,14 +15,14 @@ def world(points_cam: list[tuple[float, float, float]]) -> np.ndarray:
     return transformed(POSE, np.array(points_cam))
 
 
-def drawn(image: np.ndarray, colour: tuple[int, int, int]) -> np.ndarray:
+def drawn(image: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
     """Columns and rows (N, 2) of the pixels that have a colour."""
-    return np.argwhere((image == colour).all(axis=2))[:, ::-1]
+    return np.argwhere((image == color).all(axis=2))[:, ::-1]
 
 
-def render(points: np.ndarray, *colours: tuple[int, int, int], radius: float = 1e-9) -> np.ndarray:
+def render(points: np.ndarray, *colors: tuple[int, int, int], radius: float = 1e-9) -> np.ndarray:
     return render_points(
-        points, np.array(colours, np.uint8).reshape(-1, 3), CAMERA, POSE, radius=radius
+        points, np.array(colors, np.uint8).reshape(-1, 3), CAMERA, POSE, radius=radius
     )
 
 
@@ -38,8 +38,8 @@ def test_a_point_lands_in_its_pixel() -> None:
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_the_nearer_point_hides_the_farther_one(order: tuple[int, int]) -> None:
     points = world([(0, 0, 2.0), (0, 0, 4.0)])[list(order)]
-    colours = [(RED, GREEN)[i] for i in order]
-    image = render(points, *colours)
+    colors = [(RED, GREEN)[i] for i in order]
+    image = render(points, *colors)
     assert len(drawn(image, RED)) == 1
     assert len(drawn(image, GREEN)) == 0
 
@@ -77,9 +77,9 @@ def test_points_off_to_the_side_do_not_fold_back_through_distortion() -> None:
 def test_too_much_to_paint_is_painted_smaller() -> None:
     count = MAX_PAINTED // 50
     points = np.random.default_rng(0).uniform(-1, 1, (count, 3))
-    colours = np.full((count, 3), 200, np.uint8)
+    colors = np.full((count, 3), 200, np.uint8)
     eye = look_at((0, -3, 0), (0, 0, 0))
-    image = render_points(points, colours, CAMERA, eye, radius=1.0)
+    image = render_points(points, colors, CAMERA, eye, radius=1.0)
     assert (image[20:28, 28:36] == 200).all()
 
 

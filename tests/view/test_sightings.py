@@ -23,7 +23,7 @@ def wall(y: float, side: int, count: int = 3000) -> PointCloud:
 
 
 def both(a: PointCloud, b: PointCloud) -> PointCloud:
-    parts = zip((a.points, a.colours, a.normals), (b.points, b.colours, b.normals), strict=True)
+    parts = zip((a.points, a.colors, a.normals), (b.points, b.colors, b.normals), strict=True)
     return PointCloud(*(np.concatenate(pair) for pair in parts))
 
 
@@ -100,8 +100,8 @@ def test_bundle_adjustment_runs_on_them_and_leaves_cameras_alone(tmp_path, colma
     pycolmap.bundle_adjustment(model, options)
     images = sorted(model.images.values(), key=lambda image: image.name)
     for image, frame in zip(images, frames, strict=True):
-        centre = frame.world_from_cam[:3, 3]
-        np.testing.assert_allclose(image.projection_center(), centre, atol=1e-4)
+        center = frame.world_from_cam[:3, 3]
+        np.testing.assert_allclose(image.projection_center(), center, atol=1e-4)
     # Points that were moved go back to where the tracks agree.
     rng = np.random.default_rng(0)
     for point in model.points3D.values():

@@ -55,11 +55,11 @@ def test_points_come_back_upright_about_the_middle(gallery) -> None:
     page = viewer_html(gallery.shown())
     data = json.loads(part(page, "data"))
     places = np.frombuffer(base64.b64decode(part(page, "places")), "<u2").reshape(-1, 3)
-    colours = np.frombuffer(base64.b64decode(part(page, "colours")), np.uint8).reshape(-1, 4)
+    colors = np.frombuffer(base64.b64decode(part(page, "colours")), np.uint8).reshape(-1, 4)
     cloud = data["cloud"]
-    assert cloud["count"] == len(places) == len(colours) == 4400
+    assert cloud["count"] == len(places) == len(colors) == 4400
     points = np.array(cloud["low"]) + places / 65535 * np.array(cloud["span"])
-    red = colours[:, 0] == 255
+    red = colors[:, 0] == 255
     assert red.sum() == 400
     # The red points lie 0.1 above the floor and in its middle, under the cameras.
     heights = points[:, 2] - np.median(points[~red, 2])

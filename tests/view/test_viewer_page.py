@@ -42,7 +42,7 @@ def clicked(page, name: str, kind: str) -> None:
     page.wait_for(f"viewer.look.on && {SETTLED}")
 
 
-def test_it_draws_the_points_in_their_colours(page):
+def test_it_draws_the_points_in_their_colors(page):
     picture = page.screenshot().astype(int)
     greenish = (picture[..., 1] > picture[..., 0] + 25) & (picture[..., 1] > picture[..., 2] + 25)
     assert greenish.mean() > 0.03

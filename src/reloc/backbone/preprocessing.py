@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 # Features fade where a picture is darker on average than those that the backbone learned from. Such
 # a picture is brightened up to there, as far as its lights allow.
@@ -24,13 +24,13 @@ PATCH, AROUND = 5, 13  # pixels
 _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
-def preprocess(image: Grey) -> Grey:
+def preprocess(image: Gray) -> Gray:
     """A grey picture (H, W) with less noise and other light where it has too much, or too little;
     any other as it is."""
     return normalize_exposure(denoise(image))
 
 
-def denoise(image: Grey) -> Grey:
+def denoise(image: Gray) -> Gray:
     """A very noisy grey picture (H, W) with less of it; any other as it is.
 
     Buades, Coll and Morel, A non-local algorithm for image denoising, CVPR 2005.
@@ -41,7 +41,7 @@ def denoise(image: Grey) -> Grey:
     return np.asarray(cv2.fastNlMeansDenoising(image, None, ALIKE * noise, PATCH, AROUND), np.uint8)
 
 
-def noise_level(image: Grey) -> float:
+def noise_level(image: Gray) -> float:
     """Standard deviation of the noise in a grey picture (H, W), in grey values.
 
     Fine texture counts as noise. Immerkaer, Fast noise variance estimation, 1996.
@@ -50,7 +50,7 @@ def noise_level(image: Grey) -> float:
     return float(np.sqrt(np.pi / 2) / 6 * cv2.norm(differences, cv2.NORM_L1) / image.size)
 
 
-def normalize_exposure(image: Grey) -> Grey:
+def normalize_exposure(image: Gray) -> Gray:
     """A grey picture (H, W) that is very dark or bright with its light multiplied; any other as it
     is."""
     mean = cv2.mean(image)[0]

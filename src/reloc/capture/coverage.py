@@ -53,8 +53,8 @@ def coverage(frames: Sequence[Frame], queries: Sequence[Frame], *, depth: float)
     shared = overlaps(cameras, poses, cameras, poses, depth=depth)
     np.fill_diagonal(shared, 0)
     same = shared >= SEES_THE_SAME
-    centres = poses[:, :3, 3]
-    steps = np.linalg.norm(centres[:, None] - centres[None], axis=2)
+    centers = poses[:, :3, 3]
+    steps = np.linalg.norm(centers[:, None] - centers[None], axis=2)
     views = same.sum(axis=1)
     parallax = np.degrees(np.arctan(np.where(same, steps, 0).max(axis=1, initial=0) / depth))
     names = [f.name for f in frames]

@@ -36,7 +36,7 @@ def overlaps(
     """
     half_sizes = np.array([_half_field(camera) for camera in seen_by])
     cam_from_world = inverted(seen_by_world_from_cam)
-    centres = seen_by_world_from_cam[:, :3, 3]
+    centers = seen_by_world_from_cam[:, :3, 3]
     result = np.zeros((len(cameras), len(seen_by)))
     rows = max(1, _VALUES_AT_ONCE // max(1, 3 * GRID[0] * GRID[1] * len(seen_by)))
     points = np.stack([
@@ -50,7 +50,7 @@ def overlaps(
         ahead = seen[..., 2] > 1e-9
         z = np.where(ahead, seen[..., 2], 1.0)
         inside = (np.abs(seen[..., :2] / z[..., None]) <= half_sizes[None, :, None]).all(axis=-1)
-        from_here, from_there = part[:, None] - eyes, part[:, None] - centres[None, :, None]
+        from_here, from_there = part[:, None] - eyes, part[:, None] - centers[None, :, None]
         near = np.linalg.norm(from_there, axis=-1)
         cosine = (from_here * from_there).sum(axis=-1) / np.maximum(
             np.linalg.norm(from_here, axis=-1) * near, 1e-12

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reloc.geometry import Camera
 
 Array = NDArray[np.float64]
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 FEATURES = 1200
 RATIO = 0.8  # of Lowe's test
@@ -70,14 +70,14 @@ def choose_pairs(world_from_cam: Array, *, anchors: int) -> list[tuple[int, int]
     count = len(world_from_cam)
     if count < 2:
         return []
-    centres, axes = world_from_cam[:, :3, 3], world_from_cam[:, :3, 2]
-    step = TELLING_STEP * float(np.ptp(centres, axis=0).max())
+    centers, axes = world_from_cam[:, :3, 3], world_from_cam[:, :3, 2]
+    step = TELLING_STEP * float(np.ptp(centers, axis=0).max())
     chosen: dict[tuple[int, int], None] = {}
     for anchor in np.unique(np.linspace(0, count - 1, min(anchors, count)).astype(int)):
         angles = np.degrees(np.arccos(np.clip(axes @ axes[anchor], -1, 1)))
         unlike = np.abs(np.log((angles + 2) / (TELLING_ANGLE_DEG + 2)))
         if step > 0:
-            distance = np.linalg.norm(centres - centres[anchor], axis=1)
+            distance = np.linalg.norm(centers - centers[anchor], axis=1)
             unlike = unlike + np.abs(np.log((distance + step / 4) / (step + step / 4)))
         unlike[anchor] = np.inf
         unlike[angles > 40] += 10
@@ -87,7 +87,7 @@ def choose_pairs(world_from_cam: Array, *, anchors: int) -> list[tuple[int, int]
     return [(int(i), int(j)) for i, j in chosen]
 
 
-def find_features(image: Grey, camera: Camera) -> Features:
+def find_features(image: Gray, camera: Camera) -> Features:
     """Features of a photo (H, W) whose camera has its size."""
     height, width = image.shape
     scale = min(1.0, (SEARCHED_PIXELS / (height * width)) ** 0.5)

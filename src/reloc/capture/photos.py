@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reloc.capture.advice import Advice, named, share_text
 
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 SHORT_SIDE = 480  # pixels: what the backbone sees of a photo
 
@@ -38,7 +38,7 @@ class PhotoFacts:
     contrast: float
 
 
-def photo_facts(name: str, image: Grey) -> PhotoFacts:
+def photo_facts(name: str, image: Gray) -> PhotoFacts:
     """Measures a photo (H, W), best at the size that the backbone sees."""
     low, shadow, high = np.percentile(image, (5, 90, 95))
     return PhotoFacts(
@@ -50,7 +50,7 @@ def photo_facts(name: str, image: Grey) -> PhotoFacts:
     )
 
 
-def blur(image: Grey) -> float:
+def blur(image: Gray) -> float:
     """How blurred an image (H, W) is, 0 to 1, whatever it shows.
 
     What blurring it once more takes away from the differences of neighbours: much from a sharp

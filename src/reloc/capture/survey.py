@@ -34,7 +34,7 @@ class Survey:
 
     Attributes:
         scene_name: the scene.
-        unit: ``metre`` where scene units are metres.
+        unit: ``meter`` where scene units are metres.
         advice: what will hurt, the most serious first; empty where nothing will.
         photos: the photos that were looked at, in the order of the scene.
         frames: the mapping frames that the coverage was judged by.
@@ -166,7 +166,7 @@ class _Inspection:
     def _look(self, index: int) -> None:
         frame = self._frames[index]
         try:
-            image = read_image(frame.image, grey=True)
+            image = read_image(frame.image, gray=True)
         except ImageError as error:
             self._damaged[index] = str(error)
             return

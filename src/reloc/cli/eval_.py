@@ -140,7 +140,7 @@ def picture_worst(
         if pose is not None:
             camera = frame.camera.resized(photo.shape[1], photo.shape[0])
             rendering = render_points(
-                cloud.points, cloud.colours, camera, pose,
+                cloud.points, cloud.colors, camera, pose,
                 radius=0.006 * max(localizer.map.extent, localizer.map.scale),
             )  # fmt: skip
         pictures.append(WorstFrame(bad.image, photo, rendering))

@@ -66,8 +66,8 @@ def _table(scene_map: SceneMap) -> Table:
     table = Table("head", "kind", "weights", "frames", f"extent ({unit})", "origin")
     for number, region in enumerate(scene_map.regions):
         rows = range(len(scene_map.cameras)) if region.frames is None else region.frames
-        centres = np.array([scene_map.cameras[row].world_from_cam[:3, 3] for row in rows])
-        extent = np.ptp(centres, axis=0).max() if len(centres) else 0.0
+        centers = np.array([scene_map.cameras[row].world_from_cam[:3, 3] for row in rows])
+        extent = np.ptp(centers, axis=0).max() if len(centers) else 0.0
         bits = region.packed.bits if region.packed else 16
         table.add_row(
             str(number),

@@ -14,7 +14,7 @@ from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.files import check_writable, json_text
 from reloc.scenes import open_scene
-from reloc.scenes.summary import SceneSummary, summarise
+from reloc.scenes.summary import SceneSummary, summarize
 
 
 def info(
@@ -45,7 +45,7 @@ def info(
     if report is not None:
         check_writable(report / "index.html")
     scene = open_scene(path, query=query, poses=poses, images=images)
-    summary = summarise(scene)
+    summary = summarize(scene)
     survey = None
     if advice or report is not None:
         with progress_bar(quiet=quiet, json_log=json_log) as progress:
@@ -116,6 +116,6 @@ def _print_advice(survey: Survey, screen: Console) -> None:
     if not survey.advice:
         screen.print(f"advice: none; {len(survey.photos)} photos and all poses look fine")
     for advice in survey.advice:
-        colour = {"serious": "red", "warning": "yellow", "note": "cyan"}[advice.severity]
-        screen.print(f"[{colour}]{advice.severity}[/{colour}]: {escape(advice.text)}")
+        color = {"serious": "red", "warning": "yellow", "note": "cyan"}[advice.severity]
+        screen.print(f"[{color}]{advice.severity}[/{color}]: {escape(advice.text)}")
         screen.print(f"  {advice.remedy}", markup=False)

@@ -25,7 +25,7 @@ def library(
     place: str | None = None,
     position: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON")] = None,
     heading: float | None = None,
-    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METRES")] = None,
+    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METERS")] = None,
 ) -> None:
     """Keep many maps in one place.
 
@@ -95,7 +95,7 @@ def parsed_hint(place: str | None, near: str | None) -> Hint | None:
     """The hint that options give, None without any. Raises OptionError."""
     if near is None:
         return None if place is None else Hint(place=place)
-    latitude, longitude, radius = _numbers(near, 3, "near", "LAT,LON,METRES")
+    latitude, longitude, radius = _numbers(near, 3, "near", "LAT,LON,METERS")
     return Hint(place, latitude, longitude, radius)
 
 

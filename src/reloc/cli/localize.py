@@ -42,7 +42,7 @@ def localize(
     depth_unit: Annotated[str | None, tyro.conf.arg(metavar="UNIT")] = None,
     depth_camera: str | None = None,
     place: str | None = None,
-    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METRES")] = None,
+    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METERS")] = None,
     overlay: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
     backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
     device: str | None = None,

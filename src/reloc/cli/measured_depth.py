@@ -48,7 +48,7 @@ class MeasuredDepth:
                 "without --depth or map the scene from metric poses"
             )
         self._files = _paired(source, images)
-        self._unit = guessed_unit(self._files.values()) if unit is None else _metres(unit)
+        self._unit = guessed_unit(self._files.values()) if unit is None else _meters(unit)
         self._camera = camera
 
     def of(self, item: NamedImage) -> DepthFile | None:
@@ -107,11 +107,11 @@ def _paired(source: Path, images: Sequence[NamedImage]) -> dict[str, Path]:
     return found
 
 
-def _metres(unit: str) -> float:
+def _meters(unit: str) -> float:
     try:
-        metres = _UNITS[unit] if unit in _UNITS else float(unit)
+        meters = _UNITS[unit] if unit in _UNITS else float(unit)
     except ValueError:
-        metres = 0.0
-    if not 0 < metres <= 1:
+        meters = 0.0
+    if not 0 < meters <= 1:
         raise OptionError(f"depth-unit is mm, m, or metres per step such as 0.0002, not {unit!r}")
-    return metres
+    return meters

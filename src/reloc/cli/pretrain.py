@@ -161,6 +161,6 @@ def pairs_of_scene(
     views = []
     for frame, depths in depths_of_frames(scene.mapping[::every], backbone, progress=progress):
         assert frame.world_from_cam is not None
-        image = read_image(frame.image, grey=True)
+        image = read_image(frame.image, gray=True)
         views.append(PosedView.of(image, frame.camera, frame.world_from_cam, depths))
     return PosedPairs(views, name=str(folder), size=size)

@@ -31,12 +31,12 @@ class LossScale:
     """What the loss counts in.
 
     Attributes:
-        metre: what a metre is in scene units.
+        meter: what a metre is in scene units.
         depth: typical depth of the scene, scene units; where points of unknown depth are drawn to.
         pixel: pixels of the view per pixel of one with a short side of 480.
     """
 
-    metre: float
+    meter: float
     depth: float
     pixel: float
 
@@ -61,7 +61,7 @@ def initial_loss(
     points = scene_coordinates @ pose[:, :3].T + pose[:, 3]
     focal = cells.focal / scale.pixel
     depth = points[:, 2]
-    ahead = depth > MIN_DEPTH * scale.metre
+    ahead = depth > MIN_DEPTH * scale.meter
     safe = torch.where(ahead, depth, scale.depth)[:, None]
     errors = safe_norm(points[:, :2] / safe - cells.rays, dim=1) * focal
     errors = torch.where(ahead, errors, MAX_ERROR)
@@ -74,8 +74,8 @@ def initial_loss(
     drawn = distances / target_depth * focal
     if supervision == "rgbd":
         return (drawn * known).sum() / known.sum().clamp(min=1), errors.detach()
-    reprojects = ahead & (depth < MAX_DEPTH * scale.metre) & (errors < MAX_ERROR)
-    reprojects &= ~known | (distances < MAX_DISTANCE * scale.metre)
+    reprojects = ahead & (depth < MAX_DEPTH * scale.meter) & (errors < MAX_ERROR)
+    reprojects &= ~known | (distances < MAX_DISTANCE * scale.meter)
     soft = torch.where(
         errors > SOFT_CLAMP, (SOFT_CLAMP * errors.clamp(min=SOFT_CLAMP)).sqrt(), errors
     )

@@ -15,9 +15,9 @@ from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.errors import SceneError
 from reloc.files import StrPath
 from reloc.localize.self_check import with_reliability
-from reloc.mapping.poses import centred_cam_from_world
+from reloc.mapping.poses import centered_cam_from_world
 from reloc.mapping.result import MappingResult, finished
-from reloc.mapping.scene_scale import metre_of, scene_scale
+from reloc.mapping.scene_scale import meter_of, scene_scale
 from reloc.mapping.trainer import new_head
 from reloc.maps.scene_map import Region
 from reloc.progress import Progress, silent
@@ -76,7 +76,7 @@ def map_scene_dsacstar(
     chosen = pick_device(device)
     images = TrainingImages(
         frames,
-        centred_cam_from_world(frames, origin),
+        centered_cam_from_world(frames, origin),
         depths=depths,
         short_side=options.short_side,
         stride=backbone.stride,
@@ -91,7 +91,7 @@ def map_scene_dsacstar(
     )
     network = SceneNetwork(own, [head], images, head_of=[0] * len(frames), device=chosen)
     trainer = SceneNetworkTrainer(
-        network, options, metre=metre_of(scene.unit, scale=scale), depth=scale
+        network, options, meter=meter_of(scene.unit, scale=scale), depth=scale
     )
     diverged = f"{scene.root}: training diverged; map with a smaller learning rate"
     with damage_named(checkpoint, diverged=diverged):

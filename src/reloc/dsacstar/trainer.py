@@ -26,19 +26,19 @@ class SceneNetworkTrainer:
     Args:
         network: with one head; is changed.
         options: of the training.
-        metre: what a metre is in scene units.
+        meter: what a metre is in scene units.
         depth: typical depth of the scene, in scene units.
     """
 
     def __init__(
-        self, network: SceneNetwork, options: DsacStarOptions, *, metre: float, depth: float
+        self, network: SceneNetwork, options: DsacStarOptions, *, meter: float, depth: float
     ) -> None:
         self.network = network
         self.options = options
         self.device = network.device
         self.steps = 0
         pixel = options.short_side / 480
-        self.scale = LossScale(metre, depth, pixel)
+        self.scale = LossScale(meter, depth, pixel)
         by_depth = options.supervision == "rgbd"
         self.ransac = RansacOptions(
             hypotheses=options.hypotheses,
@@ -50,7 +50,7 @@ class SceneNetworkTrainer:
             ),
         )
         # A stage each: Adam's memory of one says nothing about the other.
-        self._optimisers = [
+        self._optimizers = [
             torch.optim.Adam(self.network.parameters(), lr=rate)
             for rate in (options.learning_rate, options.pose_learning_rate)
         ]
@@ -72,11 +72,11 @@ class SceneNetworkTrainer:
         )
         if self._stage:
             loss = self._pose_loss(coordinates, cells)
-        optimiser = self._optimisers[self._stage]
-        optimiser.zero_grad(set_to_none=True)
+        optimizer = self._optimizers[self._stage]
+        optimizer.zero_grad(set_to_none=True)
         loss.backward()
         with uninterrupted():
-            optimiser.step()
+            optimizer.step()
             self._note(loss.detach(), errors)
             self.steps += 1
 
@@ -92,7 +92,7 @@ class SceneNetworkTrainer:
             matches,
             cells.cam_from_world[None],
             options=self.ransac,
-            metre=self.scale.metre,
+            meter=self.scale.meter,
             generator=self._generator,
         ).mean()
 
@@ -123,7 +123,7 @@ class SceneNetworkTrainer:
         """All that a later process needs to go on."""
         return {
             "network": self.network.state_dict(),
-            "optimisers": [optimiser.state_dict() for optimiser in self._optimisers],
+            "optimisers": [optimizer.state_dict() for optimizer in self._optimizers],
             "means": self._means,
             "stage": self._stage,
             "bad": dict(self.network.images.bad),
@@ -133,8 +133,8 @@ class SceneNetworkTrainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
         restore(self.network, state["network"])
-        for optimiser, stored in zip(self._optimisers, state["optimisers"], strict=True):
-            restore(optimiser, stored)
+        for optimizer, stored in zip(self._optimizers, state["optimisers"], strict=True):
+            restore(optimizer, stored)
         self._means = like(state["means"], self._means).to(self.device)
         # Older checkpoints have neither.
         self._stage = integer(state.get("stage", 0), "stage", most=1)

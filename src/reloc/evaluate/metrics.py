@@ -71,7 +71,7 @@ class Evaluation:
     Attributes:
         scene_name: the scene.
         map_name: the map.
-        unit: ``metre`` where scene units are metres.
+        unit: ``meter`` where scene units are metres.
         queries: number of query frames.
         localized: how many of them were localized.
         map_bytes: size of the map.

@@ -17,8 +17,8 @@ def plan_axes(poses: Array, *, up: ArrayLike | None = None) -> Array:
         poses: (N, 4, 4) ``world_from_cam``, at least one.
         up: (3,) direction against gravity.
     """
-    centres = poses[:, :3, 3] - poses[:, :3, 3].mean(axis=0)
-    spread = centres.T @ centres
+    centers = poses[:, :3, 3] - poses[:, :3, 3].mean(axis=0)
+    spread = centers.T @ centers
     spread /= max(float(np.trace(spread)), 1e-300)
     if up is None:
         tops = -poses[:, :3, 1].mean(axis=0)

@@ -82,5 +82,5 @@ def _quarter_turned(camera: Camera) -> Camera:
         sx1, sy1 = coefficients[at : at + 2]
         coefficients[at : at + 2] = -sy1, sx1
     focals = (camera.fx,) if model in _ONE_FOCAL else (camera.fy, camera.fx)
-    centre = (camera.height - camera.cy, camera.cx)
-    return Camera(model, camera.height, camera.width, (*focals, *centre, *coefficients))
+    center = (camera.height - camera.cy, camera.cx)
+    return Camera(model, camera.height, camera.width, (*focals, *center, *coefficients))

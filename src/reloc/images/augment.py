@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reloc.errors import ImageError
 
 Array = NDArray[np.float64]
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 # OpenCV warps at most 32767 pixels a side; no photo at a sensible short side comes near.
 MAX_SIDE = 16384
@@ -34,7 +34,7 @@ class View:
         scale: pixels of the view per pixel of the original.
     """
 
-    image: Grey
+    image: Gray
     original_from_view: Array
     scale: float
 
@@ -68,7 +68,7 @@ def resampled_size(width: int, height: int, scale: float) -> tuple[int, int]:
     return size
 
 
-def plain_view(image: Grey, *, short_side: int) -> View:
+def plain_view(image: Gray, *, short_side: int) -> View:
     """The image resampled to a short side in pixels.
 
     Raises:
@@ -90,7 +90,7 @@ def plain_view(image: Grey, *, short_side: int) -> View:
 
 
 def augmented_view(
-    image: Grey,
+    image: Gray,
     rng: np.random.Generator,
     *,
     short_side: int,
@@ -138,7 +138,7 @@ def augmented_view(
     return View(relit(warped, rng, light), original_from_view, scale)
 
 
-def relit(image: Grey, rng: np.random.Generator, light: float) -> Grey:
+def relit(image: Gray, rng: np.random.Generator, light: float) -> Gray:
     """The image with contrast changed by up to ``light`` and brightness by half of that."""
     table = np.linspace(0, 255, 256)
     table = (table - 102) * (1 + rng.uniform(-light, light)) + 102
@@ -146,14 +146,14 @@ def relit(image: Grey, rng: np.random.Generator, light: float) -> Grey:
     return np.asarray(cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)), np.uint8)
 
 
-def smoothed(image: Grey, scale: float) -> Grey:
+def smoothed(image: Gray, scale: float) -> Gray:
     """The image without the detail that would alias when it is sampled at a smaller scale."""
     if scale >= 0.75:
         return image
     return np.asarray(cv2.GaussianBlur(image, (0, 0), 0.4 / scale), np.uint8)
 
 
-def _warped(image: Grey, original_from_view: Array, *, size: tuple[int, int], scale: float) -> Grey:
+def _warped(image: Gray, original_from_view: Array, *, size: tuple[int, int], scale: float) -> Gray:
     """The view that a homography of pixels with centres at +0.5 describes."""
     # cv2 places pixel centres at whole numbers.
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])

@@ -75,15 +75,15 @@ def _parsed(text: str, sizes: Sequence[tuple[int, int]]) -> Camera:
         return Camera.pinhole(width=width, height=height, fx=values[0])
     if len(values) == 4:
         fx, fy, cx, cy = values
-        return _centred(fx, fy, cx, cy, sizes)
+        return _centered(fx, fy, cx, cy, sizes)
     if len(values) == 9:
         matrix = np.array(values).reshape(3, 3)
         if np.allclose(matrix[[0, 1, 2, 2, 2], [1, 0, 0, 1, 2]], [0, 0, 0, 0, 1]):
-            return _centred(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], sizes)
+            return _centered(matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2], sizes)
     raise CameraError(f"{text[:80]!r} describes no camera; {HELP}")
 
 
-def _centred(
+def _centered(
     fx: float, fy: float, cx: float, cy: float, sizes: Sequence[tuple[int, int]]
 ) -> Camera:
     """A pinhole camera at the size whose middle its principal point is nearest to."""

@@ -104,7 +104,7 @@ def _header_size(path: Path, source: Path | io.BytesIO) -> tuple[int, int]:
     return width, height
 
 
-def read_image(path: StrPath, *, grey: bool = False) -> NDArray[np.uint8]:
+def read_image(path: StrPath, *, gray: bool = False) -> NDArray[np.uint8]:
     """Pixels of an image: (H, W) grey or (H, W, 3) RGB, uint8.
 
     An image of 16 bits that uses little of its range is stretched, see ``sixteen_bits``.
@@ -115,7 +115,7 @@ def read_image(path: StrPath, *, grey: bool = False) -> NDArray[np.uint8]:
     path = Path(path)
     content = _content(path)
     _header_size(path, io.BytesIO(content))
-    flags = (cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
+    flags = (cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
     pixels = _decoded(path, content, flags | cv2.IMREAD_ANYDEPTH)
     if pixels is not None and pixels.dtype == np.uint16:
         narrow = narrow_range(pixels)
@@ -124,7 +124,7 @@ def read_image(path: StrPath, *, grey: bool = False) -> NDArray[np.uint8]:
         pixels = _decoded(path, content, flags)
     if pixels is None or _jpeg_ends_early(content):
         raise ImageError(f"{path}: the image is damaged or cut short; restore it or remove it")
-    return pixels if grey else np.ascontiguousarray(pixels[:, :, ::-1])
+    return pixels if gray else np.ascontiguousarray(pixels[:, :, ::-1])
 
 
 def _decoded(path: Path, content: bytes, flags: int) -> NDArray[Any] | None:

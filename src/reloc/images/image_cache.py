@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from reloc.images.files import read_image
 
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 # 1700 images of 640x480, or 80 of 6 megapixels.
 MAX_BYTES = 512 * 1024 * 1024
 
 
-def read_grey(path: Path) -> Grey:
+def read_gray(path: Path) -> Gray:
     """The pixels (H, W) of an image file; see ``read_image`` for errors."""
-    return read_image(path, grey=True)
+    return read_image(path, gray=True)
 
 
 class ImageCache:
@@ -31,10 +31,10 @@ class ImageCache:
 
     def __init__(self, max_bytes: int = MAX_BYTES) -> None:
         self._left = max_bytes
-        self._kept: dict[Path, Grey] = {}
+        self._kept: dict[Path, Gray] = {}
         self._lock = Lock()
 
-    def read(self, path: Path) -> Grey:
+    def read(self, path: Path) -> Gray:
         """The pixels (H, W) of an image file, which are shared and must not be changed.
 
         Raises:
@@ -42,7 +42,7 @@ class ImageCache:
         """
         if (kept := self._kept.get(path)) is not None:
             return kept
-        image = read_grey(path)
+        image = read_gray(path)
         with self._lock:
             if path not in self._kept and image.nbytes <= self._left:
                 self._kept[path] = image

@@ -21,7 +21,7 @@ MAX_ZOOM = 100.0
 # four tags are mirrored; no rigid pose has such a picture, so it is taken as stored.
 _TURNS = {1: 0, 3: 2, 6: 1, 8: 3}
 _EXIF_OF_PNG = {"exif", "Raw profile type exif"}
-_MILLIMETRES = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
+_MILLIMETERS = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _sensor_diagonal(details: Any, size: tuple[int, int]) -> float | None:
     The resolution belongs to the picture as the camera wrote it. It is believed if it is the same
     along both sides, the picture was not cropped, and there are sensors of that size.
     """
-    unit = _MILLIMETRES.get(details.get(ExifTags.Base.FocalPlaneResolutionUnit, 2))
+    unit = _MILLIMETERS.get(details.get(ExifTags.Base.FocalPlaneResolutionUnit, 2))
     per_unit = [
         _number(details.get(tag))
         for tag in (ExifTags.Base.FocalPlaneXResolution, ExifTags.Base.FocalPlaneYResolution)

@@ -70,7 +70,7 @@ def named_images(paths: Sequence[Path], *, every: int = 1) -> Iterator[NamedImag
         if is_video(path):
             for frame in video_frames(path, every=every):
                 name = f"{path.as_posix()}#{frame.number:06d}"
-                yield NamedImage(name, frame.grey, frame.time)
+                yield NamedImage(name, frame.gray, frame.time)
         else:
             yield from (NamedImage(file.as_posix(), file) for file in _files_of(path))
 

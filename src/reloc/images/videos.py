@@ -28,12 +28,12 @@ class VideoFrame:
     Attributes:
         number: counted from zero.
         time: seconds at which it is shown, from the start of the video; rises from frame to frame.
-        grey: (H, W) uint8, turned upright where the video says how.
+        gray: (H, W) uint8, turned upright where the video says how.
     """
 
     number: int
     time: float
-    grey: NDArray[np.uint8]
+    gray: NDArray[np.uint8]
 
 
 def check_video(path: Path) -> None:
@@ -44,7 +44,7 @@ def check_video(path: Path) -> None:
     """
     first: VideoFrame | None = None
     for frame in _decoded(path, every=1):
-        if first is not None and not np.array_equal(frame.grey, first.grey):
+        if first is not None and not np.array_equal(frame.gray, first.gray):
             return
         first = first or frame
         if frame.number >= MOST_EQUAL:
@@ -76,8 +76,8 @@ def _decoded(path: Path, *, every: int) -> Iterator[VideoFrame]:
             if number % every == 0:
                 good, pixels = video.retrieve()
                 if good:
-                    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-                    yield VideoFrame(number, time, np.asarray(grey, np.uint8))
+                    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+                    yield VideoFrame(number, time, np.asarray(gray, np.uint8))
             number += 1
         if number == 0:
             raise ImageError(f"{path}: the video holds no frame that can be decoded")

@@ -33,7 +33,7 @@ class Entry:
         bytes: of the map file.
         heads: in it.
         extent: of the mapping cameras, in its unit.
-        unit: ``metre`` or ``unknown``.
+        unit: ``meter`` or ``unknown``.
         backbone: fingerprint.
         short_side: of the views that its heads want, in pixels.
         latitude: of the map's origin in degrees, if it is known.

@@ -16,7 +16,7 @@ from reloc.library.entry import Entry, Hint, entry_of, is_name, views_of
 
 EARTH_RADIUS = 6_371_000.0
 # A little less than there are, so that rounding leaves no map out.
-METRES_PER_DEGREE = 0.9999 * math.radians(EARTH_RADIUS)
+METERS_PER_DEGREE = 0.9999 * math.radians(EARTH_RADIUS)
 _COLUMNS = (
     "name, place, bytes, heads, extent, unit, backbone, short_side, latitude, longitude, heading"
 )
@@ -184,7 +184,7 @@ def _band(connection: sqlite3.Connection, hint: Hint) -> list[float]:
     assert hint.latitude is not None and hint.radius is not None
     query = "SELECT max(extent) FROM maps WHERE unit = 'metre'"
     (largest,) = connection.execute(query).fetchone()
-    reach = (hint.radius + float(largest or 0.0)) / METRES_PER_DEGREE
+    reach = (hint.radius + float(largest or 0.0)) / METERS_PER_DEGREE
     return [hint.latitude - reach, hint.latitude + reach]
 
 

@@ -60,8 +60,8 @@ def magnified(camera: Camera, factor: float, *, same_glass: bool) -> Camera:
         )
     count = len(camera.params) - len(camera.distortion) - 2
     focals = [focal * factor for focal in camera.params[:count]]
-    centre = [m + factor * (c - m) for m, c in zip(middle, (camera.cx, camera.cy), strict=True)]
-    params = (*focals, *centre, *camera.distortion)
+    center = [m + factor * (c - m) for m, c in zip(middle, (camera.cx, camera.cy), strict=True)]
+    params = (*focals, *center, *camera.distortion)
     return Camera(camera.model, camera.width, camera.height, params)
 
 

@@ -209,11 +209,11 @@ def read_query(query: Query) -> ReadQuery:
     with memory_for(query):
         if isinstance(query.image, str | PathLike):
             path = Path(query.image)
-            image, lens = read_image(path, grey=True), read_lens(path)
+            image, lens = read_image(path, gray=True), read_lens(path)
         else:
             given = query.image
             array = array_of(given) if isinstance(given, Tensor) else given
-            image, lens = as_grey(array), Lens()
+            image, lens = as_gray(array), Lens()
     return ReadQuery(query, image, lens, time.perf_counter() - began)
 
 
@@ -246,7 +246,7 @@ def turned_view(image: NDArray[np.uint8], turn: int, *, short_side: int) -> View
     return replace(view, original_from_view=stored_from_turned @ view.original_from_view)
 
 
-def as_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def as_gray(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey pixels (H, W) of an image (H, W) or (H, W, 3) RGB; ImageError for anything else."""
     if not isinstance(image, np.ndarray) or image.dtype != np.uint8 or image.size == 0:
         raise ImageError("an image is a non-empty uint8 array (H, W) or (H, W, 3)")

@@ -60,7 +60,7 @@ def _features(
 ) -> Iterator[Tensor]:
     for frame in frames:
         try:
-            view = plain_view(read_image(frame.image, grey=True), short_side=short_side)
+            view = plain_view(read_image(frame.image, gray=True), short_side=short_side)
         except ImageError:
             continue
         features = extractor(view.image)

@@ -84,9 +84,9 @@ def _seen_points(world_from_cam: Array, depth: float) -> Array:
 
 def _halves(points: Array) -> NDArray[np.bool_]:
     """2-means of (N, 3) points from a cut across their longest axis; True for one half."""
-    centred = points - points.mean(axis=0)
-    axis = np.linalg.eigh(centred.T @ centred)[1][:, -1]
-    side = centred @ axis > np.median(centred @ axis)
+    centered = points - points.mean(axis=0)
+    axis = np.linalg.eigh(centered.T @ centered)[1][:, -1]
+    side = centered @ axis > np.median(centered @ axis)
     for _ in range(_ROUNDS):
         if side.all() or not side.any():
             break

@@ -124,7 +124,7 @@ def empty_buffer(
     """Room for features: on the device, in host memory, or in a file mapped to memory.
 
     Args:
-        cam_from_world: (F, 3, 4), see ``centred_cam_from_world``.
+        cam_from_world: (F, 3, 4), see ``centered_cam_from_world``.
         extractor: what will fill it.
         rows: capacity; None for what fits into memory.
         memory_gb: what does not fit goes to a file.

@@ -16,7 +16,7 @@ from reloc.mapping.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.mapping.feature_sampler import FeatureSampler, FeatureSamples
 from reloc.mapping.multi_view_stereo import Survey
 from reloc.mapping.options import MappingOptions
-from reloc.mapping.poses import centred_cam_from_world
+from reloc.mapping.poses import centered_cam_from_world
 from reloc.mapping.view_schedule import passes_over
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Skipped
@@ -69,9 +69,9 @@ def collect_features(
         OutputError: the disk of that folder is too small.
     """
     frames = sampler.reader.frames
-    centres = np.array([frame.world_from_cam for frame in frames])[:, :3, 3]
+    centers = np.array([frame.world_from_cam for frame in frames])[:, :3, 3]
     buffer = empty_buffer(
-        centred_cam_from_world(frames, centres.mean(axis=0)),
+        centered_cam_from_world(frames, centers.mean(axis=0)),
         sampler.extractor,
         rows=bounds.rows(options, wanted=len(wanted)),
         memory_gb=options.buffer_gb,

@@ -11,7 +11,7 @@ from reloc.errors import OptionError
 from reloc.mapping.clusters import camera_clusters, cluster_count
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.options import MappingOptions
-from reloc.mapping.poses import centred_cam_from_world
+from reloc.mapping.poses import centered_cam_from_world
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, poses_of
 
@@ -69,14 +69,14 @@ def parts_of(
 
     Where a cluster is ``alone`` it has all frames.
     """
-    centres = poses_of(frames)[:, :3, 3]
+    centers = poses_of(frames)[:, :3, 3]
     for cluster in clusters:
-        origin = centres[cluster].mean(axis=0)
+        origin = centers[cluster].mean(axis=0)
         if alone:
             yield Part(cluster, origin, buffer)
             continue
         # Poses around the middle of the cluster: large places keep all their digits.
-        poses = centred_cam_from_world(frames, origin)
+        poses = centered_cam_from_world(frames, origin)
         part = buffer.restricted(torch.from_numpy(cluster), poses)
         if part.rows is not None and len(part.rows):
             yield Part(cluster, origin, part)

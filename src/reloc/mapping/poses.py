@@ -11,7 +11,7 @@ from reloc.geometry import inverted
 from reloc.scenes.scene import Frame, poses_of
 
 
-def centred_cam_from_world(frames: Sequence[Frame], origin: NDArray[np.float64]) -> Tensor:
+def centered_cam_from_world(frames: Sequence[Frame], origin: NDArray[np.float64]) -> Tensor:
     """(F, 3, 4) float32 poses in a world moved to ``origin``: large coordinates stay exact."""
     poses = poses_of(frames)
     poses[:, :3, 3] -= origin

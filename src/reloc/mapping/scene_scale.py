@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 # Scenes without metres are taken to be this deep, which makes their metre.
-TYPICAL_DEPTH_METRES = 3.0
+TYPICAL_DEPTH_METERS = 3.0
 
 
 def scene_scale(world_from_cam: Array, *, seed: int = 0) -> float:
@@ -20,15 +20,15 @@ def scene_scale(world_from_cam: Array, *, seed: int = 0) -> float:
         world_from_cam: (F, 4, 4) poses of at least two cameras that do not share one centre.
         seed: of the choice of pairs.
     """
-    centres, axes = world_from_cam[:, :3, 3], world_from_cam[:, :3, 2]
-    extent = float(np.ptp(centres, axis=0).max())
+    centers, axes = world_from_cam[:, :3, 3], world_from_cam[:, :3, 2]
+    extent = float(np.ptp(centers, axis=0).max())
     rng = np.random.default_rng(seed)
-    i, j = rng.integers(0, len(centres), (2, 4000))
+    i, j = rng.integers(0, len(centers), (2, 4000))
     cos = (axes[i] * axes[j]).sum(axis=1)
     # 5 to 60 degrees apart: steep enough to cross somewhere, close enough to see the same.
     pairs = (cos < np.cos(np.radians(5))) & (cos > np.cos(np.radians(60)))
     i, j, cos = i[pairs], j[pairs], cos[pairs]
-    baseline = centres[j] - centres[i]
+    baseline = centers[j] - centers[i]
     a, b = (baseline * axes[i]).sum(axis=1), (baseline * axes[j]).sum(axis=1)
     sin2 = 1 - cos**2
     depth_i, depth_j = (a - cos * b) / sin2, (cos * a - b) / sin2
@@ -39,11 +39,11 @@ def scene_scale(world_from_cam: Array, *, seed: int = 0) -> float:
     return float(np.clip(depth, 0.3 * extent, 10 * extent))
 
 
-def metre_of(unit: str, *, scale: float) -> float:
+def meter_of(unit: str, *, scale: float) -> float:
     """What a metre is in scene units: 1, or a third of the typical depth where none is known.
 
     Args:
-        unit: ``metre`` or ``unknown``.
+        unit: ``meter`` or ``unknown``.
         scale: typical depth of the scene, in scene units.
     """
-    return 1.0 if unit == "metre" else scale / TYPICAL_DEPTH_METRES
+    return 1.0 if unit == "metre" else scale / TYPICAL_DEPTH_METERS

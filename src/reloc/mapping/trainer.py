@@ -11,7 +11,7 @@ from reloc.heads import Head, MlpHead
 from reloc.interruption import uninterrupted
 from reloc.mapping.feature_buffer import FeatureBuffer
 from reloc.mapping.loss import curriculum, mapping_loss
-from reloc.mapping.optimiser import Muon
+from reloc.mapping.optimizer import Muon
 from reloc.restoring import like, restore, stored_steps
 from reloc.training import cosine_after_warmup, finite, seed_of_step, set_learning_rates
 
@@ -77,7 +77,7 @@ class HeadTrainer:
         # The output layer maps to metres, not to another hidden layer: Adam suits it better.
         matrices = [p for n, p in head.named_parameters() if p.ndim == 2 and "point" not in n]
         others = [p for n, p in head.named_parameters() if p.ndim != 2 or "point" in n]
-        self.optimisers: list[torch.optim.Optimizer] = [
+        self.optimizers: list[torch.optim.Optimizer] = [
             Muon(matrices, lr=options.learning_rate, momentum=options.momentum, every=2),
             torch.optim.AdamW(others, lr=options.point_learning_rate, weight_decay=0.01),
         ]
@@ -89,7 +89,7 @@ class HeadTrainer:
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
         rate = cosine_after_warmup(fraction, warmup=self.options.warmup)
-        set_learning_rates(self.optimisers, self._peaks, rate)
+        set_learning_rates(self.optimizers, self._peaks, rate)
         options, buffer = self.options, self.buffer
         self._generator.manual_seed(seed_of_step(options.seed, self.steps))
         features, rays, focals, inverse_depths, cam_from_world = buffer.batch(
@@ -110,12 +110,12 @@ class HeadTrainer:
             clamp=clamp,
             scale=self.head.scale,
         )
-        for optimiser in self.optimisers:
-            optimiser.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         terms.loss.backward()
         with uninterrupted():
-            for optimiser in self.optimisers:
-                optimiser.step()
+            for optimizer in self.optimizers:
+                optimizer.step()
             median = terms.errors.median()
             self._median = torch.where(self._median < 0, median, self._median.lerp(median, 0.1))
             self._last = (terms.loss.detach(), (terms.errors < 10).float().mean())
@@ -144,7 +144,7 @@ class HeadTrainer:
         """All that a later process needs to go on."""
         return {
             "head": self.head.state_dict(),
-            "optimisers": [o.state_dict() for o in self.optimisers],
+            "optimisers": [o.state_dict() for o in self.optimizers],
             "median": self._median,
             "last": self._last,
             "steps": self.steps,
@@ -153,8 +153,8 @@ class HeadTrainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
         restore(self.head, state["head"])
-        for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
-            restore(optimiser, stored)
+        for optimizer, stored in zip(self.optimizers, state["optimisers"], strict=True):
+            restore(optimizer, stored)
         self._median = like(state["median"], self._median).to(self.device)
         # Older checkpoints have no figures of their latest step.
         if (last := state.get("last")) is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import CameraError, ImageError
-from reloc.images.image_cache import read_grey
+from reloc.images.image_cache import read_gray
 from reloc.mapping.view_schedule import ScheduledView
 from reloc.mapping.views import PreparedView, prepare_view
 from reloc.prefetching import prefetched
@@ -36,7 +36,7 @@ class ViewReader:
     short_side: int
     stride: int
     seed: int = 0
-    read: Callable[[Path], NDArray[np.uint8]] = read_grey
+    read: Callable[[Path], NDArray[np.uint8]] = read_gray
 
     def views(
         self,

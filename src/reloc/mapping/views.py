@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import ImageError
 from reloc.images.augment import augmented_view, cell_pixels, plain_view
-from reloc.images.image_cache import read_grey
+from reloc.images.image_cache import read_gray
 from reloc.scenes.scene import Frame
 from reloc.stereo import InverseDepth, novel_view
 
@@ -52,7 +52,7 @@ def prepare_view(
     seed: int = 0,
     depth: float = 1.0,
     inverse_depth: InverseDepth | None = None,
-    read: Callable[[Path], NDArray[np.uint8]] = read_grey,
+    read: Callable[[Path], NDArray[np.uint8]] = read_gray,
 ) -> PreparedView:
     """Reads a frame and makes a view of it, as a function of the seed and the index alone.
 

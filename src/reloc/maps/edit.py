@@ -114,7 +114,7 @@ def _with(
     kept = evenly(used, MAX_CAMERAS)
     new_row = {old: new for new, old in enumerate(kept)}
     chosen = tuple(cameras[row] for row in kept)
-    centres = np.array([c.world_from_cam[:3, 3] for c in chosen]).reshape(-1, 3)
+    centers = np.array([c.world_from_cam[:3, 3] for c in chosen]).reshape(-1, 3)
     return replace(
         scene_map,
         regions=tuple(
@@ -122,7 +122,7 @@ def _with(
             for r in regions
         ),
         cameras=chosen,
-        extent=float(np.ptp(centres, axis=0).max()) if chosen else scene_map.extent,
+        extent=float(np.ptp(centers, axis=0).max()) if chosen else scene_map.extent,
     )
 
 

@@ -24,7 +24,7 @@ def frame_note(scene_map: SceneMap, other: SceneMap) -> str | None:
         MapError: they are in different frames.
     """
     reach = max(scene_map.extent, other.extent)
-    mine, theirs = _centres(scene_map), _centres(other)
+    mine, theirs = _centers(scene_map), _centers(other)
     if len(mine) and len(theirs):
         apart = float(np.linalg.norm(mine.mean(axis=0) - theirs.mean(axis=0)))
         if apart > ANOTHER_WORLD * max(reach, scene_map.scale, other.scale):
@@ -69,7 +69,7 @@ def _turn_differently(common: list[tuple[MappingCamera, MappingCamera]]) -> bool
     return bool(min(spread) > ALIKE_DEG)
 
 
-def _centres(scene_map: SceneMap) -> NDArray[np.float64]:
+def _centers(scene_map: SceneMap) -> NDArray[np.float64]:
     return np.array([c.world_from_cam[:3, 3] for c in scene_map.cameras]).reshape(-1, 3)
 
 

@@ -52,7 +52,7 @@ def write_map(scene_map: SceneMap, path: Path) -> None:
         # In units of the depth of the scene half precision is a fraction of a pixel.
         local = (scene_map.preview.points - scene_map.origin) / scene_map.scale
         tensors["sketch.points"] = torch.from_numpy(local.astype(np.float16))
-        tensors["sketch.colours"] = torch.from_numpy(scene_map.preview.colours.copy())
+        tensors["sketch.colours"] = torch.from_numpy(scene_map.preview.colors.copy())
     tensors["cameras"] = torch.from_numpy(
         np.array([c.world_from_cam[:3] for c in scene_map.cameras], np.float32).reshape(-1, 3, 4)
     )

@@ -80,11 +80,11 @@ class PreviewPoints:
 
     Attributes:
         points: (N, 3) float64, world frame.
-        colours: (N, 3) uint8 RGB.
+        colors: (N, 3) uint8 RGB.
     """
 
     points: Array
-    colours: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class SceneMap:
         backbone: fingerprint of the backbone whose features the heads understand.
         short_side: images are resampled to this short side in pixels before the backbone.
         extent: largest side of the mapping camera centres' bounding box, scene units.
-        unit: ``metre`` or ``unknown``.
+        unit: ``meter`` or ``unknown``.
         cameras: the mapping frames, at most ``MAX_CAMERAS``, evenly spaced.
         info: how the map was made (scene, options, seconds, steps, loss); JSON types only.
         preview: points to draw, if the map has them.

@@ -24,12 +24,12 @@ class PointCloud:
 
     Attributes:
         points: (N, 3) float64, world frame.
-        colours: (N, 3) uint8 RGB.
+        colors: (N, 3) uint8 RGB.
         normals: (N, 3) float32 of length 1, towards the camera that saw the point.
     """
 
     points: NDArray[np.float64]
-    colours: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
     normals: NDArray[np.float32]
 
     def __len__(self) -> int:
@@ -40,8 +40,8 @@ def preview_cloud(scene_map: SceneMap) -> PointCloud:
     """The few points that a map keeps of its place, if any; which way they face is not kept."""
     preview = scene_map.preview
     points = np.zeros((0, 3)) if preview is None else preview.points
-    colours = np.zeros((0, 3), np.uint8) if preview is None else preview.colours
-    return PointCloud(points, colours, np.zeros((len(points), 3), np.float32))
+    colors = np.zeros((0, 3), np.uint8) if preview is None else preview.colors
+    return PointCloud(points, colors, np.zeros((len(points), 3), np.float32))
 
 
 def map_point_cloud(
@@ -97,10 +97,10 @@ def map_point_cloud(
         return PointCloud(
             np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.float32)
         )
-    points, colours, normals, widths = (
+    points, colors, normals, widths = (
         np.concatenate(column) for column in zip(*parts, strict=True)
     )
-    return thinned(PointCloud(points, colours, normals), widths, most=max_points)
+    return thinned(PointCloud(points, colors, normals), widths, most=max_points)
 
 
 def thinned(cloud: PointCloud, widths: NDArray[np.float64], *, most: int) -> PointCloud:
@@ -132,8 +132,8 @@ def thinned(cloud: PointCloud, widths: NDArray[np.float64], *, most: int) -> Poi
         factor *= max(1.03, float(np.sqrt(len(first) / most)))
     weights = widths[order] ** -2
     total = np.bincount(cube, weights)
-    colours = cloud.colours[order]
-    means = [np.bincount(cube, weights * colours[:, i]) / total for i in range(3)]
+    colors = cloud.colors[order]
+    means = [np.bincount(cube, weights * colors[:, i]) / total for i in range(3)]
     chosen = order[first]
     return PointCloud(
         cloud.points[chosen],

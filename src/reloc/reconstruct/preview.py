@@ -60,4 +60,4 @@ def with_preview(
         return localizer.map
     even = np.full(len(cloud), FINEST * localizer.map.scale)
     cloud = thinned(cloud, even, most=POINTS)
-    return replace(localizer.map, preview=PreviewPoints(cloud.points, cloud.colours))
+    return replace(localizer.map, preview=PreviewPoints(cloud.points, cloud.colors))

@@ -35,8 +35,8 @@ def surface_points(
     world = _corners(view.points())[:, patch]
     normals = np.cross(world[3] - world[0], world[2] - world[1])
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    centre = view.world_from_cam[:3, 3]
-    away = ((centre - world.mean(axis=0)) * normals).sum(axis=1) < 0
+    center = view.world_from_cam[:3, 3]
+    away = ((center - world.mean(axis=0)) * normals).sum(axis=1) < 0
     normals[away] *= -1
 
     rays, nearness = _corners(view.rays)[:, patch], nearness[:, patch]
@@ -48,14 +48,14 @@ def surface_points(
             weights = np.array([(1 - v) * (1 - u), (1 - v) * u, v * (1 - u), v * u])
             depth = 1 / np.tensordot(weights, nearness, 1)
             flat = np.concatenate([np.tensordot(weights, rays, 1), np.ones_like(depth)], axis=1)
-            points.append(flat * depth @ view.world_from_cam[:3, :3].T + centre)
+            points.append(flat * depth @ view.world_from_cam[:3, :3].T + center)
             pixels.append((np.stack([column + u, row + v], axis=1) + 0.5) * view.step)
             depths.append(depth[:, 0])
     count = SUBDIVISION**2
     spacing = view.step / SUBDIVISION
     return (
         np.concatenate(points),
-        _colours(image, np.concatenate(pixels), blur=spacing),
+        _colors(image, np.concatenate(pixels), blur=spacing),
         np.tile(normals, (count, 1)).astype(np.float32),
         np.concatenate(depths) * spacing / view.camera.focal,
     )
@@ -72,7 +72,7 @@ def _without_strays(patch: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return patch & (stats[:, cv2.CC_STAT_AREA] >= SMALLEST)[labels]
 
 
-def _colours(
+def _colors(
     image: NDArray[np.uint8], pixels: NDArray[np.float64], *, blur: float
 ) -> NDArray[np.uint8]:
     """Colours (N, 3) at pixels (N, 2), averaged over about ``blur`` pixels."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.heads import Head
-from reloc.mapping.scene_scale import metre_of
+from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.ransac import Matches
 from reloc.progress import Progress
@@ -70,7 +70,7 @@ def refined_heads(
             extractor,
             share,
             short_side=scene_map.short_side,
-            metre=metre_of(scene_map.unit, scale=float(part.head.scale)),
+            meter=meter_of(scene_map.unit, scale=float(part.head.scale)),
             ongoing=ongoing,
             save=save_all,
             progress=progress,
@@ -113,7 +113,7 @@ def _refined(
     options: RefineMapOptions,
     *,
     short_side: int,
-    metre: float,
+    meter: float,
     ongoing: Mapping[str, Any] | None,
     save: Save,
     progress: Progress,
@@ -137,7 +137,7 @@ def _refined(
         [(head, options.learning_rate)],
         seen_by_head(head, views, batch=options.batch, amp=extractor.dtype),
         options,
-        metre=metre,
+        meter=meter,
         short_side=short_side,
         device=extractor.device,
     )

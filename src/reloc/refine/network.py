@@ -9,8 +9,8 @@ from torch import Tensor
 
 from reloc.backbone import Backbone
 from reloc.devices import inference_dtype
-from reloc.mapping.poses import centred_cam_from_world
-from reloc.mapping.scene_scale import metre_of
+from reloc.mapping.poses import centered_cam_from_world
+from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.ransac import Matches
 from reloc.progress import Progress
@@ -43,7 +43,7 @@ def refined_network(
     frames = [frame for part in parts for frame in part.frames]
     images = TrainingImages(
         frames,
-        torch.cat([centred_cam_from_world(part.frames, part.origin) for part in parts]),
+        torch.cat([centered_cam_from_world(part.frames, part.origin) for part in parts]),
         short_side=scene_map.short_side,
         stride=backbone.stride,
         seed=options.seed,
@@ -66,7 +66,7 @@ def refined_network(
         ],
         seen_in_images(network, options),
         options,
-        metre=metre_of(scene_map.unit, scale=scale),
+        meter=meter_of(scene_map.unit, scale=scale),
         short_side=scene_map.short_side,
         device=device,
     )

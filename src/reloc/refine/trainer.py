@@ -45,7 +45,7 @@ class PoseTrainer:
         networks: are changed, each at its own learning rate.
         draw: what they see in the views of a step.
         options: of the training.
-        metre: what a metre is in scene units.
+        meter: what a metre is in scene units.
         short_side: of the views in pixels.
         device: where the networks are.
     """
@@ -56,7 +56,7 @@ class PoseTrainer:
         draw: Draw,
         options: RefineMapOptions,
         *,
-        metre: float,
+        meter: float,
         short_side: int,
         device: torch.device,
     ) -> None:
@@ -66,7 +66,7 @@ class PoseTrainer:
         self.rates = [rate for _, rate in networks]
         self.draw = draw
         self.options = options
-        self.metre = metre
+        self.meter = meter
         self.device = device
         self.steps = 0
         unit = short_side / 480
@@ -76,21 +76,21 @@ class PoseTrainer:
             threshold=options.threshold * unit,
             refine=RefineOptions(pixel_scale=PIXEL_SCALE * unit),
         )
-        self.optimiser = torch.optim.Adam([{"params": n.parameters()} for n in self.networks])
+        self.optimizer = torch.optim.Adam([{"params": n.parameters()} for n in self.networks])
         self._generator = torch.Generator(device)
         self._mean = torch.full((), -1.0, device=device)
 
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
         rate = cosine_under_warmup(fraction, warmup=WARMUP)
-        set_learning_rates([self.optimiser], self.rates, rate)
+        set_learning_rates([self.optimizer], self.rates, rate)
         self._generator.manual_seed(seed_of_step(self.options.seed, self.steps))
         drawn = self.draw(self.steps, self._generator)
         pose_losses, reprojection = (losses.mean() for losses in self.losses(*drawn))
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad(set_to_none=True)
         (pose_losses + self.options.reprojection * reprojection).backward()
         with uninterrupted():
-            self.optimiser.step()
+            self.optimizer.step()
             now = pose_losses.detach()
             self._mean = torch.where(self._mean < 0, now, self._mean.lerp(now, 0.05))
             self.steps += 1
@@ -112,7 +112,7 @@ class PoseTrainer:
             replace(matches, scene_coordinates=for_pose),
             truth,
             options=self.ransac,
-            metre=self.metre,
+            meter=self.meter,
             generator=self._generator,
         )
         pose_losses = POSE_CLAMP * torch.tanh(pose_losses / POSE_CLAMP)
@@ -121,7 +121,7 @@ class PoseTrainer:
     def _bounded(self, gradients: Tensor) -> Tensor:
         """Gradients (B, K, 3) of the pose loss, those of each view no longer than is sensible."""
         lengths = gradients.norm(dim=(1, 2), keepdim=True)
-        most = MAX_GRADIENT / self.metre / len(gradients)
+        most = MAX_GRADIENT / self.meter / len(gradients)
         return gradients * (most / lengths.clamp(min=1e-12)).clamp(max=1.0)
 
     def loss(self) -> float:
@@ -140,7 +140,7 @@ class PoseTrainer:
         """All that a later process needs to go on."""
         return {
             "networks": self.networks.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimiser": self.optimizer.state_dict(),
             "mean": self._mean,
             "steps": self.steps,
         }
@@ -148,6 +148,6 @@ class PoseTrainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
         restore(self.networks, state["networks"])
-        restore(self.optimiser, state["optimiser"])
+        restore(self.optimizer, state["optimiser"])
         self._mean = like(state["mean"], self._mean).to(self.device)
         self.steps = stored_steps(state["steps"])

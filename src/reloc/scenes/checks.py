@@ -16,7 +16,7 @@ from reloc.scenes.scene import Array, Depth, Frame, Scene, Skipped, posed
 MIN_MAPPING_FRAMES = 5
 _SAME_ASPECT = 0.01
 _MAX_COORDINATE = 1e12
-_SAME_SPOT_METRES = 1e-3
+_SAME_SPOT_METERS = 1e-3
 # Of the distance of the cameras from the origin: what is left of it is rounding. Small enough for
 # rooms that are placed in a national grid, millions of metres from its origin.
 _SAME_SPOT_SHARE = 1e-8
@@ -124,9 +124,9 @@ def check_mappable(scene: Scene) -> None:
             f"{scene.root}: {usable} usable mapping frames, but a map needs at least "
             f"{MIN_MAPPING_FRAMES}{_commonest(scene.skipped)}"
         )
-    limit = _SAME_SPOT_SHARE * float(np.abs(scene.mapping_centres()).max())
+    limit = _SAME_SPOT_SHARE * float(np.abs(scene.mapping_centers()).max())
     if scene.unit == "metre":
-        limit = max(limit, _SAME_SPOT_METRES)
+        limit = max(limit, _SAME_SPOT_METERS)
     if scene.extent() <= limit:
         raise SceneError(
             f"{scene.root}: all {usable} mapping frames were taken from one spot, so depth cannot "
@@ -186,9 +186,9 @@ def _rigid(pose: Array, name: str, remarks: _Remarks) -> Array:
     return pose
 
 
-def _checked_depth(depth: RawDepth, colour: Camera) -> Depth:
+def _checked_depth(depth: RawDepth, color: Camera) -> Depth:
     width, height = image_size(depth.path)
-    return Depth(depth.path, _fitted(depth.camera or colour, width, height), depth.unit)
+    return Depth(depth.path, _fitted(depth.camera or color, width, height), depth.unit)
 
 
 def _fitted(source: CameraSource, width: int, height: int) -> Camera:

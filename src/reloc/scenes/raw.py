@@ -62,7 +62,7 @@ class RawScene:
 
     Attributes:
         frames: in the order of the format.
-        unit: ``metre`` where the format is metric, else ``unknown``.
+        unit: ``meter`` where the format is metric, else ``unknown``.
         skipped: entries that did not even become a raw frame.
         notes: one-line remarks that a user should see.
         pose_notes: remarks on the format's own poses, moot when a pose set replaces them.

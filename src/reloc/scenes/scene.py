@@ -93,7 +93,7 @@ class Scene:
         layout: which reader understood it, for instance ``colmap``.
         mapping: frames that build a map.
         queries: frames to localize, held back from mapping.
-        unit: ``metre`` where the data is metric, else ``unknown``.
+        unit: ``meter`` where the data is metric, else ``unknown``.
         skipped: frames that were found but cannot be used.
         notes: one-line remarks of the reader that a user should see.
         model: the COLMAP model of layout ``colmap``.
@@ -109,14 +109,14 @@ class Scene:
     notes: tuple[str, ...] = field(default=())
     model: Model | None = None
 
-    def mapping_centres(self) -> Array:
+    def mapping_centers(self) -> Array:
         """Centres (N, 3) of the mapping cameras in the world."""
         return poses_of(self.mapping)[:, :3, 3]
 
     def extent(self) -> float:
         """Largest side of the bounding box of the mapping camera centres, in scene units."""
-        centres = self.mapping_centres()
-        return float(np.ptp(centres, axis=0).max()) if len(centres) else 0.0
+        centers = self.mapping_centers()
+        return float(np.ptp(centers, axis=0).max()) if len(centers) else 0.0
 
     def scaled(self, factor: float) -> "Scene":
         """The same scene with another unit of length: every position times ``factor``."""

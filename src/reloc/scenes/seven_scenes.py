@@ -14,7 +14,7 @@ LAYOUT = "7scenes"
 LOOKS_FOR = "seq-01/frame-000000.color.png (unpacked)"
 
 # The field's customary values; the data set itself tells only the depth camera's.
-COLOUR_CAMERA = Camera.pinhole(width=640, height=480, fx=525.0)
+COLOR_CAMERA = Camera.pinhole(width=640, height=480, fx=525.0)
 DEPTH_CAMERA = Camera.pinhole(width=640, height=480, fx=585.0)
 
 Part = Literal["mapping", "query"]
@@ -49,7 +49,7 @@ def read(root: Path) -> RawScene:
                 RawFrame(
                     name=f"{folder.name}/{image.name}",
                     image=image,
-                    camera=COLOUR_CAMERA,
+                    camera=COLOR_CAMERA,
                     world_from_cam=pose,
                     pose_fault=fault,
                     part=parts.get(_number(folder.name), "neither") if parts else "mapping",

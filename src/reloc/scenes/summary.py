@@ -57,7 +57,7 @@ class SceneSummary:
         name: the scene's name.
         root: its folder.
         layout: which reader understood it.
-        unit: ``metre`` or ``unknown``.
+        unit: ``meter`` or ``unknown``.
         mapping: number of mapping frames.
         queries: number of query frames.
         queries_without_pose: query frames that can be localized but not judged.
@@ -88,11 +88,11 @@ class SceneSummary:
     notes: tuple[str, ...]
 
 
-def summarise(scene: Scene) -> SceneSummary:
+def summarize(scene: Scene) -> SceneSummary:
     """Counts and measures a scene; reads no image."""
     frames = scene.mapping + scene.queries
-    centres = scene.mapping_centres()
-    query_centres = poses_of(scene.queries)[:, :3, 3]
+    centers = scene.mapping_centers()
+    query_centers = poses_of(scene.queries)[:, :3, 3]
     return SceneSummary(
         name=scene.name,
         root=str(scene.root),
@@ -100,12 +100,12 @@ def summarise(scene: Scene) -> SceneSummary:
         unit=scene.unit,
         mapping=len(scene.mapping),
         queries=len(scene.queries),
-        queries_without_pose=len(scene.queries) - len(query_centres),
+        queries_without_pose=len(scene.queries) - len(query_centers),
         with_depth=sum(frame.depth is not None for frame in frames),
         cameras=_camera_groups([frame.camera for frame in frames]),
         extent=scene.extent(),
-        spacing=_median_nearest(centres, centres, skip_self=True),
-        query_distance=_median_nearest(query_centres, centres),
+        spacing=_median_nearest(centers, centers, skip_self=True),
+        query_distance=_median_nearest(query_centers, centers),
         skipped=_skipped_groups(scene.skipped),
         # The groups say more than the remark that there are such frames.
         notes=tuple(note for note in scene.notes if note != skipped_note(scene.skipped)),

@@ -56,10 +56,10 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     depths = _timed_files(root / "depth.txt") if (root / "depth.txt").is_file() else []
     depth_times = [time for time, _ in depths]
     depth_locator = Locator(root, [file for _, file in depths])
-    colours = _timed_files(root / "rgb.txt")
-    locator = Locator(root, [file for _, file in colours], given=images)
+    colors = _timed_files(root / "rgb.txt")
+    locator = Locator(root, [file for _, file in colors], given=images)
     frames, skipped, apart = list[RawFrame](), list[Skipped](), list[float]()
-    for time, listed in colours:
+    for time, listed in colors:
         located = locator.find(listed)
         if located is None:
             skipped.append(leads_out(listed))
@@ -183,8 +183,8 @@ def _pose_at(truth: tuple[list[float], Array], time: float) -> tuple[Array | Non
     return _pose(rows[nearest, :3], rows[nearest, 3:]), abs(times[nearest] - time)
 
 
-def _pose(centre: Array, xyzw: Array) -> Array:
-    return pose_from(rotation_from_quaternion(np.roll(xyzw, 1)), centre)
+def _pose(center: Array, xyzw: Array) -> Array:
+    return pose_from(rotation_from_quaternion(np.roll(xyzw, 1)), center)
 
 
 def _between(a: Array, b: Array, share: float) -> Array:

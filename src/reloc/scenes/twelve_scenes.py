@@ -38,7 +38,7 @@ def read(root: Path) -> RawScene:
     """
     info_file = root / "info.txt"
     info = _info(info_file)
-    colour = _camera(info_file, info, "Color")
+    color = _camera(info_file, info, "Color")
     shift = _numbers(info_file, info, "m_depthShift", 1)[0]
     if not shift > 0:
         raise CameraError(f"{info_file}: m_depthShift must be positive; it is 1000 for millimetres")
@@ -55,7 +55,7 @@ def read(root: Path) -> RawScene:
             RawFrame(
                 name=f"data/{image.name}",
                 image=image,
-                camera=colour,
+                camera=color,
                 world_from_cam=pose,
                 pose_fault=fault,
                 part=_part(stem, ranges),

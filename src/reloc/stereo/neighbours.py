@@ -28,16 +28,16 @@ def stereo_neighbours(world_from_cam: Array, *, depth: float, count: int = 4) ->
     Returns:
         N lists of rows, best first; empty where the camera only turned.
     """
-    centres, axes = world_from_cam[:, :3, 3], world_from_cam[:, :3, 2]
+    centers, axes = world_from_cam[:, :3, 3], world_from_cam[:, :3, 2]
     chosen: list[list[int]] = []
-    for centre, axis in zip(centres, axes, strict=True):
-        baselines = np.linalg.norm(centres - centre, axis=1) / depth
+    for center, axis in zip(centers, axes, strict=True):
+        baselines = np.linalg.norm(centers - center, axis=1) / depth
         turns = np.degrees(np.arccos(np.clip(axes @ axis, -1, 1)))
         fit = (baselines > LEAST_BASELINE) & (baselines < MOST_BASELINE) & (turns < MOST_TURN_DEG)
         cost = np.abs(np.log(np.maximum(baselines, 1e-9) / BEST_BASELINE)) + turns / TURN_DEG
         picks: list[int] = []
         for row in np.argsort(np.where(fit, cost, np.inf), kind="stable")[: int(fit.sum())]:
-            gaps = np.linalg.norm(centres[picks] - centres[row], axis=1)
+            gaps = np.linalg.norm(centers[picks] - centers[row], axis=1)
             if (gaps > APART * BEST_BASELINE * depth).all():
                 picks.append(int(row))
             if len(picks) == count:

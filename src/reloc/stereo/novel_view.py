@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera, inverted, transformed
-from reloc.images.augment import Grey, relit, resampled_size, smoothed
+from reloc.images.augment import Gray, relit, resampled_size, smoothed
 from reloc.stereo.inverse_depth import InverseDepth
 
 Array = NDArray[np.float64]
@@ -36,14 +36,14 @@ class NovelView:
         scale: pixels of the view per pixel of the original, near the middle.
     """
 
-    image: Grey
+    image: Gray
     pixels: Array
     usable: NDArray[np.bool_]
     scale: float
 
 
 def novel_view(
-    image: Grey,
+    image: Gray,
     camera: Camera,
     inverse_depth: InverseDepth,
     rng: np.random.Generator,
@@ -142,9 +142,9 @@ def _refined(inverse_depth: InverseDepth) -> tuple[Array, Array]:
 def _motion(rng: np.random.Generator, shift: float, ahead: float, max_rotation_deg: float) -> Array:
     """Pose (4, 4) of the new camera in the frame of the old one; both look at about the same."""
     direction = rng.normal(size=3)
-    centre = direction / np.linalg.norm(direction) * shift * rng.uniform()
+    center = direction / np.linalg.norm(direction) * shift * rng.uniform()
     target = np.array([*(0.12 * ahead * rng.normal(size=2)), ahead])
-    forward = (target - centre) / np.linalg.norm(target - centre)
+    forward = (target - center) / np.linalg.norm(target - center)
     right = np.cross([0.0, 1.0, 0.0], forward)
     right /= np.linalg.norm(right)
     angle = np.radians(rng.uniform(-max_rotation_deg, max_rotation_deg))
@@ -153,7 +153,7 @@ def _motion(rng: np.random.Generator, shift: float, ahead: float, max_rotation_d
     )
     old_from_new = np.eye(4)
     old_from_new[:3, :3] = np.stack([right, np.cross(forward, right), forward], axis=1) @ turn
-    old_from_new[:3, 3] = centre
+    old_from_new[:3, 3] = center
     return old_from_new
 
 

@@ -81,7 +81,7 @@ def bake(
     sizes = np.full(count, texel)
     texels: list[NDArray[np.int32]] = []
     start = 0
-    centres = np.array([s.centre for s in world.solids])
+    centers = np.array([s.center for s in world.solids])
     reach = np.array([np.linalg.norm(s.half) for s in world.solids])
     for number, solid in enumerate(world.solids):
         for face in solid.faces():
@@ -89,13 +89,13 @@ def bake(
             frame = face_frame(solid, face)
             if frame.normal.any():
                 right, down = solid.rotation @ frame.right, solid.rotation @ frame.down
-                corner = solid.rotation @ frame.corner + solid.centre
+                corner = solid.rotation @ frame.corner + solid.center
                 planes[row, :8] = (*right, -right @ corner, *down, -down @ corner)
                 normals[row] = solid.rotation @ frame.normal
             else:
                 planes[row, 8] = 1
             width, height = frame.size
-            hidden = _hidden(world, solid, face, centres, reach)
+            hidden = _hidden(world, solid, face, centers, reach)
             fine = max(texel, float(np.sqrt(width * height / _MAX_TEXELS)))
             sizes[row] = fine
             shape = (
@@ -122,7 +122,7 @@ def bake(
         return torch.as_tensor(np.asarray(values), dtype=kind, device=device)
 
     kinds = [material.kind for solid in world.solids for material in solid.materials]
-    rows = [np.concatenate([s.centre, s.half, s.rotation.ravel()]) for s in world.solids]
+    rows = [np.concatenate([s.center, s.half, s.rotation.ravel()]) for s in world.solids]
     gloss = [0.0 if planes[n, 8] else GLOSS.get(kind, 0.0) for n, kind in enumerate(kinds)]
     glow = np.repeat([s.glow for s in world.solids], FACES)
     return Baked(
@@ -143,10 +143,10 @@ def bake(
     )
 
 
-def _hidden(world: World, solid: Solid, face: int, centres: Array, reach: Array) -> bool:
+def _hidden(world: World, solid: Solid, face: int, centers: Array, reach: Array) -> bool:
     """Whether all of a face is outside of the room or inside of another solid.
 
-    ``centres`` (N, 3) and ``reach`` (N,) are the bounding spheres of all solids.
+    ``centers`` (N, 3) and ``reach`` (N,) are the bounding spheres of all solids.
     """
     frame = face_frame(solid, face)
     if solid.shape == "room" or not frame.normal.any() or np.prod(frame.size) < _SMALL:
@@ -156,7 +156,7 @@ def _hidden(world: World, solid: Solid, face: int, centres: Array, reach: Array)
     points = points + 0.004 * normals
     if (world.solids[0].distance(points) < 0).all():
         return True
-    apart = np.linalg.norm(centres - points[4], axis=1)
+    apart = np.linalg.norm(centers - points[4], axis=1)
     near = [world.solids[n] for n in np.flatnonzero(apart < reach)]
     return any(
         (other.distance(points) < 0).all()

@@ -59,7 +59,7 @@ class RayGrid:
 
     def window(self, solid: Solid, world_from_cam: Array) -> tuple[slice, slice] | None:
         """Rows and columns whose rays can meet a solid, or None if it is out of view."""
-        corners = (_CORNERS * solid.half) @ solid.rotation.T + solid.centre
+        corners = (_CORNERS * solid.half) @ solid.rotation.T + solid.center
         corners = (corners - world_from_cam[:3, 3]) @ world_from_cam[:3, :3]
         if corners[:, 2].max() <= _NEAR:
             return None
@@ -118,7 +118,7 @@ class _Bundle:
     def shadow(self, solid: Solid) -> None:
         """Marks the rays that a solid stops before their end, at t = 1."""
         if solid.shape == "box":
-            origin = (self._origin - solid.centre) @ solid.rotation
+            origin = (self._origin - solid.center) @ solid.rotation
             low, high = _slabs(origin, solid.half, self._inverses(solid.rotation, _ALL))
             near, far = _largest(low), _smallest(high)
             self.shadowed |= (near <= far) & (near > 0) & (near < _END)
@@ -127,7 +127,7 @@ class _Bundle:
 
     def _met(self, solid: Solid, window: tuple[slice, slice]) -> tuple[Tensor, Tensor]:
         """Where a window of the rays meets a solid: t, infinite for a miss, and the local face."""
-        origin = (self._origin - solid.centre) @ solid.rotation
+        origin = (self._origin - solid.center) @ solid.rotation
         if solid.shape in ("box", "room"):
             inverses = self._inverses(solid.rotation, window)
             return _meet_box(origin, solid.half, inverses, solid.shape == "room")

@@ -8,13 +8,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from reloc.geometry import rotation_from_vector
 from reloc.synthetic.patterns import Rng, vivid
-from reloc.synthetic.world import Colour, Material, Solid
+from reloc.synthetic.world import Color, Material, Solid
 
 Array = NDArray[np.float64]
 Face = Literal["-x", "+x", "-y", "+y", "-z", "+z"]
 _FACES: tuple[Face, ...] = ("-x", "+x", "-y", "+y", "-z", "+z")
 
-_WOODS: tuple[Colour, ...] = (
+_WOODS: tuple[Color, ...] = (
     (0.62, 0.43, 0.26), (0.42, 0.27, 0.16), (0.76, 0.62, 0.42), (0.28, 0.19, 0.13),
     (0.82, 0.8, 0.76), (0.55, 0.35, 0.22),
 )  # fmt: skip
@@ -25,7 +25,7 @@ def any_wood(rng: Rng) -> Material:
     return Material("wood", _WOODS[rng.integers(len(_WOODS))])
 
 
-def any_colour(rng: Rng) -> Colour:
+def any_color(rng: Rng) -> Color:
     """A strong colour: red, green and blue, 0 to 1."""
     r, g, b = vivid(rng).tolist()
     return r, g, b
@@ -61,12 +61,12 @@ class Builder:
         """
         half = np.asarray(size, np.float64) / 2
         frame = rotation_from_vector((0.0, 0.0, self.yaw))
-        centre = np.asarray(base, np.float64) + (0, 0, half[2])
+        center = np.asarray(base, np.float64) + (0, 0, half[2])
         faces = {**dict.fromkeys(_FACES, material), **(special or {})}
         self.solids.append(
             Solid(
                 shape=shape,
-                centre=frame @ centre + self.spot,
+                center=frame @ center + self.spot,
                 half=half,
                 rotation=frame @ rotation_from_vector(turn),
                 materials=tuple(faces[name] for name in _FACES),
@@ -87,7 +87,7 @@ def clutter(b: Builder, width: float, depth: float, z: float, count: int) -> Non
         spots.append(spot)
         at = (float(spot[0]), float(spot[1]), z)
         turn = (0.0, 0.0, rng.uniform(-np.pi, np.pi))
-        own = any_colour(rng)
+        own = any_color(rng)
         kind = rng.integers(7)
         if kind == 0:
             w = rng.uniform(0.06, 0.1)
@@ -102,7 +102,7 @@ def clutter(b: Builder, width: float, depth: float, z: float, count: int) -> Non
             height = 0.0
             for _ in range(int(rng.integers(2, 5))):
                 thick = rng.uniform(0.015, 0.05)
-                cover = Material("poster", any_colour(rng))
+                cover = Material("poster", any_color(rng))
                 size3 = (rng.uniform(0.14, 0.2), rng.uniform(0.2, 0.28), thick)
                 tilt = (0.0, 0.0, turn[2] + rng.normal(0, 0.2))
                 b.add(size3, (at[0], at[1], z + height), Material("plain", own),
@@ -143,7 +143,7 @@ def table(b: Builder, width: float, depth: float) -> None:
 def chair(b: Builder) -> None:
     """Adds a chair that looks along -y."""
     wood = any_wood(b.rng)
-    seat = Material("fabric", any_colour(b.rng))
+    seat = Material("fabric", any_color(b.rng))
     b.add((0.44, 0.44, 0.06), (0, 0, 0.42), seat)
     b.add((0.44, 0.04, 0.4), (0, 0.2, 0.5), seat, turn=(-0.08, 0, 0))
     for x in (-0.19, 0.19):
@@ -171,13 +171,13 @@ def bookshelf(b: Builder, width: float, depth: float, height: float) -> None:
             at = (left + wide / 2, depth / 2 - 0.03 - deep / 2, z + 0.025)
             kind = rng.random()
             if kind < 0.7:
-                b.add((wide, deep, tall), at, Material("plain", any_colour(rng)),
+                b.add((wide, deep, tall), at, Material("plain", any_color(rng)),
                       special={"-y": Material("books")})  # fmt: skip
             elif kind < 0.85:
-                b.add((wide * 0.8, deep, tall * 0.7), at, Material("cardboard", any_colour(rng)))
+                b.add((wide * 0.8, deep, tall * 0.7), at, Material("cardboard", any_color(rng)))
             else:
                 w = min(wide, deep, 0.2) * 0.9
-                b.add((w, w, tall * 0.7), at, Material("fabric", any_colour(rng)), shape="cylinder")
+                b.add((w, w, tall * 0.7), at, Material("fabric", any_color(rng)), shape="cylinder")
             left += wide + rng.choice([0.004, 0.004, rng.uniform(0.02, 0.15)])
     clutter(b, width, depth * 0.6, height, int(rng.integers(1, 4)))
 
@@ -186,7 +186,7 @@ def cabinet(b: Builder, width: float, depth: float, height: float) -> None:
     """Adds a cabinet with drawers and things on top; sizes in metres."""
     wood = any_wood(b.rng)
     b.add((width, depth, height), (0, 0, 0), wood,
-          special={"-y": Material("drawers", wood.colour)})  # fmt: skip
+          special={"-y": Material("drawers", wood.color)})  # fmt: skip
     b.add((width + 0.03, depth + 0.03, 0.025), (0, 0, height), any_wood(b.rng))
     clutter(b, width, depth, height + 0.025, int(b.rng.integers(2, 6)))
 
@@ -194,7 +194,7 @@ def cabinet(b: Builder, width: float, depth: float, height: float) -> None:
 def sofa(b: Builder, width: float) -> None:
     """Adds a sofa, often with pillows; the width is in metres."""
     rng = b.rng
-    cloth = Material("fabric", any_colour(rng))
+    cloth = Material("fabric", any_color(rng))
     b.add((width, 0.85, 0.24), (0, 0, 0.08), cloth)
     b.add((width, 0.22, 0.8), (0, 0.32, 0.05), cloth, turn=(-0.06, 0, 0))
     for x in (-1, 1):
@@ -203,9 +203,9 @@ def sofa(b: Builder, width: float) -> None:
     for seat in range(seats):
         wide = (width - 0.42) / seats
         middle = -(width - 0.42) / 2 + wide * (seat + 0.5)
-        b.add((wide - 0.01, 0.62, 0.14), (middle, -0.1, 0.32), Material("fabric", cloth.colour))
+        b.add((wide - 0.01, 0.62, 0.14), (middle, -0.1, 0.32), Material("fabric", cloth.color))
         if rng.random() < 0.7:
-            pillow = Material("fabric", any_colour(rng))
+            pillow = Material("fabric", any_color(rng))
             b.add((0.4, 0.12, 0.38), (middle + rng.normal(0, 0.05), 0.1, 0.46), pillow,
                   turn=(-0.35, rng.normal(0, 0.2), rng.normal(0, 0.2)))  # fmt: skip
 
@@ -215,7 +215,7 @@ def crates(b: Builder) -> None:
     rng, z = b.rng, 0.0
     for _ in range(int(rng.integers(1, 4))):
         w, d, h = rng.uniform(0.28, 0.5, 3)
-        card = Material("cardboard", (0.66, 0.5, 0.34) if rng.random() < 0.6 else any_colour(rng))
+        card = Material("cardboard", (0.66, 0.5, 0.34) if rng.random() < 0.6 else any_color(rng))
         b.add((w, d, h), (rng.normal(0, 0.03), rng.normal(0, 0.03), z), card,
               turn=(0, 0, rng.normal(0, 0.3)))  # fmt: skip
         z += h
@@ -225,7 +225,7 @@ def plant(b: Builder) -> None:
     """Adds a plant in a pot."""
     rng = b.rng
     pot = rng.uniform(0.24, 0.36)
-    b.add((pot, pot, 0.32), (0, 0, 0), Material("tiles", any_colour(rng)), shape="cylinder")
+    b.add((pot, pot, 0.32), (0, 0, 0), Material("tiles", any_color(rng)), shape="cylinder")
     b.add((0.05, 0.05, 0.5), (0, 0, 0.3), Material("wood", (0.35, 0.25, 0.15)), shape="cylinder")
     for _ in range(int(rng.integers(4, 8))):
         w = rng.uniform(0.18, 0.42)

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from reloc.synthetic import prints, surfaces
 from reloc.synthetic.patterns import Floats, Rng
 from reloc.synthetic.surfaces import Shape
-from reloc.synthetic.world import Colour, Material
+from reloc.synthetic.world import Color, Material
 
-Painter = Callable[[Rng, Shape, float, Colour], Floats]
+Painter = Callable[[Rng, Shape, float, Color], Floats]
 
 _PAINTERS: dict[str, Painter] = {
     "plain": surfaces.plain,
@@ -62,5 +62,5 @@ def paint(material: Material, seed: int, shape: Shape, texel: float) -> NDArray[
         texel: metres per texel.
     """
     rng = np.random.default_rng(seed)
-    image = _PAINTERS[material.kind](rng, shape, texel, material.colour)
+    image = _PAINTERS[material.kind](rng, shape, texel, material.color)
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)

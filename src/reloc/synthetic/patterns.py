@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from reloc.synthetic.world import Colour
+from reloc.synthetic.world import Color
 
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
@@ -55,7 +55,7 @@ def noise(
     return (result - result.mean()) / max(float(result.std()), 1e-6)
 
 
-def colour(base: Colour, rng: Rng, spread: float = 0.0) -> Floats:
+def color(base: Color, rng: Rng, spread: float = 0.0) -> Floats:
     """A colour (3,) near another one."""
     return np.clip(floats(base) + rng.normal(0, spread, 3).astype(np.float32), 0.03, 0.97)
 
@@ -116,9 +116,9 @@ def scuffs(image: Floats, rng: Rng, texel: float, *, per_m2: float, strength: fl
                 continue
             x, y, patch = box[0], box[1], image[box[1] : box[3], box[0] : box[2]]
             over = patch.copy()
-            centre = tuple(np.round((at - (x, y)) * 16).astype(int).tolist())
+            center = tuple(np.round((at - (x, y)) * 16).astype(int).tolist())
             size = tuple(np.round(axes * 16).astype(int).tolist())
-            cv2.ellipse(over, centre, size, rng.uniform(0, 180), 0, 360, rgb, -1, cv2.LINE_8, 4)
+            cv2.ellipse(over, center, size, rng.uniform(0, 180), 0, 360, rgb, -1, cv2.LINE_8, 4)
         patch += floats(strength * rng.uniform(0.3, 1)) * (over - patch)
     return image
 

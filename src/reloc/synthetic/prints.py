@@ -9,10 +9,10 @@ import numpy as np
 from reloc.synthetic import patterns
 from reloc.synthetic.patterns import Floats, Rng, floats
 from reloc.synthetic.surfaces import Shape, wood
-from reloc.synthetic.world import Colour
+from reloc.synthetic.world import Color
 
 
-def picture(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def picture(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Paintings: a landscape of layered hills, or shapes without meaning."""
     height, width = shape
     image = patterns.gradient(shape, patterns.vivid(rng), patterns.vivid(rng))
@@ -27,7 +27,7 @@ def picture(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.toned(image, strokes, 0.12)
 
 
-def poster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def poster(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Blocks of pictures and lettering on a pale sheet."""
     height, width = shape
     image = patterns.filled(shape, patterns.vivid(rng) * 0.5 + 0.45)
@@ -48,10 +48,10 @@ def poster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.5, gain=0.7), 0.04)
 
 
-def paper(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def paper(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A printed sheet, with or without diagrams."""
     height, width = shape
-    image = patterns.filled(shape, patterns.colour((0.88, 0.87, 0.83), rng, 0.03))
+    image = patterns.filled(shape, patterns.color((0.88, 0.87, 0.83), rng, 0.03))
     pad = max(1, width // 12)
     line = max(2, int(rng.choice([0.008, 0.015, 0.03]) / texel))
     ink = floats([0.12, 0.12, 0.16])
@@ -61,10 +61,10 @@ def paper(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.2, gain=0.7), 0.03)
 
 
-def board(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def board(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A whiteboard with writing and diagrams."""
     height, width = shape
-    image = patterns.filled(shape, patterns.colour((0.86, 0.88, 0.88), rng, 0.02))
+    image = patterns.filled(shape, patterns.color((0.86, 0.88, 0.88), rng, 0.02))
     for _ in range(int(rng.integers(4, 9))):
         x, y = (rng.uniform(0.02, 0.7, 2) * (width, height)).astype(int).tolist()
         ink = floats([(0.1, 0.15, 0.5), (0.6, 0.1, 0.1), (0.1, 0.1, 0.1), (0.05, 0.4, 0.15)])
@@ -80,7 +80,7 @@ def board(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.toned(image, wiped, 0.045)
 
 
-def screen(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def screen(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A screen with windows of text."""
     height, width = shape
     image = patterns.filled(shape, floats([0.1, 0.12, 0.16]) + patterns.vivid(rng) * 0.15)
@@ -95,7 +95,7 @@ def screen(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.1), 0.04)
 
 
-def books(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def books(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Spines side by side, with titles."""
     height, width = shape
     image = patterns.filled(shape, floats([0.05, 0.04, 0.04]))
@@ -118,7 +118,7 @@ def books(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.2, gain=0.9), 0.08)
 
 
-def drawers(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def drawers(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A front with drawers or doors, their gaps and handles."""
     image = wood(rng, shape, texel, base)
     height, width = shape
@@ -132,14 +132,14 @@ def drawers(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
             y0, y1 = (round(height * (row + s) / rows) for s in (0, 1))
             image[y0:y1, x0:x1] *= rng.uniform(0.85, 1.12)
             cv2.rectangle(image, (x0, y0), (x1 - 1, y1 - 1), dark, gap)
-            centre = ((x0 + x1) // 2, (y0 + y1) // 2)
+            center = ((x0 + x1) // 2, (y0 + y1) // 2)
             size = max(1, round(rng.uniform(0.012, 0.022) / texel))
-            end = (centre[0] + round(rng.uniform(0, 0.12) / texel), centre[1])
-            cv2.line(image, centre, end, knob, size, cv2.LINE_AA)
+            end = (center[0] + round(rng.uniform(0, 0.12) / texel), center[1])
+            cv2.line(image, center, end, knob, size, cv2.LINE_AA)
     return image
 
 
-def door(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def door(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A wooden door with panels."""
     image = wood(rng, shape, texel, base)
     height, width = shape
@@ -156,9 +156,9 @@ def door(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return image
 
 
-def cardboard(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def cardboard(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A side of a box with tape and print."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.04))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.04))
     height, width = shape
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.3, gain=0.9), 0.1)
     tape = slice(int(width * 0.44), int(width * 0.44) + max(1, int(0.05 / texel)))
@@ -174,21 +174,21 @@ def cardboard(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.scuffs(image, rng, texel, per_m2=30, strength=0.6)
 
 
-def leaves(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def leaves(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Leaves that lie over each other."""
     image = patterns.filled(shape, floats(base) * 0.25)
     height, width = shape
     for _ in range(min(900, int(height * width * texel**2 * 1500) + 20)):
-        centre = tuple((rng.uniform(0, 1, 2) * (width, height)).astype(int).tolist())
+        center = tuple((rng.uniform(0, 1, 2) * (width, height)).astype(int).tolist())
         long = max(1.5, rng.uniform(0.02, 0.06) / texel)
         axes = (int(long), max(1, int(long * rng.uniform(0.2, 0.4))))
         rgb = np.clip(floats(base) * rng.uniform(0.5, 1.7) + rng.normal(0, 0.04, 3), 0, 1)
         turn = rng.uniform(0, 360)
-        cv2.ellipse(image, centre, axes, turn, 0, 360, rgb.tolist(), -1, cv2.LINE_AA)
+        cv2.ellipse(image, center, axes, turn, 0, 360, rgb.tolist(), -1, cv2.LINE_AA)
     return image
 
 
-def view(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def view(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """What is seen through a window: sky, hills, houses with windows of their own."""
     height, width = shape
     sky = floats([0.62, 0.78, 0.95])

@@ -106,13 +106,13 @@ class _Shader:
 
     def __init__(self, baked: Baked, pose: Array, focal: float, conditions: Conditions) -> None:
         strengths = np.array(conditions.lamps[: len(baked.world.lamps)])[:, None]
-        colours = strengths * np.array([lamp.colour for lamp in baked.world.lamps])
+        colors = strengths * np.array([lamp.color for lamp in baked.world.lamps])
         self._baked, self._focal = baked, focal
-        self._lumels = baked.lumels @ self._tensor(colours)
+        self._lumels = baked.lumels @ self._tensor(colors)
         # A highlight for every point that shines; the diffuse light of the first lamp has none.
         self._highlights = [
-            (self._tensor(point), self._tensor(colour / len(lamp.points)))
-            for lamp, colour in zip(baked.world.lamps[1:], colours[1:], strict=True)
+            (self._tensor(point), self._tensor(color / len(lamp.points)))
+            for lamp, color in zip(baked.world.lamps[1:], colors[1:], strict=True)
             for point in lamp.points
         ]
         self._rotation, self._eye = self._tensor(pose[:3, :3].T), self._tensor(pose[:3, 3])
@@ -136,10 +136,10 @@ class _Shader:
         point = torch.addcmul(self._eye, ray, t[:, None])
         u, v, facing = _face_coordinates(baked, face, point, ray)
         footprint = t / (self._focal * facing.clamp(min=0.05).sqrt())
-        colour = _painting(baked, face, u, v, footprint)
+        color = _painting(baked, face, u, v, footprint)
         light = _light(baked, self._lumels, face, u, v) + baked.glow[face][:, None]
-        colour = colour * light + self._gloss(face, point, ray)
-        return torch.where(missed[:, None], 0.0, colour)
+        color = color * light + self._gloss(face, point, ray)
+        return torch.where(missed[:, None], 0.0, color)
 
     def _gloss(self, face: Tensor, point: Tensor, ray: Tensor) -> Tensor:
         """What flat faces reflect of the lamps (N, 3): it moves with the viewer."""
@@ -152,10 +152,10 @@ class _Shader:
         mirrored = ray - 2 * (ray * normal).sum(dim=1, keepdim=True) * normal
         mirrored = mirrored / (mirrored * mirrored).sum(dim=1, keepdim=True).sqrt()
         total = torch.zeros_like(point)
-        for source, colour in self._highlights:
+        for source, color in self._highlights:
             towards = source - point
             cosine = (towards * mirrored).sum(dim=1) * (towards * towards).sum(dim=1).rsqrt()
-            total += cosine.clamp(min=0).pow(_SHININESS)[:, None] * colour
+            total += cosine.clamp(min=0).pow(_SHININESS)[:, None] * color
         result[shiny] = total * gloss[shiny, None]
         return result
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.synthetic import furniture
-from reloc.synthetic.furniture import Builder, any_colour, any_wood
+from reloc.synthetic.furniture import Builder, any_color, any_wood
 from reloc.synthetic.patterns import Rng
-from reloc.synthetic.world import Colour, Lamp, Material, Solid, World
+from reloc.synthetic.world import Color, Lamp, Material, Solid, World
 
 Array = NDArray[np.float64]
 
@@ -96,7 +96,7 @@ def make_room(
 
 
 def _shell(rng: Rng, size: Array) -> Solid:
-    def pale() -> Colour:
+    def pale() -> Color:
         r, g, b = (rng.uniform(0.55, 0.85) + rng.normal(0, 0.06, 3)).tolist()
         return r, g, b
 
@@ -107,7 +107,7 @@ def _shell(rng: Rng, size: Array) -> Solid:
     for number in rng.permutation(4)[: int(rng.integers(1, 3))]:
         walls[number] = other if other.kind != "brick" else Material("brick", (0.6, 0.36, 0.28))
     kind = str(rng.choice(["planks", "planks", "tiles", "carpet", "marble"]))
-    ground = any_wood(rng).colour if kind == "planks" else pale() if kind == "tiles" else None
+    ground = any_wood(rng).color if kind == "planks" else pale() if kind == "tiles" else None
     floor = Material(kind, ground or (rng.uniform(0.3, 0.6), rng.uniform(0.3, 0.5), 0.4))
     above = Material(str(rng.choice(["panels", "plaster", "planks"])), (0.78, 0.77, 0.74))
     half = size / 2
@@ -162,7 +162,7 @@ def _door(b: Builder, plan: _Plan, side: int, distance: float) -> None:
     door = b.at(at, yaw)
     wood = any_wood(rng)
     door.add((0.98, 0.05, 2.09), (0, -0.025, 0), any_wood(rng))
-    door.add((0.86, 0.06, 2.03), (0, -0.03, 0), wood, special={"-y": Material("door", wood.colour)})
+    door.add((0.86, 0.06, 2.03), (0, -0.03, 0), wood, special={"-y": Material("door", wood.color)})
     door.add((0.06, 0.06, 0.06), (0.36, -0.09, 1.0), Material("metal"), shape="sphere")
     keep = at + _inward(along) * 0.5
     plan.take(keep[0], keep[1], 1.0, 1.0)
@@ -184,7 +184,7 @@ def _window(b: Builder, plan: _Plan, side: int) -> list[Array]:
     hole.add((width + 0.2, 0.2, 0.035), (0, -0.1, sill - 0.06), Material("marble"))
     for x in (-1, 1):
         drape = (x * (width / 2 + 0.18), -0.12, 0.12)
-        cloth = Material("curtain", any_colour(rng))
+        cloth = Material("curtain", any_color(rng))
         hole.add((0.34, 0.07, sill + height), drape, cloth)
     hole.add((width * 0.8, 0.09, 0.5), (0, -0.06, 0.13), Material("metal", (0.8, 0.8, 0.78)))
     middle = at + _inward(along) * 0.25 + np.array([0, 0, sill + height / 2])
@@ -277,9 +277,9 @@ def _clear(standing: list[Solid], new: list[Solid]) -> bool:
     """Whether the bounds of new solids stay away from those of all others."""
 
     def bounds(solids: list[Solid]) -> tuple[Array, Array]:
-        centres = np.array([s.centre for s in solids])
+        centers = np.array([s.center for s in solids])
         reach = np.array([np.abs(s.rotation) @ s.half for s in solids])
-        return centres - reach, centres + reach
+        return centers - reach, centers + reach
 
     low, high = bounds(standing)
     new_low, new_high = bounds(new)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from reloc.synthetic.furniture import any_colour, any_wood
+from reloc.synthetic.furniture import any_color, any_wood
 from reloc.synthetic.materials import KINDS
 from reloc.synthetic.rooms import make_room
 from reloc.synthetic.world import Material, Solid, World
@@ -12,7 +12,7 @@ from reloc.synthetic.world import Material, Solid, World
 # What is printed differs from room to room however alike they are fitted out.
 PRINTS = frozenset({"picture", "poster", "paper", "board", "screen", "books", "cardboard", "view"})
 # How many colours a material comes in, and how many paintings of it there are.
-_COLOURS = 2
+_COLORS = 2
 _PAINTINGS = 3
 
 
@@ -31,7 +31,7 @@ def in_style(world: World, style: int) -> World:
     size = world.size.tolist()
     shell = make_room(style, size=(size[0], size[1], size[2]), furnished=False).solids[0]
     catalogue = {
-        kind: [any_wood(rng).colour if kind == "wood" else any_colour(rng) for _ in range(_COLOURS)]
+        kind: [any_wood(rng).color if kind == "wood" else any_color(rng) for _ in range(_COLORS)]
         for kind in KINDS
     }
 
@@ -39,7 +39,7 @@ def in_style(world: World, style: int) -> World:
         materials = tuple(
             m
             if m.kind in PRINTS
-            else Material(m.kind, catalogue[m.kind][solid.seed // _PAINTINGS % _COLOURS])
+            else Material(m.kind, catalogue[m.kind][solid.seed // _PAINTINGS % _COLORS])
             for m in solid.materials
         )
         if any(m.kind in PRINTS for m in materials):

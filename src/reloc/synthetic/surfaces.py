@@ -9,30 +9,30 @@ import numpy as np
 
 from reloc.synthetic import patterns
 from reloc.synthetic.patterns import Floats, Rng, floats
-from reloc.synthetic.world import Colour
+from reloc.synthetic.world import Color
 
 Shape = tuple[int, int]
 
 
-def plain(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def plain(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Paint with faint blots."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.02))
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.5, gain=0.9), 0.06)
     return patterns.scuffs(image, rng, texel, per_m2=25, strength=0.5)
 
 
-def plaster(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def plaster(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Plaster with stains."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.02))
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=1.2, gain=0.85), 0.075)
     stain = patterns.noise(rng, shape, texel, coarsest=0.8, gain=0.6)
-    patterns.mixed(image, patterns.colour(base, rng, 0.12) * 0.7, np.clip(stain - 1.1, 0, 1) * 0.6)
+    patterns.mixed(image, patterns.color(base, rng, 0.12) * 0.7, np.clip(stain - 1.1, 0, 1) * 0.6)
     return patterns.scuffs(image, rng, texel, per_m2=14, strength=0.55)
 
 
-def wallpaper(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def wallpaper(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Wallpaper with printed motifs, of which no two are the same."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.02))
     height, width = shape
     pitch = rng.uniform(0.16, 0.34) / texel
     motif = patterns.vivid(rng) * 0.5 + floats(base) * 0.5
@@ -70,21 +70,21 @@ def _cells(rng: Rng, shape: Shape, texel: float, size: tuple[float, float], shif
     return value, np.clip((joint / 2 - gap) / max(texel, joint * 0.3) + 0.5, 0, 1)
 
 
-def brick(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def brick(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A brick wall with joints."""
     value, joint = _cells(rng, shape, texel, (0.075, 0.23), 0.5, 0.011)
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.03))
     patterns.toned(image, value - 0.5, 0.55)
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=1.0, gain=0.95), 0.13)
     patterns.mixed(image, floats([0.62, 0.6, 0.56]), joint * 0.85)
     return patterns.scuffs(image, rng, texel, per_m2=15, strength=0.6)
 
 
-def tiles(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def tiles(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Square tiles with veins, some in another colour."""
     side = rng.choice([0.12, 0.2, 0.33, 0.45])
     value, joint = _cells(rng, shape, texel, (side, side), float(rng.choice([0, 0.5])), 0.006)
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.03))
     patterns.toned(image, value - 0.5, 0.25)
     accent = patterns.vivid(rng)
     patterns.mixed(image, accent, (value > rng.uniform(0.8, 0.95)).astype(np.float32) * 0.7)
@@ -101,21 +101,21 @@ def _grain(rng: Rng, shape: Shape, texel: float) -> Floats:
     return floats(0.6 * grain + 0.8 * np.sin(rings * 6))
 
 
-def wood(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def wood(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Wood whose grain runs along the longer side."""
     upright = shape[0] > shape[1]
     grain = _grain(rng, shape[::-1] if upright else shape, texel)
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.03))
     patterns.toned(image, grain.T if upright else grain, 0.13)
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.6, gain=0.8), 0.06)
     return patterns.scuffs(image, rng, texel, per_m2=25, strength=0.5)
 
 
-def planks(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def planks(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A floor of planks."""
     size = (rng.uniform(0.07, 0.16), rng.uniform(0.7, 1.5))
     value, joint = _cells(rng, shape, texel, size, -1.0, 0.004)
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.03))
     patterns.toned(image, value - 0.5, 0.6)
     patterns.toned(image, _grain(rng, shape, texel) * (0.5 + value), 0.12)
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=1.0, gain=0.8), 0.06)
@@ -123,18 +123,18 @@ def planks(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.scuffs(image, rng, texel, per_m2=14, strength=0.5)
 
 
-def carpet(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def carpet(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A carpet with blots of another colour."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.03))
     blots = patterns.noise(rng, shape, texel, coarsest=0.5, gain=0.8)
     patterns.mixed(image, patterns.vivid(rng), np.clip(blots * 1.5 - 0.8, 0, 1) * 0.45)
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.7, gain=1.05), 0.14)
     return patterns.scuffs(image, rng, texel, per_m2=10, strength=0.6)
 
 
-def rug(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def rug(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A rug with frames and figures."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.05))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.05))
     height, width = shape
     inset = 0.0
     for _ in range(int(rng.integers(2, 5))):
@@ -148,9 +148,9 @@ def rug(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return image
 
 
-def fabric(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def fabric(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Cloth, with or without stripes."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.03))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.03))
     height, width = shape
     if rng.random() < 0.5:
         accent = patterns.vivid(rng)
@@ -166,25 +166,25 @@ def fabric(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.scuffs(image, rng, texel, per_m2=20, strength=0.5)
 
 
-def curtain(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def curtain(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Cloth in folds."""
     image = fabric(rng, shape, texel, base)
     waves = np.sin(np.cumsum(rng.uniform(0.2, 1.8, shape[1])) * texel * 60).astype(np.float32)
     return patterns.toned(image, np.broadcast_to(waves, shape), 0.3)
 
 
-def metal(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def metal(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Brushed metal."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.02))
     brushed = patterns.noise(rng, shape, texel, coarsest=0.1, gain=1.0, stretch=(1, 10))
     patterns.toned(image, brushed, 0.08)
     patterns.toned(image, patterns.noise(rng, shape, texel, coarsest=0.4, gain=0.8), 0.1)
     return patterns.scuffs(image, rng, texel, per_m2=40, strength=0.7)
 
 
-def marble(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def marble(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """Marble with veins."""
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.02))
     for scale in (0.8, 0.4):
         veins = np.abs(patterns.noise(rng, shape, texel, coarsest=scale, gain=0.6))
         patterns.mixed(image, floats(base) * 0.35, np.clip(1 - veins * 5, 0, 1) * 0.6)
@@ -192,10 +192,10 @@ def marble(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return image
 
 
-def panels(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def panels(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """A ceiling of panels with punched holes."""
     value, joint = _cells(rng, shape, texel, (0.6, 0.6), 0.0, 0.012)
-    image = patterns.filled(shape, patterns.colour(base, rng, 0.02))
+    image = patterns.filled(shape, patterns.color(base, rng, 0.02))
     patterns.toned(image, value - 0.5, 0.12)
     holes = patterns.noise(rng, shape, texel, coarsest=0.03, gain=1.0)
     patterns.mixed(image, floats(base) * 0.4, np.clip(holes - 1.6, 0, 1))
@@ -204,7 +204,7 @@ def panels(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
     return patterns.scuffs(image, rng, texel, per_m2=6, strength=0.5)
 
 
-def shade(rng: Rng, shape: Shape, texel: float, base: Colour) -> Floats:
+def shade(rng: Rng, shape: Shape, texel: float, base: Color) -> Floats:
     """The cloth of a lamp shade."""
     image = fabric(rng, shape, texel, (0.8, 0.7, 0.5))
     return image * 0.5 + 0.4

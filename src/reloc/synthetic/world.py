@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.float64]
-Colour = tuple[float, float, float]
+Color = tuple[float, float, float]
 FACES = 6
 
 
@@ -23,7 +23,7 @@ class Material:
     """What a face is painted with: a painter of ``materials`` and its main colour (RGB, 0 to 1)."""
 
     kind: str
-    colour: Colour = (0.7, 0.7, 0.7)
+    color: Color = (0.7, 0.7, 0.7)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Solid:
 
     Attributes:
         shape: ``box``; ``cylinder`` about its local z; ``sphere``; ``room``, a box from inside.
-        centre: (3,) in the world.
+        center: (3,) in the world.
         half: (3,) half sizes along the local axes.
         rotation: (3, 3) ``world_from_local``.
         materials: six, one per face in the order of the module's docstring.
@@ -42,7 +42,7 @@ class Solid:
     """
 
     shape: Literal["box", "cylinder", "sphere", "room"]
-    centre: Array
+    center: Array
     half: Array
     rotation: Array
     materials: tuple[Material, ...]
@@ -55,7 +55,7 @@ class Solid:
 
     def local(self, points: ArrayLike) -> Array:
         """World points (N, 3) in the solid's frame."""
-        return (np.asarray(points, np.float64) - self.centre) @ self.rotation
+        return (np.asarray(points, np.float64) - self.center) @ self.rotation
 
     def distance(self, points: ArrayLike) -> Array:
         """Distances (N,) of world points (N, 3) to the surface, at most that to its bounding box.
@@ -122,7 +122,7 @@ def surface_points(solid: Solid, face: int, u: Array, v: Array) -> tuple[Array, 
         flat = (1, 1, 0) if solid.shape == "cylinder" else (1, 1, 1)
         normal = on_unit * flat / solid.half
         normal = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
-    return local @ solid.rotation.T + solid.centre, normal @ solid.rotation.T
+    return local @ solid.rotation.T + solid.center, normal @ solid.rotation.T
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Lamp:
     """A source of light: points (K, 3) that share its power, and its colour (RGB about 1)."""
 
     points: Array
-    colour: Colour = (1.0, 1.0, 1.0)
+    color: Color = (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class World:
     def clearance(self, points: ArrayLike) -> Array:
         """Distances (N,) of points (N, 3) to the nearest surface; negative inside something."""
         points = np.asarray(points, np.float64)
-        centres, halves, rotations = self._stacked
-        local = np.einsum("snk,ski->sni", points[None] - centres[:, None], rotations)
+        centers, halves, rotations = self._stacked
+        local = np.einsum("snk,ski->sni", points[None] - centers[:, None], rotations)
         q = np.abs(local) - halves[:, None]
         inside = np.minimum(q.max(axis=2), 0.0)
         signed = np.sqrt((np.maximum(q, 0.0) ** 2).sum(axis=2)) + inside
@@ -166,8 +166,8 @@ class World:
     @cached_property
     def _stacked(self) -> tuple[Array, Array, Array]:
         """Centres (S, 3), half sizes (S, 3) and rotations (S, 3, 3) of the solids."""
-        parts = ("centre", "half", "rotation")
-        centres, halves, rotations = (
+        parts = ("center", "half", "rotation")
+        centers, halves, rotations = (
             np.array([getattr(solid, part) for solid in self.solids]) for part in parts
         )
-        return centres, halves, rotations
+        return centers, halves, rotations

@@ -40,21 +40,21 @@ class OneCycleTrainer:
     ) -> None:
         self.steps = 0
         self.trained = trained
-        self._optimiser = torch.optim.AdamW(
+        self._optimizer = torch.optim.AdamW(
             trained.parameters(), lr=learning_rate, weight_decay=weight_decay
         )
         self._schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self._optimiser, learning_rate, total_steps=steps, pct_start=warmup
+            self._optimizer, learning_rate, total_steps=steps, pct_start=warmup
         )
         self._parts: dict[str, nn.Module | Optimizer | LRScheduler] = {
             **parts,
-            "optimiser": self._optimiser,
+            "optimiser": self._optimizer,
             "schedule": self._schedule,
         }
 
     def zero_grad(self) -> None:
         """Forgets the gradients."""
-        self._optimiser.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad(set_to_none=True)
 
     def clip(self) -> None:
         """Shortens the gradient of all weights together to ``MAX_GRADIENT``."""
@@ -62,7 +62,7 @@ class OneCycleTrainer:
 
     def advance(self) -> None:
         """Moves the weights along the gradient, and counts the step."""
-        self._optimiser.step()
+        self._optimizer.step()
         self._schedule.step()
         self.steps += 1
 

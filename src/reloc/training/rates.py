@@ -42,15 +42,15 @@ def cosine_under_warmup(fraction: float, *, warmup: float) -> float:
 
 
 def set_learning_rates(
-    optimisers: Iterable[Optimizer], peaks: Iterable[float], factor: float
+    optimizers: Iterable[Optimizer], peaks: Iterable[float], factor: float
 ) -> None:
     """Sets the rate of every parameter group to its peak times a factor.
 
     Args:
-        optimisers: whose groups there are, in order.
+        optimizers: whose groups there are, in order.
         peaks: one for each group of all optimisers together.
         factor: share of the peak.
     """
-    groups = (group for optimiser in optimisers for group in optimiser.param_groups)
+    groups = (group for optimizer in optimizers for group in optimizer.param_groups)
     for group, peak in zip(groups, peaks, strict=True):
         group["lr"] = peak * factor

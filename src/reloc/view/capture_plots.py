@@ -15,7 +15,7 @@ from reloc.capture.photos import BLURRED
 from reloc.capture.survey import Survey
 from reloc.geometry.plan import up_direction
 from reloc.view.plan import Plan, plan_box
-from reloc.view.style import BLUE, GREY, INK, ORANGE, RED, ink_text, new_figure, plain_axes
+from reloc.view.style import BLUE, GRAY, INK, ORANGE, RED, ink_text, new_figure, plain_axes
 
 Array = NDArray[np.float64]
 
@@ -82,8 +82,8 @@ def blur_strip(survey: Survey) -> Figure:
     axes = figure.subplots()
     plain_axes(axes)
     values = np.array([photo.blur for photo in survey.photos])
-    colours = np.where(values > BLURRED, RED, BLUE)
-    axes.scatter(np.arange(len(values)), values, s=9, c=colours, linewidths=0)
+    colors = np.where(values > BLURRED, RED, BLUE)
+    axes.scatter(np.arange(len(values)), values, s=9, c=colors, linewidths=0)
     axes.axhline(BLURRED, color=RED, alpha=0.6, linewidth=0.9, linestyle=(0, (1, 2)))
     axes.set_ylim(0, 1)
     axes.set_xlabel("photos that were looked at, in order")
@@ -93,18 +93,18 @@ def blur_strip(survey: Survey) -> Figure:
 
 def _cameras(axes: Axes, at: Array, ahead: Array, views: NDArray[np.intp]) -> None:
     kinds = (
-        (views >= FEW_VIEWS, GREY, "mapping camera"),
+        (views >= FEW_VIEWS, GRAY, "mapping camera"),
         ((views > 0) & (views < FEW_VIEWS), ORANGE, f"seen in fewer than {FEW_VIEWS} others"),
         (views == 0, RED, "seen in no other"),
     )
-    for chosen, colour, label in kinds:
+    for chosen, color, label in kinds:
         if not chosen.any():
             continue
         axes.quiver(
-            *at[chosen].T, *ahead[chosen].T, color=colour, alpha=0.75, width=0.0016,
+            *at[chosen].T, *ahead[chosen].T, color=color, alpha=0.75, width=0.0016,
             headwidth=5, headlength=6, headaxislength=5, angles="xy", scale_units="xy", scale=1,
         )  # fmt: skip
-        axes.scatter(at[chosen, 0], at[chosen, 1], s=9, color=colour, linewidths=0, label=label)
+        axes.scatter(at[chosen, 0], at[chosen, 1], s=9, color=color, linewidths=0, label=label)
 
 
 def _wanted(axes: Axes, at: Array, ahead: Array) -> None:

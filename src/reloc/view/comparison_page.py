@@ -12,7 +12,7 @@ from reloc.files import StrPath, write_text
 from reloc.view.comparison_plots import paired_errors, winners_plan
 from reloc.view.curves import error_curves
 from reloc.view.page import rendered
-from reloc.view.style import MAP_COLOURS, plot_text, svg
+from reloc.view.style import MAP_COLORS, plot_text, svg
 
 MOST_DIFFERENT = 20
 
@@ -44,7 +44,7 @@ def comparison_html(comparison: Comparison) -> str:
         queries=comparison.evaluations[0].queries,
         notes=comparison.notes,
         labels=comparison.labels,
-        colours=MAP_COLOURS,
+        colors=MAP_COLORS,
         figures=[(HEADINGS[group], list(rows)) for group, rows in figures],
         marks=MARKS,
         curves=svg(

@@ -9,7 +9,7 @@ from reloc.evaluate.comparison import Comparison
 from reloc.evaluate.figures import length_scale
 from reloc.geometry.plan import up_direction
 from reloc.view.plan import Plan, plan_box
-from reloc.view.style import GREY, INK, MAP_COLOURS, ink_text, new_figure, plain_axes, plot_text
+from reloc.view.style import GRAY, INK, MAP_COLORS, ink_text, new_figure, plain_axes, plot_text
 
 Array = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def paired_errors(comparison: Comparison) -> Figure:
         x, y = (
             np.where(np.isfinite(e), np.maximum(e, low), edge) for e in (errors[0], errors[index])
         )
-        axes.scatter(x, y, s=14, color=MAP_COLOURS[index], alpha=0.6, linewidths=0)
+        axes.scatter(x, y, s=14, color=MAP_COLORS[index], alpha=0.6, linewidths=0)
         for limits in (axes.set_xlim, axes.set_ylim):
             limits(low, edge * 1.08)
         for axis in (axes.xaxis, axes.yaxis):
@@ -83,7 +83,7 @@ def winners_plan(comparison: Comparison) -> Figure | None:
             at[~clear, 0],
             at[~clear, 1],
             s=22,
-            color=GREY,
+            color=GRAY,
             alpha=0.5,
             linewidths=0,
             label="no winner",
@@ -92,7 +92,7 @@ def winners_plan(comparison: Comparison) -> Figure | None:
         won = clear & (best == index)
         if won.any():
             axes.scatter(
-                at[won, 0], at[won, 1], s=26, color=MAP_COLOURS[index], alpha=0.85, linewidths=0,
+                at[won, 0], at[won, 1], s=26, color=MAP_COLORS[index], alpha=0.85, linewidths=0,
                 label=f"{plot_text(label)}: {int(won.sum())}",
             )  # fmt: skip
     legend = figure.legend(loc="outside upper center", ncols=4, frameon=False, fontsize=8.5)

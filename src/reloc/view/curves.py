@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from reloc.evaluate.figures import degrees_text, length_scale, length_text
 from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
-from reloc.view.style import BLUE, INK, MAP_COLOURS, ORANGE, ink_text, new_figure, plain_axes
+from reloc.view.style import BLUE, INK, MAP_COLORS, ORANGE, ink_text, new_figure, plain_axes
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def error_curves(evaluations: Sequence[Evaluation], labels: Sequence[str] = ("",
         left,
         [translation * scale for translation, _ in errors],
         marks=sorted({distance * per_limit for distance, _ in limits.values()}),
-        colours=[BLUE] if alone else MAP_COLOURS,
+        colors=[BLUE] if alone else MAP_COLORS,
         labels=labels,
         median=length_text(first.median_translation, first) if alone else None,
     )
@@ -49,7 +49,7 @@ def error_curves(evaluations: Sequence[Evaluation], labels: Sequence[str] = ("",
         right,
         [rotation for _, rotation in errors],
         marks=sorted({degrees for _, degrees in limits.values()}),
-        colours=[ORANGE] if alone else MAP_COLOURS,
+        colors=[ORANGE] if alone else MAP_COLORS,
         labels=labels,
         median=degrees_text(first.median_rotation_deg) if alone else None,
     )
@@ -69,7 +69,7 @@ def _curves(
     errors: Sequence[Array],
     *,
     marks: Sequence[float],
-    colours: Sequence[str],
+    colors: Sequence[str],
     labels: Sequence[str],
     median: str | None,
 ) -> None:
@@ -92,18 +92,18 @@ def _curves(
         note = axes.text(0.5, 0.5, "no frame was localized", color=INK, fontsize=9)
         note.set(transform=axes.transAxes, horizontalalignment="center")
     low, high = axes.get_xlim()
-    for e, finite, colour, label in zip(errors, shown, colours, labels, strict=False):
+    for e, finite, color, label in zip(errors, shown, colors, labels, strict=False):
         if not len(finite):
             continue
         percent = 100.0 * np.arange(1, len(finite) + 1) / len(e)
         axes.step(
-            [low, *finite, high], [0, *percent, percent[-1]], where="post", color=colour,
+            [low, *finite, high], [0, *percent, percent[-1]], where="post", color=color,
             linewidth=1.8, label=label,
         )  # fmt: skip
         middle = max(float(np.median(e)), 1e-3)
         if not np.isfinite(middle):
             continue
-        axes.plot(middle, 50, "o", color=colour, markersize=5)
+        axes.plot(middle, 50, "o", color=color, markersize=5)
         if median is None:
             continue
         # The curve rises to the right: below it there is room on the right, above it on the left.

@@ -63,7 +63,7 @@ class Exhibit:
 
     Attributes:
         title: its name.
-        unit: ``metre`` where scene units are metres.
+        unit: ``meter`` where scene units are metres.
         cloud: points of the place; may be empty.
         frames: mapping frames and queries with at least one pose.
         evaluation: the figures of the queries, None if they were not evaluated.

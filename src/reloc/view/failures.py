@@ -16,8 +16,8 @@ from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (
     BLUE,
-    ERROR_COLOURS,
-    GREY,
+    ERROR_COLORS,
+    GRAY,
     INK,
     RED,
     ink_text,
@@ -93,7 +93,7 @@ def _heat(figure: Figure, axes: Axes, at: Array, cameras: Array, failed: NDArray
     axes.set_xlim(low[0], high[0])
     axes.set_ylim(low[1], high[1])
     axes.scatter(
-        cameras[:, 0], cameras[:, 1], s=3, color=GREY, alpha=0.35, linewidths=0,
+        cameras[:, 0], cameras[:, 1], s=3, color=GRAY, alpha=0.35, linewidths=0,
         rasterized=len(cameras) > MANY_CAMERAS,
     )  # fmt: skip
     side = float((high - low).max()) / CELLS
@@ -107,7 +107,7 @@ def _heat(figure: Figure, axes: Axes, at: Array, cameras: Array, failed: NDArray
         PatchCollection(
             [Rectangle(corner, size, size) for corner, size in zip(corners, sizes, strict=True)],
             array=np.bincount(of_cell.ravel(), weights=failed) / counts,
-            cmap=ERROR_COLOURS,
+            cmap=ERROR_COLORS,
             norm=Normalize(0, 1),
             linewidths=0,
         )

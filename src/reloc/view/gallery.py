@@ -51,7 +51,7 @@ def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit
         labels.append(Label(name, spot + [0, 0, 1.15 * scale * place.high[2]]))
     cloud = PointCloud(
         np.concatenate(points),
-        np.concatenate([cloud.colours for cloud in clouds]),
+        np.concatenate([cloud.colors for cloud in clouds]),
         np.concatenate([cloud.normals for cloud in clouds]),
     )
     unit: Literal["metre", "unknown"] = "metre" if metric else "unknown"

@@ -20,7 +20,7 @@ Image = NDArray[np.uint8]
 CUBE = 0.16  # its side, in units of the typical depth of the scene
 GRID = 36  # cells along the longer side of the image, in which one point can hide another
 AXES = ((240, 70, 70), (90, 210, 90), (80, 140, 255))
-CUBE_COLOUR = (255, 200, 60)
+CUBE_COLOR = (255, 200, 60)
 GOOD, BAD = (120, 230, 150), (255, 110, 100)
 
 
@@ -30,13 +30,13 @@ class Overlay:
 
     Attributes:
         points: (N, 3) of the map's preview points, world frame.
-        colours: (N, 3) their RGB.
+        colors: (N, 3) their RGB.
         ground: where the cube stands.
         unit: typical depth of the scene, scene units.
     """
 
     points: Array
-    colours: Image
+    colors: Image
     ground: Ground
     unit: float
 
@@ -54,7 +54,7 @@ class Overlay:
         poses = np.array([camera.world_from_cam for camera in scene_map.cameras])
         preview = scene_map.preview
         ground = find_ground(preview.points, poses)
-        return cls(preview.points, preview.colours, ground, scene_map.scale)
+        return cls(preview.points, preview.colors, ground, scene_map.scale)
 
     def drawn(self, photo: Image, camera: Camera, estimate: Estimate) -> Image:
         """A copy of a photo with the map on it; darkened where there is no pose.
@@ -70,16 +70,16 @@ class Overlay:
             estimate: the answer for it.
         """
         if estimate.world_from_cam is None:
-            return _labelled((photo * 0.35).astype(np.uint8), estimate)
+            return _labeled((photo * 0.35).astype(np.uint8), estimate)
         # Muted, so that what is drawn stands out; colours still tell what is what.
-        grey = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        image = np.asarray(cv2.addWeighted(photo, 0.6, grey, 0.25, 0), np.uint8)
+        gray = cv2.cvtColor(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        image = np.asarray(cv2.addWeighted(photo, 0.6, gray, 0.25, 0), np.uint8)
         pose = estimate.world_from_cam
         pixels, depth, rows = visible_points(self.points, camera, pose)
         if not len(rows):
-            return _labelled(image, estimate)
+            return _labeled(image, estimate)
         seen = not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
-        _draw_points(image, pixels, depth, self.colours[rows], seen)
+        _draw_points(image, pixels, depth, self.colors[rows], seen)
         spot = self._spot(self.ground.spots, camera, pose)
         if spot is not None:
             self._draw_cube(image, camera, pose, spot)
@@ -87,7 +87,7 @@ class Overlay:
             spot = self._spot(self.points[rows[seen]], camera, pose)
         if spot is not None:
             self._draw_axes(image, camera, pose, spot)
-        return _labelled(image, estimate)
+        return _labeled(image, estimate)
 
     def _spot(self, spots: Array, camera: Camera, pose: Array) -> Array | None:
         """Of the spots in view, at a fitting distance, the one nearest to the image's middle."""
@@ -110,16 +110,16 @@ class Overlay:
         _draw_faces(image, camera, pose, spot + corners @ frame)
         for a, b in edges:
             ends = spot + corners[[a, b]] @ frame
-            _line(image, camera, pose, ends, CUBE_COLOUR, _line_width(camera))
+            _line(image, camera, pose, ends, CUBE_COLOR, _line_width(camera))
 
     def _draw_axes(self, image: Image, camera: Camera, pose: Array, spot: Array) -> None:
-        for axis, colour in zip(np.eye(3), AXES, strict=True):
+        for axis, color in zip(np.eye(3), AXES, strict=True):
             ends = np.stack([spot, spot + 1.3 * CUBE * self.unit * axis])
-            _line(image, camera, pose, ends, colour, 2 * _line_width(camera))
+            _line(image, camera, pose, ends, color, 2 * _line_width(camera))
 
 
 def _draw_points(
-    image: Image, pixels: Array, depth: Array, colours: Image, seen: NDArray[np.bool_]
+    image: Image, pixels: Array, depth: Array, colors: Image, seen: NDArray[np.bool_]
 ) -> None:
     """Discs at the pixels (N, 2) that are ``seen`` (N,), the nearest last."""
     order = np.flatnonzero(seen)[np.argsort(-depth[seen])]
@@ -131,7 +131,7 @@ def _draw_points(
         at = _fixed(pixels[index])
         cv2.circle(image, at, radius * 16, rims[index].tolist(), -1, cv2.LINE_AA, 4)
         inner = max(radius - max(1, radius // 3), 1)
-        cv2.circle(image, at, inner * 16, colours[index].tolist(), -1, cv2.LINE_AA, 4)
+        cv2.circle(image, at, inner * 16, colors[index].tolist(), -1, cv2.LINE_AA, 4)
 
 
 def _line_width(camera: Camera) -> int:
@@ -145,12 +145,12 @@ def _draw_faces(image: Image, camera: Camera, pose: Array, corners: Array) -> No
         return
     pixels = camera.project(in_camera).astype(np.float32)
     hull = np.rint(cv2.convexHull(pixels)).astype(np.int32)
-    filled = cv2.fillConvexPoly(image.copy(), hull, CUBE_COLOUR, cv2.LINE_AA)
+    filled = cv2.fillConvexPoly(image.copy(), hull, CUBE_COLOR, cv2.LINE_AA)
     cv2.addWeighted(filled, 0.3, image, 0.7, 0, dst=image)
 
 
 def _line(
-    image: Image, camera: Camera, pose: Array, ends: Array, colour: tuple[int, int, int], width: int
+    image: Image, camera: Camera, pose: Array, ends: Array, color: tuple[int, int, int], width: int
 ) -> None:
     """A line of the world (2, 3), bent as the lens bends it, if it lies before the camera."""
     along = np.linspace(0, 1, 12)[:, None]
@@ -161,7 +161,7 @@ def _line(
     if np.abs(pixels).max() > 10 * max(camera.width, camera.height):
         return
     points = np.rint((pixels - 0.5) * 16).astype(np.int32)
-    cv2.polylines(image, [points], False, colour, width, cv2.LINE_AA, 4)
+    cv2.polylines(image, [points], False, color, width, cv2.LINE_AA, 4)
 
 
 def _fixed(pixel: Array) -> tuple[int, int]:
@@ -170,7 +170,7 @@ def _fixed(pixel: Array) -> tuple[int, int]:
     return int(x), int(y)
 
 
-def _labelled(image: Image, estimate: Estimate) -> Image:
+def _labeled(image: Image, estimate: Estimate) -> Image:
     """The image with one line on how sure the estimate is."""
     text = f"{100 * estimate.inlier_share:.0f}% inliers, confidence {estimate.confidence:.2f}"
     if not estimate.localized:
@@ -179,6 +179,6 @@ def _labelled(image: Image, estimate: Estimate) -> Image:
     at, font = (round(14 * size), image.shape[0] - round(16 * size)), cv2.FONT_HERSHEY_DUPLEX
     strip = image[at[1] - round(30 * size) :]
     strip[:] = strip // 3
-    colour = GOOD if estimate.localized else BAD
-    cv2.putText(image, text, at, font, size * 0.8, colour, max(1, round(size)), cv2.LINE_AA)
+    color = GOOD if estimate.localized else BAD
+    cv2.putText(image, text, at, font, size * 0.8, color, max(1, round(size)), cv2.LINE_AA)
     return image

@@ -43,10 +43,10 @@ def placed(points: Array, poses: Array) -> Placement:
     right = axis - (axis @ up) * up
     right /= np.linalg.norm(right)
     world_from_page = pose_from(np.stack([right, np.cross(up, right), up], axis=1), np.zeros(3))
-    centres = transformed(inverted(world_from_page), poses[:, :3, 3])
+    centers = transformed(inverted(world_from_page), poses[:, :3, 3])
     finite = np.isfinite(points).all(axis=1)
     upright = transformed(inverted(world_from_page), points[finite])
-    low, high = _bulk(upright, centres)
+    low, high = _bulk(upright, centers)
     middle = (low + high) / 2
     world_from_page[:3, 3] = world_from_page[:3, :3] @ middle
     kept = np.zeros(len(points), dtype=np.bool_)
@@ -61,9 +61,9 @@ def placed(points: Array, poses: Array) -> Placement:
     )
 
 
-def _bulk(points: Array, centres: Array) -> tuple[Array, Array]:
+def _bulk(points: Array, centers: Array) -> tuple[Array, Array]:
     """A box around most of the points and the cameras, with some thickness in every direction."""
-    low, high = np.percentile(centres, [2, 98], axis=0)
+    low, high = np.percentile(centers, [2, 98], axis=0)
     if len(points):
         sample = points[:: 1 + len(points) // 100_000]  # every few points tell the same
         middle = (low + high) / 2

@@ -22,8 +22,8 @@ from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (
     BLUE,
-    ERROR_COLOURS,
-    GREY,
+    ERROR_COLORS,
+    GRAY,
     INK,
     RED,
     ink_text,
@@ -71,7 +71,7 @@ def top_view(
         cameras[:, 0],
         cameras[:, 1],
         s=9,
-        color=GREY,
+        color=GRAY,
         alpha=0.45,
         linewidths=0,
         rasterized=len(cameras) > MANY_CAMERAS,
@@ -146,7 +146,7 @@ def _estimates(
         LineCollection(
             list(np.stack([true, estimated], axis=1)),
             array=values,
-            cmap=ERROR_COLOURS,
+            cmap=ERROR_COLORS,
             norm=norm,
             linewidths=1.0,
         )
@@ -156,7 +156,7 @@ def _estimates(
         estimated[:, 1],
         s=13,
         c=values,
-        cmap=ERROR_COLOURS,
+        cmap=ERROR_COLORS,
         norm=norm,
         linewidths=0,
         zorder=3,

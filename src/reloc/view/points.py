@@ -17,7 +17,7 @@ BACKGROUND = (28, 30, 34)
 
 def render_points(
     points: NDArray[np.floating],
-    colours: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
     camera: Camera,
     world_from_cam: NDArray[np.float64],
     *,
@@ -28,7 +28,7 @@ def render_points(
 
     Args:
         points: (N, 3) in the world; those that are not finite are left out.
-        colours: (N, 3) RGB.
+        colors: (N, 3) RGB.
         camera: the camera that looks, of any model; its size is the picture's.
         world_from_cam: (4, 4) pose of that camera.
         radius: of a point in scene units, or of each (N,): discs shrink with distance, from
@@ -63,7 +63,7 @@ def render_points(
     source = np.repeat(rows, counts)[inside]
     target = target[inside]
     index = target[:, 1] * width + target[:, 0]
-    image[index] = colours[source]
+    image[index] = colors[source]
     painted = np.zeros(height * width, np.bool_)
     painted[index] = True
     return _without_gaps(image.reshape(height, width, 3), painted.reshape(height, width))

@@ -17,9 +17,9 @@ from reloc.view.placement import placed
 
 Array = NDArray[np.float64]
 
-MAPPING_COLOUR = (104, 150, 196)
-TRUE_COLOUR = (230, 230, 230)
-UNKNOWN_COLOUR = (92, 168, 230)
+MAPPING_COLOR = (104, 150, 196)
+TRUE_COLOR = (230, 230, 230)
+UNKNOWN_COLOR = (92, 168, 230)
 CAMERA_DEPTH = 0.025  # of a drawn camera, as a share of the place's radius
 
 
@@ -51,8 +51,8 @@ def write_recording(
         recording.send_recording_name(_utf8(shown.title))
         recording.log("place", rerun.ViewCoordinates.RIGHT_HAND_Z_UP, static=True)
         points = transformed(placement.page_from_world, shown.cloud.points[placement.kept])
-        colours = shown.cloud.colours[placement.kept]
-        recording.log("place/points", rerun.Points3D(points, colors=colours), static=True)
+        colors = shown.cloud.colors[placement.kept]
+        recording.log("place/points", rerun.Points3D(points, colors=colors), static=True)
         depth = CAMERA_DEPTH * placement.radius
         queries = 0
         for frame in shown.frames:
@@ -60,14 +60,14 @@ def write_recording(
             log = _Cameras(rerun, recording, placement.page_from_world, depth)
             if not frame.query:
                 entity = f"place/mapping/{rerun.escape_entity_path_part(_utf8(frame.name))}"
-                log.camera(entity, frame, frame.world_from_cam, MAPPING_COLOUR, photo, static=True)
+                log.camera(entity, frame, frame.world_from_cam, MAPPING_COLOR, photo, static=True)
                 continue
             recording.set_time("query", sequence=queries)
             queries += 1
             true, estimate = frame.poses
             recording.log("query/name", rerun.TextLog(_utf8(frame.name)))
-            log.camera("place/query/true", frame, true, TRUE_COLOUR, photo)
-            log.camera("place/query/estimate", frame, estimate, _colour(frame, shown), photo)
+            log.camera("place/query/true", frame, true, TRUE_COLOR, photo)
+            log.camera("place/query/estimate", frame, estimate, _color(frame, shown), photo)
             log.error(frame)
         recording.flush()
 
@@ -88,7 +88,7 @@ class _Cameras:
         entity: str,
         frame: ShownFrame,
         world_from_cam: Array | None,
-        colour: tuple[int, int, int],
+        color: tuple[int, int, int],
         photo: bytes | None,
         *,
         static: bool = False,
@@ -112,7 +112,7 @@ class _Cameras:
                 height=height,
                 camera_xyz=rerun.ViewCoordinates.RDF,
                 image_plane_distance=self._depth,
-                color=colour,
+                color=color,
             ),
             static=static,
         )
@@ -146,15 +146,15 @@ def _utf8(name: str) -> str:
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
-def _colour(frame: ShownFrame, shown: Exhibit) -> tuple[int, int, int]:
+def _color(frame: ShownFrame, shown: Exhibit) -> tuple[int, int, int]:
     """Of an estimate by its error, as in all other pictures."""
-    from reloc.view.style import ERROR_COLOURS
+    from reloc.view.style import ERROR_COLORS
 
     error = frame.result.translation_error if frame.result else None
     if error is None or shown.evaluation is None or not np.isfinite(error):
-        return UNKNOWN_COLOUR
+        return UNKNOWN_COLOR
     ticks = error_ticks(shown.evaluation)
     value = max(error * length_scale(shown.evaluation)[0], ticks[0])
     share = np.log(value / ticks[0]) / np.log(ticks[-1] / ticks[0])
-    red, green, blue, _ = ERROR_COLOURS(min(1.0, float(share)), bytes=True)
+    red, green, blue, _ = ERROR_COLORS(min(1.0, float(share)), bytes=True)
     return int(red), int(green), int(blue)

@@ -42,7 +42,7 @@ def tracked(cloud: PointCloud, frames: Sequence[Frame]) -> SparsePoints:
         pixels, rows = (np.concatenate(pair) for pair in zip(some, others, strict=True))
         rows, kept = np.unique(rows, return_index=True)
         sightings[frame.name] = Sighting(pixels[kept], rows)
-    return SparsePoints(cloud.points, cloud.colours, sightings).with_tracks(frames)
+    return SparsePoints(cloud.points, cloud.colors, sightings).with_tracks(frames)
 
 
 Seen = tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.float64]]

@@ -16,11 +16,11 @@ INK = "#20242b"
 BLUE = "#3d85c6"
 ORANGE = "#e08a3c"
 RED = "#d64550"
-GREY = "#8d949e"
+GRAY = "#8d949e"
 # Of several maps side by side, as many as are ever compared.
-MAP_COLOURS = (BLUE, ORANGE, "#2a9d8f", "#9467bd", RED, "#7a5c3e", "#c25aa0", GREY)
+MAP_COLORS = (BLUE, ORANGE, "#2a9d8f", "#9467bd", RED, "#7a5c3e", "#c25aa0", GRAY)
 
-ERROR_COLOURS = LinearSegmentedColormap.from_list("errors", ["#2a9d8f", "#e5a63a", RED])
+ERROR_COLORS = LinearSegmentedColormap.from_list("errors", ["#2a9d8f", "#e5a63a", RED])
 
 
 def new_figure(width: float, height: float) -> Figure:

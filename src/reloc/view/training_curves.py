@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from reloc.files import atomic_path
 from reloc.untrusted import number, parsed_json, record, text
-from reloc.view.style import BLUE, GREY, new_figure, plain_axes
+from reloc.view.style import BLUE, GRAY, new_figure, plain_axes
 
 COLUMNS = 3
 SMOOTH = 0.1  # share of a curve that its running median spans
@@ -69,7 +69,7 @@ def training_curves(rows: Sequence[Mapping[str, Any]]) -> Figure | None:
     for place, name in enumerate(names, start=1):
         axes = figure.add_subplot(lines, min(len(names), COLUMNS), place)
         steps, values = np.array([(at, v) for n, at, v in told if n == name], float).T
-        axes.plot(steps, values, color=GREY, linewidth=0.7, alpha=0.7)
+        axes.plot(steps, values, color=GRAY, linewidth=0.7, alpha=0.7)
         axes.plot(steps, _running_median(values), color=BLUE, linewidth=1.4)
         axes.set_title(name.replace("_", " "), parse_math=False)
         axes.set_xlabel("steps")

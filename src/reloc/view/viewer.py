@@ -63,7 +63,7 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
     spacing = point_spacing(points)
     # By 64ths of an octave, from half the spacing up.
     sizes = np.rint(64 * (size_octaves(points, spacing) + 1)).astype(np.uint8)
-    colours = np.column_stack([shown.cloud.colours[order], sizes])
+    colors = np.column_stack([shown.cloud.colors[order], sizes])
     pictures = photos_of(shown.frames, photos, progress=progress)
     data = {
         "facts": _facts(shown, len(points)),
@@ -86,7 +86,7 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
         # No name can close the element that holds the data.
         data=Markup(json_text(data, indent=None).replace("<", "\\u003c")),
         places=_text(places.tobytes()),
-        colours=_text(colours.tobytes()),
+        colors=_text(colors.tobytes()),
         script=script,
     )
 

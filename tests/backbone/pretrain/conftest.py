@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
-from reloc.backbone.pretrain.pairs import Pair, cell_centres
+from reloc.backbone.pretrain.pairs import Pair, cell_centers
 
 
 class Shifted:
@@ -26,7 +26,7 @@ class Shifted:
         dx, dy = rng.integers(-12, 13, 2)
         first = self.picture[y : y + 64, x : x + 64]
         second = self.picture[y + dy : y + dy + 64, x + dx : x + dx + 64]
-        cells = cell_centres(64, 8)
+        cells = cell_centers(64, 8)
         matches = cells - (dx, dy)
         keep = ((matches > 2) & (matches < 62)).all(axis=1)
         return Pair(first, second, cells[keep], matches[keep])

@@ -8,7 +8,7 @@ from reloc.backbone.pretrain import pairs
 from reloc.backbone.pretrain.pairs import (
     PhotoPairs,
     apply_homography,
-    cell_centres,
+    cell_centers,
     inside,
     random_homography,
     warped,
@@ -47,10 +47,10 @@ def test_a_warp_shows_the_image_where_the_homography_says():
     rng = np.random.default_rng(0)
     for _ in range(10):
         homography = random_homography(
-            rng, centre=np.array([150.0, 100]), reach=60, size=128, tilt=0.2
+            rng, center=np.array([150.0, 100]), reach=60, size=128, tilt=0.2
         )
         crop = warped(image, homography, size=128)
-        cells = cell_centres(128, 8)
+        cells = cell_centers(128, 8)
         there = apply_homography(np.linalg.inv(homography), cells)
         error = shown(crop, cells) - wavy(*there.T)
         # The picture changes by up to 6 levels a pixel: half a pixel would show.
@@ -59,7 +59,7 @@ def test_a_warp_shows_the_image_where_the_homography_says():
 
 def test_a_homography_maps_the_window_to_the_crop():
     homography = random_homography(
-        np.random.default_rng(0), centre=np.array([50.0, 40]), reach=20, size=64, tilt=0.0
+        np.random.default_rng(0), center=np.array([50.0, 40]), reach=20, size=64, tilt=0.0
     )
     np.testing.assert_allclose(
         apply_homography(homography, np.array([[50.0, 40]])), [[32, 32]], atol=1e-4
@@ -86,9 +86,9 @@ def test_matching_pixels_show_the_same(clean, size):
     assert np.median(wrong) > 2 * np.median(errors)
 
 
-def test_matches_start_at_cell_centres_and_differ_by_seed(clean):
+def test_matches_start_at_cell_centers_and_differ_by_seed(clean):
     source = PhotoPairs([picture(300, 300)], size=96)
-    cells = {tuple(cell) for cell in cell_centres(96, 8)}
+    cells = {tuple(cell) for cell in cell_centers(96, 8)}
     sets = [source.pair(seed) for seed in (0, 0, 1)]
     assert all(tuple(p) in cells for pair in sets for p in pair.pixels_first)
     np.testing.assert_array_equal(sets[0].first, sets[1].first)

@@ -19,7 +19,7 @@ from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.parallel import (
     average_gradients,
     place_among_processes,
-    synchronise_norms,
+    synchronize_norms,
 )
 from reloc.backbone.pretrain.trainer import pretrain
 from reloc.errors import OptionError
@@ -39,7 +39,7 @@ def gradient(rank, world):
     torch.manual_seed(0)
     network = ConvBackbone(channels=8, width=8)
     if world > 1:
-        synchronise_norms(network)
+        synchronize_norms(network)
     batch = contrast().batch(TOY, 0, rank=rank, world=world)
     loss, _ = contrast().loss(network.train(), batch, TOY)
     loss.backward()

@@ -22,11 +22,11 @@ def place(*, wrong=0.0, known=0.0):
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(ANCHORS, 3, generator=generator, dtype=torch.float64) - 0.5
     points[:, 2] += 1.2
-    centres = torch.zeros(FRAMES, 3, dtype=torch.float64)
-    centres[:, 0] = torch.linspace(-0.6, 0.6, FRAMES)
+    centers = torch.zeros(FRAMES, 3, dtype=torch.float64)
+    centers[:, 0] = torch.linspace(-0.6, 0.6, FRAMES)
     frames = torch.arange(FRAMES).repeat_interleave(ANCHORS)
     anchors = torch.arange(ANCHORS).repeat(FRAMES)
-    offsets = points[anchors] - centres[frames]
+    offsets = points[anchors] - centers[frames]
     astray = torch.rand(len(frames), generator=generator) < wrong
     noise = torch.randn(offsets.shape, generator=generator, dtype=torch.float64)
     noise[:, 2] = noise[:, 2].abs() + 1
@@ -40,7 +40,7 @@ def place(*, wrong=0.0, known=0.0):
         indices=indices,
         weights=weights.contiguous(),
         rays=rays,
-        centres=centres[frames],
+        centers=centers[frames],
         focals=torch.full((len(frames),), 500.0, dtype=torch.float64),
         frames=frames,
         depths=depths,
@@ -80,11 +80,11 @@ def test_few_depths_say_what_rays_leave_open():
     """Cameras that all but share one spot: a third of the depths are enough for all points."""
     observations, truth, astray = place(known=0.3)
     scale = torch.tensor([1e-3, 1.0, 1.0], dtype=torch.float64)
-    centres = observations.centres * scale
-    rays = truth - centres
+    centers = observations.centers * scale
+    rays = truth - centers
     depths = torch.where(observations.depths.isnan(), torch.nan, rays.norm(dim=1))
     together = replace(
-        observations, centres=centres, rays=functional.normalize(rays, dim=1), depths=depths
+        observations, centers=centers, rays=functional.normalize(rays, dim=1), depths=depths
     )
     points = fit(together, anchors=ANCHORS, options=OPTIONS)
     assert misses(together, points, truth, ~astray).median() < 1e-3
@@ -104,7 +104,7 @@ def test_wrong_depths_are_seen_through():
 def test_points_stay_in_front_where_rays_leave_the_depth_open():
     """Cameras that all but share one spot: the prior holds points at the typical depth."""
     observations, *_ = place()
-    together = replace(observations, centres=observations.centres * 1e-4)
+    together = replace(observations, centers=observations.centers * 1e-4)
     points = fit(together, anchors=ANCHORS, options=FitOptions())
     depths = (points * 1.0).norm(dim=1)
     assert depths.min() > 0.3
@@ -123,10 +123,10 @@ def test_errors_are_pixels_and_infinite_behind():
     observations, truth, _ = place()
     assert observations.errors(truth).max() < 1e-6
     sideways = functional.normalize(torch.linalg.cross(observations.rays, truth), dim=1)
-    depths = (truth - observations.centres).norm(dim=1)
+    depths = (truth - observations.centers).norm(dim=1)
     errors = observations.errors(truth + 0.01 * depths[:, None] * sideways)
     torch.testing.assert_close(errors, torch.full_like(errors, 5.0))
-    assert torch.isinf(observations.errors(2 * observations.centres - truth)).all()
+    assert torch.isinf(observations.errors(2 * observations.centers - truth)).all()
 
 
 @pytest.mark.parametrize("known", [0.0, 1.0])

@@ -52,7 +52,7 @@ def points(result):
 def test_a_map_is_like_any_other(scene, backbone, tmp_path):
     result = map_scene_ridge(scene, backbone, options=TOY, device="cpu")
     made = result.scene_map
-    np.testing.assert_allclose(made.origin, scene.mapping_centres().mean(axis=0))
+    np.testing.assert_allclose(made.origin, scene.mapping_centers().mean(axis=0))
     assert made.info["options"]["ridge"] > 0
     assert made.seconds > 0
     made.save(tmp_path / "map.safetensors")
@@ -72,10 +72,10 @@ def test_the_same_seed_gives_the_same_map(scene, backbone):
 @pytest.mark.parametrize("targets", ["rays", "depth"])
 def test_the_unit_of_length_does_not_matter(scene, backbone, targets):
     options = replace(TOY, targets=targets)
-    metres = map_scene_ridge(scene, backbone, options=options, device="cpu")
+    meters = map_scene_ridge(scene, backbone, options=options, device="cpu")
     centimetres = map_scene_ridge(scene.scaled(100), backbone, options=options, device="cpu")
-    assert centimetres.scene_map.scale == pytest.approx(100 * metres.scene_map.scale)
-    torch.testing.assert_close(points(metres), points(centimetres), rtol=1e-2, atol=1e-3)
+    assert centimetres.scene_map.scale == pytest.approx(100 * meters.scene_map.scale)
+    torch.testing.assert_close(points(meters), points(centimetres), rtol=1e-2, atol=1e-3)
 
 
 def test_depth_puts_points_where_it_was_measured(scene, backbone):

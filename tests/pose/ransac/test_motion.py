@@ -45,8 +45,8 @@ def test_inexact_points_get_the_least_squares_motion():
     a, b = randoms(50, 3, 3), randoms(50, 3, 3)
     b = a + 0.3 * b  # far from rigid, but the triangles are alike
     found, valid = three_point_pose(a, b)
-    centred_a, centred_b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
-    u, _, vt = torch.linalg.svd(centred_a.mT @ centred_b)
+    centered_a, centered_b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    u, _, vt = torch.linalg.svd(centered_a.mT @ centered_b)
     sign = torch.linalg.det(u @ vt)
     u = torch.cat([u[..., :2], u[..., 2:] * sign[:, None, None]], dim=-1)
     torch.testing.assert_close(found[valid][..., :3], (u @ vt)[valid])

@@ -52,20 +52,20 @@ def homogeneous(pose):
 
 
 @pytest.mark.parametrize("metre", [1.0, 100.0])
-def test_losses_are_degrees_and_metres_clamped(metre):
+def test_losses_are_degrees_and_meters_clamped(meter):
     truth = poses(4)
     found = torch.cat([moved(truth, 0.05 * randoms(4, 6))[:, None], poses(4, 6, seed=5)], dim=1)
-    losses = pose_losses(found, truth, metre=metre)
+    losses = pose_losses(found, truth, meter=meter)
     for image in range(4):
         for hypothesis in range(7):
             distance, angle = pose_error(
                 inverted(homogeneous(found[image, hypothesis])),
                 inverted(homogeneous(truth[image])),
             )
-            loss = angle + 100 * distance / metre
+            loss = angle + 100 * distance / meter
             expected = loss if loss <= 100 else math.sqrt(100 * loss)
             assert float(losses[image, hypothesis]) == pytest.approx(expected)
-    assert (losses > 100).any() or metre > 1
+    assert (losses > 100).any() or meter > 1
 
 
 def test_losses_have_the_gradient_of_finite_differences_on_both_sides_of_the_clamp():
@@ -73,11 +73,11 @@ def test_losses_have_the_gradient_of_finite_differences_on_both_sides_of_the_cla
     near = moved(truth, torch.tensor([[0.1, 0.05, -0.1, 0.1, 0.2, 0.1]]).double())
     far = moved(truth, torch.tensor([[1.0, 0.5, -1, 4, 3, 2]]).double())
     found = torch.stack([near, far], dim=1).requires_grad_()
-    losses = pose_losses(found, truth, metre=1.0)
+    losses = pose_losses(found, truth, meter=1.0)
     assert losses[0, 0] < 100 < losses[0, 1]
     motions = torch.zeros(1, 2, 6).double().requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda m: pose_losses(moved(found.detach(), m), truth, metre=1.0), motions
+        lambda m: pose_losses(moved(found.detach(), m), truth, meter=1.0), motions
     )
 
 
@@ -85,7 +85,7 @@ def test_a_perfect_pose_and_one_turned_about_have_finite_gradients():
     truth = torch.eye(3, 4).double()[None]
     about = torch.cat([torch.diag(torch.tensor([1.0, -1, -1])).double(), truth[0, :, 3:]], dim=1)
     found = torch.stack([truth[0], about])[None].requires_grad_()
-    losses = pose_losses(found, truth, metre=1.0)
+    losses = pose_losses(found, truth, meter=1.0)
     assert losses[0, 0].item() == 0
     assert losses[0, 1].item() == pytest.approx(math.sqrt(100 * 180))
     losses.sum().backward()

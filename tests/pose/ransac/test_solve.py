@@ -37,7 +37,7 @@ def test_poses_are_found_among_outliers(problem, options, dtype):
     found = solve_poses(matches, options=options, generator=seeded())
     assert found.found.all()
     assert found.cam_from_world.dtype == dtype
-    losses = pose_losses(found.cam_from_world[:, None], truth, metre=1.0)
+    losses = pose_losses(found.cam_from_world[:, None], truth, meter=1.0)
     assert (losses < 1.0).all()
     assert ((found.scores > 40) & (found.scores < 80)).all()
 
@@ -78,7 +78,7 @@ def test_a_world_that_is_moved_gives_the_same_views_from_moved_places(problem, o
         there.cam_from_world, moved_world(here.cam_from_world), atol=1e-6, rtol=0
     )
     losses = [
-        expected_pose_losses(m, t, options=options, metre=1.0, generator=seeded())
+        expected_pose_losses(m, t, options=options, meter=1.0, generator=seeded())
         for m, t in ((matches, truth), (elsewhere, moved_world(truth)))
     ]
     torch.testing.assert_close(losses[0], losses[1], atol=1e-5, rtol=1e-5)
@@ -89,8 +89,8 @@ def test_the_unit_of_length_does_not_matter(problem):
     larger = replace(matches, scene_coordinates=100 * matches.scene_coordinates)
     stretch = torch.tensor([1.0, 1, 1, 100]).double()
     losses = [
-        expected_pose_losses(m, t, options=RGB, metre=metre, generator=seeded())
-        for m, t, metre in ((matches, truth, 1.0), (larger, truth * stretch, 100.0))
+        expected_pose_losses(m, t, options=RGB, meter=meter, generator=seeded())
+        for m, t, meter in ((matches, truth, 1.0), (larger, truth * stretch, 100.0))
     ]
     torch.testing.assert_close(losses[0], losses[1], atol=1e-6, rtol=1e-6)
 
@@ -103,7 +103,7 @@ def test_the_expected_loss_has_the_gradient_of_finite_differences(problem, optio
 
     def loss(points):
         moved = replace(matches, scene_coordinates=points)
-        return expected_pose_losses(moved, truth, options=options, metre=1.0, generator=seeded())
+        return expected_pose_losses(moved, truth, options=options, meter=1.0, generator=seeded())
 
     points = matches.scene_coordinates.clone().requires_grad_()
     assert torch.autograd.gradcheck(loss, points, atol=1e-4, rtol=1e-3, fast_mode=True)
@@ -125,7 +125,7 @@ def test_hopeless_images_have_finite_losses_and_gradients(problem, options, what
         points *= 1e6
     points.requires_grad_()
     matches = replace(matches, scene_coordinates=points)
-    losses = expected_pose_losses(matches, truth, options=options, metre=1.0, generator=seeded())
+    losses = expected_pose_losses(matches, truth, options=options, meter=1.0, generator=seeded())
     assert torch.isfinite(losses).all()
     losses.sum().backward()
     assert torch.isfinite(points.grad).all()
@@ -143,6 +143,6 @@ def test_nothing_waits_for_the_device(problem, options):
     there = {n: getattr(matches, n).to("meta") for n in Matches.__dataclass_fields__}
     there["scene_coordinates"].requires_grad_()
     made = Matches(**there)
-    losses = expected_pose_losses(made, truth.to("meta"), options=options, metre=1.0)
+    losses = expected_pose_losses(made, truth.to("meta"), options=options, meter=1.0)
     losses.sum().backward()
     assert solve_poses(made, options=options).cam_from_world.shape == (2, 3, 4)

@@ -29,9 +29,9 @@ def backbone():
 def frames(tmp_path):
     """Three frames of one colour each, one of them without a pose."""
     made = []
-    for number, colour in enumerate([(10, 20, 30), (40, 50, 60), (70, 80, 90)]):
+    for number, color in enumerate([(10, 20, 30), (40, 50, 60), (70, 80, 90)]):
         path = tmp_path / f"{number}.png"
-        image = np.full((72, 96, 3), colour, np.uint8)
+        image = np.full((72, 96, 3), color, np.uint8)
         assert cv2.imwrite(str(path), image[:, :, ::-1])
         pose = None if number == 1 else look_at((number, -3, 100), (0, 0, 100))
         made.append(Frame(path.name, path, CAMERA, pose))
@@ -57,7 +57,7 @@ def test_snapshots_hold_what_the_head_believes(frames, backbone):
     cells = 2 * 9 * 12
     assert made.points.shape == (2, cells, 3)
     assert made.points.dtype == np.float16
-    assert set(map(tuple, made.colours)) == {(10, 20, 30), (70, 80, 90)}
+    assert set(map(tuple, made.colors)) == {(10, 20, 30), (70, 80, 90)}
     np.testing.assert_allclose(np.unique(made.eyes[:, 0]), [0, 2])
     assert [s.steps for s in made.snapshots] == [0, 100]
     assert not np.allclose(made.points[0], made.points[1])

@@ -35,12 +35,12 @@ def frames(tmp_path):
     )
 
 
-def wall(colour=RED, count=4000):
+def wall(color=RED, count=4000):
     """Points of the wall y = 0, seen from the side of the cameras."""
     rng = np.random.default_rng(0)
     points = np.c_[rng.uniform(-2, 2, count), np.zeros(count), rng.uniform(-1, 1, count)]
     normals = np.tile(np.float32([0, -1, 0]), (count, 1))
-    return PointCloud(points, np.tile(np.uint8(colour), (count, 1)), normals)
+    return PointCloud(points, np.tile(np.uint8(color), (count, 1)), normals)
 
 
 def grown():
@@ -49,11 +49,11 @@ def grown():
     snapshots = tuple(Snapshot(k, k / 2, 10 * k, 9.0 - k, 30.0 - k, k / 2) for k in range(3))
     points = np.stack([cloud.points + noise * (2 - k) for k in range(3)]).astype(np.float16)
     eyes = np.tile([0.0, -4, 0], (500, 1))
-    return Recording(points, np.zeros(3), 1.0, cloud.colours, eyes, snapshots)
+    return Recording(points, np.zeros(3), 1.0, cloud.colors, eyes, snapshots)
 
 
-def share(picture, colour):
-    return (np.abs(picture.astype(int) - colour).max(axis=2) < 12).mean()
+def share(picture, color):
+    return (np.abs(picture.astype(int) - color).max(axis=2) < 12).mean()
 
 
 def estimates(frames, shift):
@@ -111,9 +111,9 @@ def test_an_empty_cloud_and_lost_queries_are_no_error(frames):
     assert len(list(pictures)) == 12
 
 
-def test_errors_have_the_colours_of_the_scale(frames):
+def test_errors_have_the_colors_of_the_scale(frames):
     good, bad = (
-        script._arrivals(estimates(frames, shift), frames)[0].colour for shift in (0.005, 0.9)
+        script._arrivals(estimates(frames, shift), frames)[0].color for shift in (0.005, 0.9)
     )
     assert good[1] > good[0]
     assert bad[0] > bad[1]
@@ -143,7 +143,7 @@ def test_points_that_face_away_are_not_drawn():
     camera = Camera.pinhole(width=160, height=90, fx=99)
     pose = look_at((0, -6, 1), (0, 0, 0))
     seen, hidden = (
-        draw_points(cloud.points, cloud.colours, side * cloud.normals, camera, pose, radius=0.05)
+        draw_points(cloud.points, cloud.colors, side * cloud.normals, camera, pose, radius=0.05)
         for side in (1, -1)
     )
     assert share(seen, RED) > 0.1
@@ -154,12 +154,12 @@ def test_a_pyramid_is_drawn_where_the_camera_stands():
     camera = Camera.pinhole(width=160, height=90, fx=99)
     pose = look_at((0, -6, 0), (0, 0, 0))
     image = np.zeros((90, 160, 3), np.uint8)
-    draw_pyramid(image, camera, pose, of=CAMERA, at=np.eye(4), size=0.5, colour=RED)
+    draw_pyramid(image, camera, pose, of=CAMERA, at=np.eye(4), size=0.5, color=RED)
     rows, columns = np.nonzero(image.any(axis=2))
     assert abs(columns.mean() - 80) < 6
     assert abs(rows.mean() - 45) < 12
     behind = np.zeros_like(image)
     at = np.eye(4)
     at[1, 3] = -7
-    draw_pyramid(behind, camera, pose, of=CAMERA, at=at, size=0.5, colour=RED)
+    draw_pyramid(behind, camera, pose, of=CAMERA, at=at, size=0.5, color=RED)
     assert not behind.any()

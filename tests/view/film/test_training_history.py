@@ -27,7 +27,7 @@ def recording():
 def test_what_was_written_is_read(recording, tmp_path):
     write_training_history(recording, tmp_path / "new" / "growth")
     read = read_training_history(tmp_path / "new" / "growth")
-    for name in ("points", "origin", "colours", "eyes"):
+    for name in ("points", "origin", "colors", "eyes"):
         np.testing.assert_array_equal(getattr(read, name), getattr(recording, name))
     assert (read.scale, read.snapshots) == (recording.scale, recording.snapshots)
     assert isinstance(read.snapshots[0].steps, int)
@@ -51,7 +51,7 @@ def test_other_files_are_refused(recording, tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        {"colours": np.zeros((4, 3), np.uint8)},
+        {"colors": np.zeros((4, 3), np.uint8)},
         {"eyes": np.full((5, 3), np.nan)},
         {"points": np.zeros((2, 5, 3), np.float32)},
         {"points": np.zeros((0, 5, 3), np.float16)},

@@ -17,7 +17,7 @@ def pictures(count=8):
         yield np.full((48, 64, 3), (20 * number, 90, 200), np.uint8)
 
 
-def test_an_mp4_holds_all_pictures_in_their_colours(tmp_path):
+def test_an_mp4_holds_all_pictures_in_their_colors(tmp_path):
     path = tmp_path / "new" / "film.MP4"
     write_film(path, pictures())
     video = cv2.VideoCapture(str(path))

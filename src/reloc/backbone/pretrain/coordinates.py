@@ -14,7 +14,7 @@ from reloc.backbone.pretrain.contrast import stacked_views
 from reloc.backbone.pretrain.contrastive import sample_features
 from reloc.backbone.pretrain.objective import Batch
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import cell_centres, inside, random_homography, warped
+from reloc.backbone.pretrain.pairs import cell_centers, inside, random_homography, warped
 from reloc.errors import SceneError
 from reloc.images.augment import apply_homography
 from reloc.images.photometric import retaken
@@ -105,11 +105,11 @@ class Coordinates:
         """A view turned, zoomed and taken again; its cells (N, 2), their points and zoom."""
         shown = self.rooms[room]
         side = shown.images.shape[1]
-        cells = cell_centres(options.size, STRIDE)
+        cells = cell_centers(options.size, STRIDE)
         for _ in range(20):
             reach = side * rng.uniform(0.3, 0.5)
-            centre = rng.uniform(reach, side - reach, 2)
-            crop = random_homography(rng, centre=centre, reach=reach, size=options.size, tilt=0.05)
+            center = rng.uniform(reach, side - reach, 2)
+            crop = random_homography(rng, center=center, reach=reach, size=options.size, tilt=0.05)
             at = apply_homography(np.linalg.inv(crop).astype(np.float64), cells)
             good = np.flatnonzero(inside(at, side, margin=0.5))
             if len(good) >= LEAST_CELLS:

@@ -19,7 +19,7 @@ from reloc.images.photometric import retaken
 from reloc.progress import Progress, silent
 
 Array = NDArray[np.float64]
-Grey = NDArray[np.uint8]
+Gray = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ class Pair:
         pixels_second: (N, 2) the same surface points in the second.
     """
 
-    first: Grey
-    second: Grey
+    first: Gray
+    second: Gray
     pixels_first: Array
     pixels_second: Array
 
@@ -45,7 +45,7 @@ class PairSource(Protocol):
     def pair(self, seed: int) -> Pair: ...
 
 
-def cell_centres(size: int, stride: int) -> Array:
+def cell_centers(size: int, stride: int) -> Array:
     """Pixels (N, 2) at the centres of the cells of a square image."""
     ticks = (np.arange(size // stride) + 0.5) * stride
     x, y = np.meshgrid(ticks, ticks)
@@ -53,23 +53,23 @@ def cell_centres(size: int, stride: int) -> Array:
 
 
 def random_homography(
-    rng: np.random.Generator, *, centre: Array, reach: float, size: int, tilt: float
+    rng: np.random.Generator, *, center: Array, reach: float, size: int, tilt: float
 ) -> Array:
     """Homography (3, 3) from image to crop pixels.
 
-    The crop shows a square of half side ``reach`` around ``centre``, turned, sheared and seen at a
+    The crop shows a square of half side ``reach`` around ``center``, turned, sheared and seen at a
     slant by up to ``tilt`` (0 none, 0.3 strong).
     """
     angle = np.radians(rng.uniform(-25, 25))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     corners = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float64)
     corners = corners + rng.uniform(-tilt, tilt, (4, 2))
-    source = centre + reach * (corners @ turn.T)
+    source = center + reach * (corners @ turn.T)
     target = np.array([[0, 0], [size, 0], [size, size], [0, size]], np.float64)
     return cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))
 
 
-def warped(image: Grey, homography: Array, *, size: int) -> Grey:
+def warped(image: Gray, homography: Array, *, size: int) -> Gray:
     """The crop (size, size) under a homography of pixels whose centres are at +0.5."""
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     shifted = np.linalg.inv(half) @ homography @ half  # OpenCV counts from pixel centres
@@ -82,7 +82,7 @@ def warped(image: Grey, homography: Array, *, size: int) -> Grey:
     )
 
 
-def with_blocks(image: Grey, rng: np.random.Generator) -> tuple[Grey, NDArray[np.bool_]]:
+def with_blocks(image: Gray, rng: np.random.Generator) -> tuple[Gray, NDArray[np.bool_]]:
     """Covers part of a view by a textured block; returns the view and what is still visible."""
     size = len(image)
     visible = np.ones(image.shape, bool)
@@ -101,7 +101,7 @@ def inside(pixels: Array, size: int, *, margin: float = 2.0) -> NDArray[np.bool_
 
 
 def cropped_pair(
-    images: tuple[Grey, Grey],
+    images: tuple[Gray, Gray],
     matches: tuple[Array, Array],
     rng: np.random.Generator,
     *,
@@ -116,13 +116,13 @@ def cropped_pair(
         size: side of the crops.
     """
 
-    def crop(image: Grey, around: Array) -> Array:
+    def crop(image: Gray, around: Array) -> Array:
         # Centred on what both views see, so that little of the overlap is cut away.
         side, whole = min(image.shape), np.array(image.shape[::-1])
         reach = side * rng.uniform(0.3, 0.5)
         middle = around.mean(axis=0) if len(around) else whole / 2
-        centre = np.clip(middle, reach, whole - reach) + rng.uniform(-0.06, 0.06, 2) * side
-        return random_homography(rng, centre=centre, reach=reach, size=size, tilt=0.05)
+        center = np.clip(middle, reach, whole - reach) + rng.uniform(-0.06, 0.06, 2) * side
+        return random_homography(rng, center=center, reach=reach, size=size, tilt=0.05)
 
     crops = [crop(image, around) for image, around in zip(images, matches, strict=True)]
     before, after = (apply_homography(to, at) for to, at in zip(crops, matches, strict=True))
@@ -133,7 +133,7 @@ def cropped_pair(
     return Pair(first, second, before[keep], after[keep])
 
 
-def with_passer_by(pair: Pair, texture: Grey, rng: np.random.Generator) -> Pair:
+def with_passer_by(pair: Pair, texture: Gray, rng: np.random.Generator) -> Pair:
     """The pair with something before its second view that the first does not show.
 
     Args:
@@ -143,9 +143,9 @@ def with_passer_by(pair: Pair, texture: Grey, rng: np.random.Generator) -> Pair:
     """
     size = len(pair.second)
     across, up = rng.uniform(0.08, 0.2) * size, rng.uniform(0.15, 0.4) * size
-    centre = rng.uniform(0.1, 0.9, 2) * size
+    center = rng.uniform(0.1, 0.9, 2) * size
     y, x = np.mgrid[0:size, 0:size] + 0.5
-    hidden = ((x - centre[0]) / across) ** 2 + ((y - centre[1]) / up) ** 2 < 1
+    hidden = ((x - center[0]) / across) ** 2 + ((y - center[1]) / up) ** 2 < 1
     cut = cv2.resize(texture, (size, size), interpolation=cv2.INTER_AREA)
     at = pair.pixels_second.astype(int)
     seen = ~hidden[at[:, 1], at[:, 0]]
@@ -156,7 +156,7 @@ def with_passer_by(pair: Pair, texture: Grey, rng: np.random.Generator) -> Pair:
 class PhotoPairs:
     """Two crops of one photo under random homographies, each taken again its own way."""
 
-    def __init__(self, photos: list[Grey], *, size: int, stride: int = 8) -> None:
+    def __init__(self, photos: list[Gray], *, size: int, stride: int = 8) -> None:
         self.photos = photos
         self.size = size
         self.stride = stride
@@ -178,7 +178,7 @@ class PhotoPairs:
         photos = []
         for done, path in enumerate(paths, start=1):
             try:
-                photo = read_image(path, grey=True)
+                photo = read_image(path, gray=True)
             except ImageError:
                 continue
             scale = 512 / min(photo.shape)
@@ -200,15 +200,15 @@ class PhotoPairs:
         # nearby and up to 1.9 times larger or smaller.
         reach = short * np.exp(rng.uniform(np.log(0.3), np.log(1.0))) / 2
         room = np.maximum(np.array([width, height]) / 2 - reach, 0)
-        centre = np.array([width, height]) / 2 + rng.uniform(-room, room)
+        center = np.array([width, height]) / 2 + rng.uniform(-room, room)
         other = np.clip(reach * np.exp(rng.uniform(-0.64, 0.64)), 0.12 * short, 0.55 * short)
         shift = rng.uniform(-0.4, 0.4, 2) * reach
         tilt = rng.uniform(0, 0.25)
-        first = random_homography(rng, centre=centre, reach=reach, size=self.size, tilt=tilt)
+        first = random_homography(rng, center=center, reach=reach, size=self.size, tilt=tilt)
         second = random_homography(
-            rng, centre=centre + shift, reach=float(other), size=self.size, tilt=tilt
+            rng, center=center + shift, reach=float(other), size=self.size, tilt=tilt
         )
-        cells = cell_centres(self.size, self.stride)
+        cells = cell_centers(self.size, self.stride)
         on_photo = apply_homography(np.linalg.inv(first).astype(np.float64), cells)
         matches = apply_homography(second, on_photo)
         keep = inside(matches, self.size)

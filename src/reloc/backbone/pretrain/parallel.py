@@ -68,8 +68,8 @@ class SharedBatchNorm(nn.BatchNorm2d):
         _, world = place_among_processes()
         values = x.float()
         mean = _Sum.apply(values.mean(dim=(0, 2, 3))) / world
-        centred = values - mean[:, None, None]
-        variance = _Sum.apply(centred.square().mean(dim=(0, 2, 3))) / world
+        centered = values - mean[:, None, None]
+        variance = _Sum.apply(centered.square().mean(dim=(0, 2, 3))) / world
         with torch.no_grad():
             count = world * x.numel() // x.shape[1]
             self.running_mean.lerp_(mean, self.momentum)
@@ -77,10 +77,10 @@ class SharedBatchNorm(nn.BatchNorm2d):
             if self.num_batches_tracked is not None:
                 self.num_batches_tracked += 1
         scale = (self.weight * torch.rsqrt(variance + self.eps))[:, None, None]
-        return (centred * scale + self.bias[:, None, None]).to(x.dtype)
+        return (centered * scale + self.bias[:, None, None]).to(x.dtype)
 
 
-def synchronise_norms(network: nn.Module) -> None:
+def synchronize_norms(network: nn.Module) -> None:
     """Puts a ``SharedBatchNorm`` in the place of each batch norm of a module, in place."""
     for name, child in list(network.named_children()):
         if isinstance(child, nn.BatchNorm2d):
@@ -88,4 +88,4 @@ def synchronise_norms(network: nn.Module) -> None:
             norm.load_state_dict(child.state_dict())
             setattr(network, name, norm)
         else:
-            synchronise_norms(child)
+            synchronize_norms(child)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.backbone.pretrain.pairs import Array, Grey, Pair, cropped_pair
+from reloc.backbone.pretrain.pairs import Array, Gray, Pair, cropped_pair
 from reloc.errors import SceneError
 from reloc.geometry import Camera, inverted, transformed
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
@@ -40,7 +40,7 @@ class PosedView:
     @classmethod
     def of(
         cls,
-        image: Grey,
+        image: Gray,
         camera: Camera,
         world_from_cam: Array,
         depths: Callable[[Array], NDArray[np.floating]],

@@ -18,7 +18,7 @@ from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.backbone.pretrain.parallel import (
     average_gradients,
     place_among_processes,
-    synchronise_norms,
+    synchronize_norms,
 )
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import training_dtype
@@ -129,7 +129,7 @@ class BackboneTrainer(OneCycleTrainer):
         torch.manual_seed(options.seed)
         network = ConvBackbone(channels=options.channels, width=options.width)
         if world > 1:
-            synchronise_norms(network)
+            synchronize_norms(network)
         network.to(device).train()
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.network = network

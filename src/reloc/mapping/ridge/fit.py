@@ -35,7 +35,7 @@ class Observations:
         indices: (N, k) int64 anchors that respond to a feature.
         weights: (N, k) their responses.
         rays: (N, 3) unit viewing rays, world axes.
-        centres: (N, 3) camera centres, relative to the map's origin.
+        centers: (N, 3) camera centres, relative to the map's origin.
         focals: (N,) pixels of the view per unit at z = 1.
         frames: (N,) int64 number of the frame.
         depths: (N,) distance along the ray of what it hits; NaN where nobody knows.
@@ -44,7 +44,7 @@ class Observations:
     indices: Tensor
     weights: Tensor
     rays: Tensor
-    centres: Tensor
+    centers: Tensor
     focals: Tensor
     frames: Tensor
     depths: Tensor
@@ -75,7 +75,7 @@ class Observations:
 
     def split(self, predictions: Tensor) -> tuple[Tensor, Tensor]:
         """Distances (N,) along the rays and across them."""
-        offsets = predictions - self.centres
+        offsets = predictions - self.centers
         depths = (offsets * self.rays).sum(dim=1)
         return depths, (offsets - depths[:, None] * self.rays).norm(dim=1)
 
@@ -124,7 +124,7 @@ def fit(
     near = start is not None or bool(known.double().mean() > MOSTLY)
     # Across its ray a point on it at any depth will do as a target.
     reach = torch.where(known, observations.depths, TYPICAL_DEPTH)
-    targets = observations.centres + observations.rays * reach[:, None]
+    targets = observations.centers + observations.rays * reach[:, None]
     along = torch.where(known, (options.baseline / reach).square().clamp(max=1), options.along)
     # Where a point stands that the fit says nothing of, and where the first round begins.
     sure = torch.where(known, 1.0, GUESSED).to(targets)[:, None].expand_as(targets).contiguous()

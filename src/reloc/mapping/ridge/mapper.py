@@ -184,7 +184,7 @@ class RidgeMapper:
             indices=indices,
             weights=weights.double(),
             rays=torch.from_numpy(rays / lengths[:, None]),
-            centres=torch.from_numpy((pose[:3, 3] - self.origin) / self.scale).expand(count, 3),
+            centers=torch.from_numpy((pose[:3, 3] - self.origin) / self.scale).expand(count, 3),
             focals=torch.full((count,), harvest.focal, dtype=torch.float64),
             frames=torch.full((count,), harvest.frame),
             depths=torch.from_numpy(ahead * lengths / self.scale),

@@ -59,9 +59,9 @@ def three_point_pose(points_a: Tensor, points_b: Tensor) -> tuple[Tensor, Tensor
     points_a = torch.where(valid[..., None, None], points_a, fallback)
     points_b = torch.where(valid[..., None, None], points_b, fallback)
     axes_a, axes_b = _triangle_axes(points_a), _triangle_axes(points_b)
-    centre_a, centre_b = points_a.mean(dim=-2), points_b.mean(dim=-2)
-    flat_a = (points_a - centre_a[..., None, :]) @ axes_a[..., :2]
-    flat_b = (points_b - centre_b[..., None, :]) @ axes_b[..., :2]
+    center_a, center_b = points_a.mean(dim=-2), points_b.mean(dim=-2)
+    flat_a = (points_a - center_a[..., None, :]) @ axes_a[..., :2]
+    flat_b = (points_b - center_b[..., None, :]) @ axes_b[..., :2]
     product = flat_b.mT @ flat_a
     angle = torch.atan2(
         product[..., 0, 1] - product[..., 1, 0], product[..., 0, 0] + product[..., 1, 1]
@@ -69,7 +69,7 @@ def three_point_pose(points_a: Tensor, points_b: Tensor) -> tuple[Tensor, Tensor
     zero = torch.zeros_like(angle)
     spin = rotation_from_vector(torch.stack([zero, zero, angle], dim=-1))
     rotation = axes_a @ spin @ axes_b.mT
-    translation = centre_a - (rotation @ centre_b[..., None])[..., 0]
+    translation = center_a - (rotation @ center_b[..., None])[..., 0]
     return torch.cat([rotation, translation[..., None]], dim=-1), valid
 
 

@@ -59,7 +59,7 @@ def refined_poses(cam_from_world: Tensor, matches: Matches, *, options: RefineOp
     coordinates = matches.scene_coordinates
     fixed = replace(matches, scene_coordinates=coordinates.detach())
     with torch.no_grad():
-        poses = _minimised(cam_from_world.detach(), fixed, options)
+        poses = _minimized(cam_from_world.detach(), fixed, options)
     if not (coordinates.requires_grad and torch.is_grad_enabled()):
         return poses
     slope = _system(poses, matches, options).slope
@@ -71,7 +71,7 @@ def refined_poses(cam_from_world: Tensor, matches: Matches, *, options: RefineOp
     return moved(poses, torch.where(good[..., None], step, torch.zeros_like(step)))
 
 
-def _minimised(poses: Tensor, matches: Matches, options: RefineOptions) -> Tensor:
+def _minimized(poses: Tensor, matches: Matches, options: RefineOptions) -> Tensor:
     """Levenberg-Marquardt; every pose of the batch has its own damping."""
     damping = torch.full(poses.shape[:2], FIRST_DAMPING, dtype=torch.float64, device=poses.device)
     now = _system(poses, matches, options)

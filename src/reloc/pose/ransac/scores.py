@@ -16,7 +16,7 @@ from reloc.pose.ransac.matches import safe_norm
 STEEPNESS = 5.0
 FULL_SCORE = 100.0
 # A metre weighs as much as so many degrees; losses above the clamp grow as a square root.
-DEGREES_PER_METRE = 100.0
+DEGREES_PER_METER = 100.0
 LOSS_CLAMP = 100.0
 
 
@@ -33,15 +33,15 @@ def soft_inlier_scores(errors: Tensor, usable: Tensor, *, threshold: float | Ten
     return FULL_SCORE * (soft * usable[:, None]).sum(dim=-1) / counts
 
 
-def pose_losses(cam_from_world: Tensor, truth: Tensor, *, metre: float) -> Tensor:
-    """Losses (B, H) of poses (B, H, 3, 4): degrees plus ``DEGREES_PER_METRE`` times metres.
+def pose_losses(cam_from_world: Tensor, truth: Tensor, *, meter: float) -> Tensor:
+    """Losses (B, H) of poses (B, H, 3, 4): degrees plus ``DEGREES_PER_METER`` times metres.
 
     Above ``LOSS_CLAMP`` the loss is sqrt(LOSS_CLAMP x loss).
 
     Args:
         cam_from_world: (B, H, 3, 4).
         truth: (B, 3, 4) cam_from_world.
-        metre: what a metre is in scene units.
+        meter: what a metre is in scene units.
     """
     rotation, translation = cam_from_world[..., :3], cam_from_world[..., 3:]
     between = rotation @ truth[:, None, :, :3].mT
@@ -50,10 +50,10 @@ def pose_losses(cam_from_world: Tensor, truth: Tensor, *, metre: float) -> Tenso
     sine = safe_norm(torch.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], -1), dim=-1)
     cosine = (between.diagonal(dim1=-2, dim2=-1).sum(dim=-1) - 1) / 2
     degrees = torch.atan2(sine, cosine) * (180 / math.pi)
-    centres = -(rotation.mT @ translation)[..., 0]
-    true_centres = -(truth[..., :3].mT @ truth[..., 3:])[..., 0]
-    metres = safe_norm(centres - true_centres[:, None], dim=-1) / metre
-    loss = degrees + DEGREES_PER_METRE * metres
+    centers = -(rotation.mT @ translation)[..., 0]
+    true_centers = -(truth[..., :3].mT @ truth[..., 3:])[..., 0]
+    meters = safe_norm(centers - true_centers[:, None], dim=-1) / meter
+    loss = degrees + DEGREES_PER_METER * meters
     return torch.where(loss > LOSS_CLAMP, (LOSS_CLAMP * loss.clamp(min=LOSS_CLAMP)).sqrt(), loss)
 
 

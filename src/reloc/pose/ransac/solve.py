@@ -71,7 +71,7 @@ def expected_pose_losses(
     truth: Tensor,
     *,
     options: RansacOptions,
-    metre: float,
+    meter: float,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     """The loss (B,) that DSAC* trains on, differentiable in the scene coordinates.
@@ -83,12 +83,12 @@ def expected_pose_losses(
         matches: of B images.
         truth: (B, 3, 4) cam_from_world.
         options: how poses are searched.
-        metre: what a metre is in scene units.
+        meter: what a metre is in scene units.
         generator: where chance comes from.
     """
     hypotheses, scores = _scored(matches, options, generator)
     refined = refined_poses(hypotheses.cam_from_world, matches, options=options.refine)
-    losses = pose_losses(refined, truth, metre=metre)
+    losses = pose_losses(refined, truth, meter=meter)
     return expected_losses(scores, losses, hypotheses.valid)
 
 

@@ -54,10 +54,10 @@ def write_depths(files: dict[Path, Frame], progress: Progress) -> list[str]:
     ]
 
 
-def _same_view(colour: Camera, depth: Depth) -> bool:
+def _same_view(color: Camera, depth: Depth) -> bool:
     """Whether depth has the intrinsics of the colour image, at whatever size."""
     try:
-        resized = colour.resized(depth.camera.width, depth.camera.height)
+        resized = color.resized(depth.camera.width, depth.camera.height)
     except CameraError:
         return False
     same_lens = (_is_ideal(resized) and _is_ideal(depth.camera)) or (
@@ -71,15 +71,15 @@ def _is_ideal(camera: Camera) -> bool:
 
 
 @lru_cache(maxsize=8)
-def _sources(colour: Camera, depth: Camera) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _sources(color: Camera, depth: Camera) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Row and column (H, W) of the depth image for each pixel of the colour camera; -1 outside."""
-    x, y = np.meshgrid(np.arange(colour.width) + 0.5, np.arange(colour.height) + 0.5)
-    rays = colour.rays(np.stack([x.ravel(), y.ravel()], axis=1))
+    x, y = np.meshgrid(np.arange(color.width) + 0.5, np.arange(color.height) + 0.5)
+    rays = color.rays(np.stack([x.ravel(), y.ravel()], axis=1))
     low, high = depth.ray_bounds()
     with np.errstate(invalid="ignore"):
         pixels = np.floor(depth.pixels(rays))
         inside = np.all((rays >= low) & (rays <= high), axis=1)
         inside &= np.all((pixels >= 0) & (pixels < (depth.width, depth.height)), axis=1)
     found = np.where(inside[:, None], pixels, -1).astype(np.intp)
-    columns, rows = found.T.reshape(2, colour.height, colour.width)
+    columns, rows = found.T.reshape(2, color.height, color.width)
     return rows, columns

@@ -13,7 +13,7 @@ from reloc.scenes.scene import Array
 def write_ply(
     path: StrPath,
     points: Array,
-    colours: NDArray[np.uint8],
+    colors: NDArray[np.uint8],
     *,
     normals: NDArray[np.float32] | None = None,
 ) -> None:
@@ -25,7 +25,7 @@ def write_ply(
     Args:
         path: the file.
         points: (N, 3).
-        colours: (N, 3) RGB.
+        colors: (N, 3) RGB.
         normals: (N, 3).
 
     Raises:
@@ -38,7 +38,7 @@ def write_ply(
     ]
     if normals is not None:
         columns.append(("float", ("nx", "ny", "nz"), normals))
-    columns.append(("uchar", ("red", "green", "blue"), colours))
+    columns.append(("uchar", ("red", "green", "blue"), colors))
     types = {"double": "<f8", "float": "<f4", "uchar": "u1"}
     rows = np.empty(
         len(points), dtype=[(name, types[kind]) for kind, names, _ in columns for name in names]

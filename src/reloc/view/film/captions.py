@@ -82,22 +82,22 @@ class Caption:
         self._draw.ellipse([end[0] - dot, end[1] - dot, end[0] + dot, end[1] + dot], WHITE)
 
     def scale(
-        self, colours: Sequence[tuple[int, int, int]], ticks: Sequence[str], label: str
+        self, colors: Sequence[tuple[int, int, int]], ticks: Sequence[str], label: str
     ) -> None:
         """Bottom right: a bar of colours, its ticks below, what it shows above."""
         wide, tall = round(0.4 * self.height), max(4, round(0.014 * self.height))
         left, bottom = self.width - self._margin - wide, self.height - self._margin
         top = bottom - round(0.05 * self.height)
-        for number, colour in enumerate(colours):
-            ends = (left + wide * np.array([number, number + 1]) / len(colours)).tolist()
-            self._draw.rectangle([ends[0], top, ends[1], top + tall], colour)
+        for number, color in enumerate(colors):
+            ends = (left + wide * np.array([number, number + 1]) / len(colors)).tolist()
+            self._draw.rectangle([ends[0], top, ends[1], top + tall], color)
         for number, tick in enumerate(ticks):
             x = left + wide * number / max(len(ticks) - 1, 1)
             self._draw.text((x, bottom), tick, SOFT, self._font(0.02), anchor="ms")
         above = top - round(0.014 * self.height)
         self._draw.text((left, above), label, SOFT, self._font(0.023), anchor="ls")
 
-    def photo(self, photo: NDArray[np.uint8], colour: tuple[int, int, int], label: str) -> None:
+    def photo(self, photo: NDArray[np.uint8], color: tuple[int, int, int], label: str) -> None:
         """Top right: a photo in a frame of a colour, with a line below."""
         tall = round(0.24 * self.height)
         small = Image.fromarray(photo)
@@ -105,7 +105,7 @@ class Caption:
         x, y = self.width - self._margin - small.width, self._margin
         edge = max(2, self.height // 240)
         box = [x - edge, y - edge, x + small.width + edge - 1, y + small.height + edge - 1]
-        self._draw.rectangle(box, colour)
+        self._draw.rectangle(box, color)
         self._image.paste(small, (x, y))
         below = y + small.height + round(0.018 * self.height)
         text = self._font(0.023)

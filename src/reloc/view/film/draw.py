@@ -11,7 +11,7 @@ from reloc.view.points import render_points
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
-Colour = tuple[int, int, int]
+Color = tuple[int, int, int]
 
 # Cosine: walls that are seen almost from their edge are tatters before what one looks at.
 SLANTED = 0.3
@@ -30,7 +30,7 @@ def backdrop(width: int, height: int) -> Image:
 
 def draw_points(
     points: Array,
-    colours: Image,
+    colors: Image,
     facing: Array,
     camera: Camera,
     pose: Array,
@@ -41,7 +41,7 @@ def draw_points(
 
     Args:
         points: (N, 3) in the world.
-        colours: (N, 3) RGB.
+        colors: (N, 3) RGB.
         facing: (N, 3) direction to the side of each point that was seen.
         camera: of the film.
         pose: (4, 4) of that camera.
@@ -52,7 +52,7 @@ def draw_points(
     towards = (to_eye * facing).sum(axis=1) > SLANTED * lengths
     return render_points(
         points[towards],
-        colours[towards],
+        colors[towards],
         camera,
         pose,
         radius=radius if np.ndim(radius) == 0 else np.asarray(radius)[towards],
@@ -68,7 +68,7 @@ def draw_pyramid(
     of: Camera,
     at: Array,
     size: float,
-    colour: Colour,
+    color: Color,
     strength: float = 1.0,
     width: int = 1,
 ) -> None:
@@ -81,7 +81,7 @@ def draw_pyramid(
         of: the camera to draw.
         at: (4, 4) its pose.
         size: from its centre to the corners of its view, scene units.
-        colour: RGB.
+        color: RGB.
         strength: 0 to 1, how much of the colour covers what is there.
         width: of the lines, pixels.
     """
@@ -103,15 +103,15 @@ def draw_pyramid(
     fixed = np.rint((pixels - 0.5 - low) * 16).astype(np.int32)
     lines = [fixed[[0, k]] for k in range(1, 5)] + [fixed[[1, 2, 3, 4, 1]]]
     inked = np.ascontiguousarray(patch)
-    inked = cv2.polylines(inked.copy(), lines, False, colour, width, cv2.LINE_AA, 4)
+    inked = cv2.polylines(inked.copy(), lines, False, color, width, cv2.LINE_AA, 4)
     patch[:] = cv2.addWeighted(inked, strength, np.ascontiguousarray(patch), 1 - strength, 0)
 
 
-def joined(image: Image, camera: Camera, pose: Array, ends: Array, colour: Colour) -> None:
+def joined(image: Image, camera: Camera, pose: Array, ends: Array, color: Color) -> None:
     """Draws a thin line between two points (2, 3) of the world, in place."""
     in_view = transformed(inverted(pose), ends)
     if in_view[:, 2].min() > 0:
         pixels = camera.project(in_view)
         if np.abs(pixels).max() < 4 * camera.width:
             fixed = np.rint((pixels - 0.5) * 16).astype(np.int32)
-            cv2.polylines(image, [fixed], False, colour, 1, cv2.LINE_AA, 4)
+            cv2.polylines(image, [fixed], False, color, 1, cv2.LINE_AA, 4)

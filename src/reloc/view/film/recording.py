@@ -56,7 +56,7 @@ class Recording:
         points: (K, N, 3) float16, in units of ``scale`` around ``origin``.
         origin: (3,) float64 world frame.
         scale: scene units.
-        colours: (N, 3) uint8 RGB of the cells.
+        colors: (N, 3) uint8 RGB of the cells.
         eyes: (N, 3) float64 centres of the cameras that saw the cells, world frame.
         snapshots: K of them.
     """
@@ -64,7 +64,7 @@ class Recording:
     points: NDArray[np.float16]
     origin: NDArray[np.float64]
     scale: float
-    colours: NDArray[np.uint8]
+    colors: NDArray[np.uint8]
     eyes: NDArray[np.float64]
     snapshots: tuple[Snapshot, ...]
 
@@ -78,9 +78,9 @@ class Recording:
 
     def check_frames(self, frames: Sequence[Frame]) -> None:
         """Raises SceneError if what saw the cells were not these frames at these poses."""
-        centres = poses_of(frames)[:, :3, 3]
+        centers = poses_of(frames)[:, :3, 3]
         eyes = np.unique(self.eyes, axis=0)
-        apart = np.linalg.norm(eyes[:, None] - centres, axis=2).min(axis=1, initial=np.inf)
+        apart = np.linalg.norm(eyes[:, None] - centers, axis=2).min(axis=1, initial=np.inf)
         if apart.max() > 1e-6 * self.scale:
             raise SceneError(
                 "this growth was recorded with other frames or poses; give the scene, --query and "
@@ -118,11 +118,11 @@ class Recorder:
         known = posed(frames)
         picks = even_picks(len(known), VIEWS)
         rng = np.random.default_rng(0)
-        features, colours, owners = [], [], []
+        features, colors, owners = [], [], []
         for index in picks:
             try:
                 image = read_image(known[index].image)
-                view = plain_view(read_image(known[index].image, grey=True), short_side=short_side)
+                view = plain_view(read_image(known[index].image, gray=True), short_side=short_side)
             except ImageError:
                 continue
             pixels = view.original_pixels(cell_pixels(*view.image.shape, stride=extractor.stride))
@@ -130,16 +130,16 @@ class Recorder:
             cells = rng.permutation(np.flatnonzero(inside))[: CELLS // len(picks)]
             column, row = pixels[cells].astype(int).T
             features.append(extractor(view.image)[torch.from_numpy(cells)].half())
-            colours.append(image[row, column])
+            colors.append(image[row, column])
             owners.append(np.full(len(cells), index))
         if not features:
             raise SceneError("no mapping image can be read, so there is nothing to film")
-        centres = poses_of(known)[:, :3, 3]
+        centers = poses_of(known)[:, :3, 3]
         self._features = torch.cat(features)
-        self._colours = np.concatenate(colours)
+        self._colors = np.concatenate(colors)
         self._owners = np.concatenate(owners)
-        self._eyes = centres[self._owners]
-        self._origin = centres.mean(axis=0)
+        self._eyes = centers[self._owners]
+        self._origin = centers.mean(axis=0)
         self._scale = 0.0
         self._points: list[NDArray[np.float16]] = []
         self._snapshots: list[Snapshot] = []
@@ -149,7 +149,7 @@ class Recorder:
         self._began = time.monotonic()
         if earlier is not None:
             earlier.check_frames(frames)
-            if not np.array_equal(earlier.colours, self._colours):
+            if not np.array_equal(earlier.colors, self._colors):
                 raise SceneError("this growth was recorded with other images; start a new one")
             self._scale = earlier.scale
             self._points = list(earlier.points)
@@ -207,7 +207,7 @@ class Recorder:
             np.stack(self._points),
             self._origin,
             self._scale,
-            self._colours,
+            self._colors,
             self._eyes,
             tuple(self._snapshots),
         )

@@ -23,7 +23,7 @@ from reloc.view.film.recording import Recording
 from reloc.view.film.stage import Stage
 from reloc.view.film.video import FPS
 from reloc.view.placement import placed
-from reloc.view.style import ERROR_COLOURS
+from reloc.view.style import ERROR_COLORS
 
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -34,7 +34,7 @@ MOST_QUERIES = 60  # more would flicker by
 # How large things are drawn: points in distances to their neighbours, cells of a recording in radii
 # of the place.
 POINT, CELL = 0.7, 0.006
-CAMERA_COLOUR, TRUE_COLOUR = (120, 170, 235), (235, 238, 242)
+CAMERA_COLOR, TRUE_COLOR = (120, 170, 235), (235, 238, 242)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Arrival:
 
     result: FrameResult
     frame: Frame
-    colour: tuple[int, int, int]
+    color: tuple[int, int, int]
 
 
 def film_frames(
@@ -110,7 +110,7 @@ class _Scene:
         self.camera = Camera.pinhole(width=width, height=height, fx=1.1 * height)
         placement = placed(cloud.points, poses)
         shuffled = np.random.default_rng(0).permutation(np.flatnonzero(placement.kept))
-        self.points, self.colours = cloud.points[shuffled], cloud.colours[shuffled]
+        self.points, self.colors = cloud.points[shuffled], cloud.colors[shuffled]
         self.normals = cloud.normals[shuffled].astype(np.float64)
         spacing = point_spacing(self.points)
         self.radii = POINT * spacing * np.exp2(size_octaves(self.points, spacing))
@@ -185,7 +185,7 @@ class _Scene:
         )
         unit = length_scale(evaluation)[1]
         ticks = error_ticks(evaluation)
-        bar = [tuple(int(255 * c) for c in ERROR_COLOURS(x)[:3]) for x in np.linspace(0, 1, 64)]
+        bar = [tuple(int(255 * c) for c in ERROR_COLORS(x)[:3]) for x in np.linspace(0, 1, 64)]
         caption.scale(
             [(r, g, b) for r, g, b in bar],
             [f"{ticks[0]:g}", f"{np.sqrt(ticks[0] * ticks[-1]):.1g}", f"{ticks[-1]:g}"],
@@ -200,46 +200,46 @@ class _Scene:
         points = self.recording.at(position)
         facing = self.recording.eyes - points
         return draw_points(
-            points, self.recording.colours, facing, self.camera, self.pose,
+            points, self.recording.colors, facing, self.camera, self.pose,
             radius=CELL * self.stage.radius,
         )  # fmt: skip
 
     def _cloud(self, count: int, cells: tuple[Array, float] | None) -> Picture:
-        points, colours, facing = self.points[:count], self.colours[:count], self.normals[:count]
+        points, colors, facing = self.points[:count], self.colors[:count], self.normals[:count]
         # Of few points each stands for more.
         radii = self.radii[:count] * np.sqrt(len(self.points) / max(count, 1))
         if cells is not None and self.recording is not None:
             keep = np.random.default_rng(0).uniform(size=len(cells[0])) < cells[1]
             points = np.concatenate([points, cells[0][keep]])
-            colours = np.concatenate([colours, self.recording.colours[keep]])
+            colors = np.concatenate([colors, self.recording.colors[keep]])
             facing = np.concatenate([facing, (self.recording.eyes - cells[0])[keep]])
             radii = np.concatenate([radii, np.full(keep.sum(), CELL * self.stage.radius)])
-        return draw_points(points, colours, facing, self.camera, self.pose, radius=radii)
+        return draw_points(points, colors, facing, self.camera, self.pose, radius=radii)
 
     def _draw_mapping(self, picture: Picture, strength: float) -> None:
         for camera, pose in self.cameras:
             if pose is not None:
                 draw_pyramid(
                     picture, self.camera, self.pose, of=camera, at=pose,
-                    size=0.045 * self.stage.radius, colour=CAMERA_COLOUR, strength=strength,
+                    size=0.045 * self.stage.radius, color=CAMERA_COLOR, strength=strength,
                 )  # fmt: skip
 
     def _draw_query(self, picture: Picture, arrival: _Arrival, *, fresh: float) -> None:
         size = self.stage.radius * (0.05 + 0.06 * fresh)
         result = arrival.result
         known = [
-            (result.true_world_from_cam, TRUE_COLOUR, 1),
-            (result.world_from_cam, arrival.colour, 2),
+            (result.true_world_from_cam, TRUE_COLOR, 1),
+            (result.world_from_cam, arrival.color, 2),
         ]
         ends = [pose for pose, _, _ in known if pose is not None]
         if len(ends) == 2:
-            centres = np.array([pose[:3, 3] for pose in ends])
-            joined(picture, self.camera, self.pose, centres, arrival.colour)
-        for pose, colour, width in known:
+            centers = np.array([pose[:3, 3] for pose in ends])
+            joined(picture, self.camera, self.pose, centers, arrival.color)
+        for pose, color, width in known:
             if pose is not None:
                 draw_pyramid(
                     picture, self.camera, self.pose, of=arrival.frame.camera, at=pose, size=size,
-                    colour=colour, strength=0.6 + 0.4 * fresh, width=width,
+                    color=color, strength=0.6 + 0.4 * fresh, width=width,
                 )  # fmt: skip
 
     def _show_photo(self, caption: Caption, arrival: _Arrival, evaluation: Evaluation) -> None:
@@ -254,7 +254,7 @@ class _Scene:
                 f"{length_text(result.translation_error, evaluation)}, "
                 f"{degrees_text(result.rotation_error_deg)}"
             )
-        caption.photo(photo, arrival.colour, label)
+        caption.photo(photo, arrival.color, label)
 
 
 def _arrivals(evaluation: Evaluation, queries: Sequence[Frame]) -> list[_Arrival]:
@@ -269,7 +269,7 @@ def _arrivals(evaluation: Evaluation, queries: Sequence[Frame]) -> list[_Arrival
     for result in evenly(known, MOST_QUERIES):
         error = result.translation_error if result.localized else None
         worst = ticks[-1] if error is None else max(error * scale, 1e-9)
-        red, green, blue = (int(255 * c) for c in ERROR_COLOURS(float(norm(worst)))[:3])
+        red, green, blue = (int(255 * c) for c in ERROR_COLORS(float(norm(worst)))[:3])
         arrivals.append(_Arrival(result, frames[result.image], (red, green, blue)))
     return arrivals
 

@@ -51,14 +51,14 @@ class Stage:
             camera: of the film.
         """
         page = placement.page_from_world
-        up, centre = page[2, :3], -page[:3, :3].T @ page[:3, 3]
+        up, center = page[2, :3], -page[:3, :3].T @ page[:3, 3]
         # From behind the photographers; where they look all around, from anywhere.
         back = -poses[:, :3, 2].mean(axis=0)
         back = back - (back @ up) * up
         if np.linalg.norm(back) < 0.2:
             back = page[0, :3]
         radius = max(placement.radius, 1e-9)
-        stage = cls(centre[None], radius, up, back / np.linalg.norm(back), distance=radius)
+        stage = cls(center[None], radius, up, back / np.linalg.norm(back), distance=radius)
         middle, half = (placement.low + placement.high) / 2, placement.high - placement.low
         local = points @ page[:3, :3].T + page[:3, 3]
         inside = (np.abs(local - middle) <= BULK * half).all(axis=1)
@@ -74,23 +74,23 @@ class Stage:
         stage = self
         # What is near looks larger, so where the middle is depends on the distance, and it on that.
         for _ in range(4):
-            centres, needed = [], []
+            centers, needed = [], []
             for time, part, turn in zip(times, parts, turns, strict=True):
-                seen = (part - stage.centre(time)) @ turn
+                seen = (part - stage.center(time)) @ turn
                 depth = np.maximum(seen[:, 2:] + stage.distance, 0.1 * stage.distance)
                 ends = np.percentile(seen[:, :2] / depth, [100 - INSIDE, INSIDE], axis=0)
                 shift = stage.distance * ends.mean(axis=0)
-                centres.append(stage.centre(time) + turn[:, :2] @ shift)
+                centers.append(stage.center(time) + turn[:, :2] @ shift)
                 # From a distance d a point is inside the free part of the picture if
                 # |x| / (z + d) and |y| / (z + d) are within its limits.
                 across = (np.abs(seen[:, :2] - shift) / limits).max(axis=1)
                 needed.append(float(np.percentile(across - seen[:, 2], INSIDE)))
             # A parabola moves smoothly from one to the next.
-            path = np.polynomial.polynomial.polyfit(times, np.array(centres), 2)
+            path = np.polynomial.polynomial.polyfit(times, np.array(centers), 2)
             stage = replace(stage, path=path, distance=max(*needed, 0.5 * self.radius))
         return stage
 
-    def centre(self, part: float) -> Array:
+    def center(self, part: float) -> Array:
         """The point (3,) that the camera looks at, at a part of the film."""
         return part ** np.arange(len(self.path)) @ self.path
 
@@ -101,6 +101,6 @@ class Stage:
         rise = np.radians(HIGH_DEG + (LOW_DEG - HIGH_DEG) * smooth)
         side = np.cross(self.up, self.front)
         level = np.cos(turn) * self.front + np.sin(turn) * side
-        centre = self.centre(part)
-        eye = centre + self.distance * (np.cos(rise) * level + np.sin(rise) * self.up)
-        return look_at(eye, centre, up=self.up)
+        center = self.center(part)
+        eye = center + self.distance * (np.cos(rise) * level + np.sin(rise) * self.up)
+        return look_at(eye, center, up=self.up)

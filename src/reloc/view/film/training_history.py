@@ -26,7 +26,7 @@ def write_training_history(recording: Recording, path: StrPath) -> None:
         "points": recording.points,
         "origin": recording.origin,
         "scale": np.array([recording.scale]),
-        "colours": recording.colours,
+        "colours": recording.colors,
         "eyes": recording.eyes,
         "snapshots": np.array([astuple(snapshot) for snapshot in recording.snapshots], np.float64),
     }

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from reloc.mapping.optimiser import Muon, orthogonalized
+from reloc.mapping.optimizer import Muon, orthogonalized
 
 
 @pytest.mark.parametrize("shape", [(16, 16), (24, 8), (8, 24)])
@@ -27,12 +27,12 @@ def test_it_finds_the_matrix_of_a_linear_map():
     torch.manual_seed(0)
     truth, x = torch.randn(6, 4), torch.randn(100, 4)
     weight = torch.nn.Parameter(torch.zeros(6, 4))
-    optimiser = Muon([weight], lr=0.1, weight_decay=0.0)
+    optimizer = Muon([weight], lr=0.1, weight_decay=0.0)
     for step in range(120):
-        optimiser.param_groups[0]["lr"] = 0.1 * (1 - step / 120)
-        optimiser.zero_grad()
+        optimizer.param_groups[0]["lr"] = 0.1 * (1 - step / 120)
+        optimizer.zero_grad()
         ((x @ weight.T - x @ truth.T) ** 2).mean().backward()
-        optimiser.step()
+        optimizer.step()
     assert (weight - truth).abs().max() < 0.1
 
 
@@ -62,14 +62,14 @@ def test_momentum_survives_saving():
 
     def run(split):
         parameter = torch.nn.Parameter(torch.eye(5))
-        optimiser = Muon([parameter], lr=0.1)
+        optimizer = Muon([parameter], lr=0.1)
         for number, gradient in enumerate(gradients):
             if number == split:
-                state = optimiser.state_dict()
-                optimiser = Muon([parameter], lr=0.1)
-                optimiser.load_state_dict(state)
+                state = optimizer.state_dict()
+                optimizer = Muon([parameter], lr=0.1)
+                optimizer.load_state_dict(state)
             parameter.grad = gradient.clone()
-            optimiser.step()
+            optimizer.step()
         return parameter.detach()
 
     assert torch.equal(run(None), run(2))
