@@ -108,7 +108,7 @@ def test_time_is_left_for_the_sketch(room, monkeypatch):
     [
         (RidgeOptions(), {"checkpoint": "a.partial"}),
         (RidgeOptions(), {"head": 0}),
-        (DsacStarOptions(steps=1), {"watch": print}),
+        (DsacStarOptions(steps=1), {"callback": print}),
     ],
 )
 def test_what_a_method_does_not_take_is_refused(options, given, room):

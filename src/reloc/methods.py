@@ -126,7 +126,7 @@ def _refuse_for_heads_alone(
     head: int | None, callback: Callable[[TrainingSnapshot], None] | None
 ) -> None:
     if head is not None or callback is not None:
-        raise OptionError("head and watch go with MappingOptions; leave them out")
+        raise OptionError("head and callback go with MappingOptions; leave them out")
 
 
 def _before_preview(time_limit: float | None) -> float | None:

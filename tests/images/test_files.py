@@ -82,7 +82,7 @@ def test_gray_files_are_read_either_way(tmp_path):
     np.testing.assert_array_equal(read_image(path), np.repeat(values[:, :, None], 3, axis=2))
 
 
-@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("gray", [False, True])
 def test_the_exif_orientation_is_ignored(saved, photo, gray):
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
@@ -155,7 +155,7 @@ def test_what_is_no_file_is_refused_without_waiting(tmp_path, read):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".bmp", ".tif", ".ppm", ".webp"])
-@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("gray", [False, True])
 def test_any_name_is_read_and_to_the_same_pixels(saved, tmp_path, suffix, gray):
     path = saved(suffix)
     flag = (cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR) | cv2.IMREAD_IGNORE_ORIENTATION
@@ -222,7 +222,7 @@ def test_values_of_few_bits_in_a_file_of_sixteen_are_stretched(
     assert path.name in note and "stretched" in note
 
 
-@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("color", [False, True])
 def test_images_of_sixteen_bits_that_use_them_lose_the_lower_eight(tmp_path, photo, color):
     values = (photo if color else photo[:, :, 0]).astype(np.uint16) * 257
     path = sixteen(tmp_path, values)

@@ -39,7 +39,7 @@ def test_too_few_frames_tell_why(place):
         check_mappable(_scene([place.pose(n) for n in range(4)], skipped=skipped))
 
 
-@pytest.mark.parametrize("centre", [(0, 0, 0), (1, 2, 3), (4e6, 1e6, 5e6)])
+@pytest.mark.parametrize("center", [(0, 0, 0), (1, 2, 3), (4e6, 1e6, 5e6)])
 @pytest.mark.parametrize("unit", ["metre", "unknown"])
 def test_one_spot_is_an_error(place, unit, center):
     poses = _moved([place.pose(n) for n in range(6)], np.array(center), factor=0.0)

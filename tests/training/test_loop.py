@@ -53,13 +53,13 @@ class Quadratic:
     def state_dict(self):
         return {
             "network": self.network.state_dict(),
-            "optimiser": self.optimizer.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "steps": self.steps,
         }
 
     def load_state_dict(self, state):
         restore(self.network, state["network"])
-        restore(self.optimizer, state["optimiser"])
+        restore(self.optimizer, state["optimizer"])
         self.steps = stored_steps(state["steps"])
 
 
@@ -84,7 +84,7 @@ class Run:
             **{
                 "save": save,
                 "progress": progress,
-                "watch": lambda trainer, fraction: self.watched.append(fraction),
+                "callback": lambda trainer, fraction: self.watched.append(fraction),
                 **self.given,
                 **given,
             },
