@@ -69,10 +69,10 @@ import signal, time
 def stop(*_):
     raise KeyboardInterrupt
 signal.signal(signal.SIGTERM, stop)
-from reloc.fleet.worker_pool import Crew, CrewOptions
+from reloc.fleet.worker_pool import WorkerPool, WorkerPoolOptions
 try:
-    with Crew(CrewOptions(workers=1), backbone=None, most=1) as crew:
-        print(crew._session.ray, flush=True)
+    with WorkerPool(WorkerPoolOptions(workers=1), backbone=None, most=1) as pool:
+        print(pool._session.ray, flush=True)
         time.sleep(600)
 except KeyboardInterrupt:
     raise SystemExit(1)

@@ -51,7 +51,7 @@ def homogeneous(pose):
     return torch.cat([pose, torch.tensor([[0.0, 0, 0, 1]]).double()]).numpy()
 
 
-@pytest.mark.parametrize("metre", [1.0, 100.0])
+@pytest.mark.parametrize("meter", [1.0, 100.0])
 def test_losses_are_degrees_and_meters_clamped(meter):
     truth = poses(4)
     found = torch.cat([moved(truth, 0.05 * randoms(4, 6))[:, None], poses(4, 6, seed=5)], dim=1)
