@@ -73,7 +73,8 @@ def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_pat
     monkeypatch.setattr(HeadTrainer, "step", interrupted)
     assert reloc(*arguments).status == 1
     before = read_training_history(growth)
-    assert before.snapshots[-1].fraction < 0.5
+    # The fifth of ten steps is the last one; whether there was time to look at it, the clock says.
+    assert before.snapshots[-1].fraction <= 0.5
     monkeypatch.setattr(HeadTrainer, "step", step)
     done = reloc(*arguments, "--resume")
     assert done.status == 0, done.err
