@@ -30,8 +30,8 @@ from reloc.evaluate.metrics import Evaluation, evaluate
 from reloc.files import json_text, write_text
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query
-from reloc.mapping import MappingOptions, MappingResult, map_scene
 from reloc.maps.scene_map import SceneMap
+from reloc.methods.ace import MappingOptions, MappingResult, map_scene
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
 

@@ -29,11 +29,11 @@ from depth_queries import pose_errors
 from reloc.backbone import Backbone, load_backbone
 from reloc.cli.console import progress_bar
 from reloc.cli.eval_ import localize_frames
-from reloc.dsacstar import DsacStarOptions, Supervision, map_scene_dsacstar
 from reloc.errors import RelocError, SceneError
 from reloc.files import atomic_path, json_text, write_text
 from reloc.localize import Localizer
-from reloc.mapping import MappingOptions, MappingResult, map_scene
+from reloc.methods.ace import MappingOptions, MappingResult, map_scene
+from reloc.methods.dsacstar import DsacStarOptions, Supervision, map_scene_dsacstar
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
 from reloc.view.style import GRAY, MAP_COLORS, new_figure, plain_axes

@@ -25,9 +25,9 @@ from reloc.backbone import Backbone, load_backbone
 from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
 from reloc.files import atomic_path, json_text, write_text
-from reloc.mapping import MappingOptions
-from reloc.mapping.options import FULL_WIDTH
 from reloc.maps.scene_map import SceneMap
+from reloc.methods.ace import MappingOptions
+from reloc.methods.ace.options import FULL_WIDTH
 from reloc.scenes import Scene, open_scene
 from reloc.synthetic.campus import write_campus
 from reloc.view.style import GRAY, MAP_COLORS, new_figure, plain_axes

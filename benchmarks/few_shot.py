@@ -32,8 +32,8 @@ from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
 from reloc.evaluate.metrics import Evaluation
 from reloc.files import json_text, write_text
-from reloc.mapping import MappingOptions
-from reloc.mapping.ridge import map_scene_ridge
+from reloc.methods.ace import MappingOptions
+from reloc.methods.ridge import map_scene_ridge
 from reloc.progress import Progress
 from reloc.sampling import evenly
 from reloc.scenes import Scene

@@ -26,8 +26,8 @@ import tyro
 from reloc.backbone import Backbone, load_backbone
 from reloc.errors import MapError, OptionError, RelocError
 from reloc.fleet import MapJob, read_manifest
-from reloc.mapping import map_scene
 from reloc.maps import SceneMap
+from reloc.methods.ace import map_scene
 from reloc.scenes import open_scene
 from reloc.synthetic.scene import write_synthetic_scene
 

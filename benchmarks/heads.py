@@ -26,8 +26,8 @@ from reloc.errors import OptionError, RelocError, SceneError
 from reloc.heads import build_head
 from reloc.localize import Localizer, Query, RankingOptions
 from reloc.localize.query import PreparedQuery
-from reloc.mapping.options import views_of_head
 from reloc.maps import Region, SceneMap
+from reloc.methods.ace.options import views_of_head
 from reloc.sampling import even_picks
 from reloc.scenes import open_scene
 

@@ -25,14 +25,14 @@ from reloc.backbone.meta import trainer as meta_trainer
 from reloc.backbone.pretrain.contrast import Contrast
 from reloc.cli import download, map_, meta_train, pretrain
 from reloc.cli.main import main
-from reloc.dsacstar import DsacStarOptions
-from reloc.dsacstar.trainer import SceneNetworkTrainer
 from reloc.geometry import look_at
 from reloc.library.library import MapLibrary, is_library
-from reloc.mapping import PRESETS, MappingOptions
-from reloc.mapping.ridge import RidgeOptions
-from reloc.mapping.trainer import HeadTrainer
-from reloc.refine.trainer import PoseTrainer
+from reloc.methods.ace import PRESETS, MappingOptions
+from reloc.methods.ace.trainer import HeadTrainer
+from reloc.methods.dsacstar import DsacStarOptions
+from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
+from reloc.methods.refine.trainer import PoseTrainer
+from reloc.methods.ridge import RidgeOptions
 from reloc.scenes.datasets import Addresses, dataset
 from reloc.synthetic import TrainingViews, write_views
 from reloc.training import loop

@@ -37,10 +37,10 @@ from reloc.heads import HEADS, MlpHead
 from reloc.heads.mlp import homogeneous_point
 from reloc.images.augment import plain_view
 from reloc.images.files import read_image
-from reloc.mapping import MappingOptions, mapper
-from reloc.mapping.clusters import camera_clusters
 from reloc.mapping.survey import StereoSurvey
 from reloc.maps.scene_map import SceneMap
+from reloc.methods.ace import MappingOptions, mapper
+from reloc.methods.ace.clusters import camera_clusters
 from reloc.progress import Progress
 from reloc.sampling import evenly
 from reloc.scenes import Scene, posed, poses_of

@@ -35,7 +35,7 @@ from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError
 from reloc.files import json_text, write_text
-from reloc.mapping import MappingOptions
+from reloc.methods.ace import MappingOptions
 from reloc.sampling import evenly
 
 Row = dict[str, Any]

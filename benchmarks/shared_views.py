@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
-from reloc.mapping import mapper
+from reloc.methods.ace import mapper
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from reloc.devices import (
     training_dtype,
 )
 from reloc.errors import OptionError
-from reloc.mapping.optimizer import orthogonalized
+from reloc.methods.ace.optimizer import orthogonalized
 
 
 def test_the_cpu_is_always_there():

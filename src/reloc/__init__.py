@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from reloc.evaluate import Evaluation
     from reloc.geometry import Camera
     from reloc.localize import Estimate, Localizer, Query
-    from reloc.mapping import MappingOptions, MappingResult, preset_options
+    from reloc.mapping.result import MappingResult
     from reloc.maps import SceneMap
-    from reloc.methods import map_scene
+    from reloc.methods.ace import MappingOptions, preset_options
+    from reloc.methods.dispatch import map_scene
     from reloc.scenes import Frame, Scene, open_scene
 
 _HOMES = {
@@ -25,16 +26,16 @@ _HOMES = {
     "Evaluation": "evaluate",
     "Frame": "scenes",
     "Localizer": "localize",
-    "MappingOptions": "mapping",
-    "MappingResult": "mapping",
+    "MappingOptions": "methods.ace",
+    "MappingResult": "mapping.result",
     "Query": "localize",
     "RelocError": "errors",
     "Scene": "scenes",
     "SceneMap": "maps",
     "load_backbone": "backbone",
-    "map_scene": "methods",
+    "map_scene": "methods.dispatch",
     "open_scene": "scenes",
-    "preset_options": "mapping",
+    "preset_options": "methods.ace",
 }
 
 __all__ = [

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera
-from reloc.mapping import view_reader
+from reloc.methods.ace import view_reader
 from reloc.scenes import Frame, Scene, open_scene
 
 

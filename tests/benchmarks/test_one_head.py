@@ -12,7 +12,7 @@ import torch
 from reloc.backbone import Backbone
 from reloc.geometry import Camera
 from reloc.heads import HEADS, MlpHead
-from reloc.mapping import mapper
+from reloc.methods.ace import mapper
 from reloc.scenes import Frame, Scene
 
 

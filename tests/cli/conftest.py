@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reloc.cli.main import main
-from reloc.mapping import PRESETS, MappingOptions
+from reloc.methods.ace import PRESETS, MappingOptions
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from reloc.mapping.trainer import HeadTrainer
 from reloc.maps import SceneMap
+from reloc.methods.ace.trainer import HeadTrainer
 from reloc.scenes import open_scene
 from reloc.view.film import read_training_history, script
 

@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 
 from reloc import files
 from reloc.errors import OutputError
-from reloc.mapping.trainer import HeadTrainer
 from reloc.maps import SceneMap
+from reloc.methods.ace.trainer import HeadTrainer
 from reloc.training import loop
 
 # A mapping of a few seconds that checkpoints all the time, in a process that can be killed.
@@ -29,7 +29,7 @@ LONG = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from reloc.cli.main import main
-from reloc.mapping import PRESETS, MappingOptions
+from reloc.methods.ace import PRESETS, MappingOptions
 from reloc.training import loop
 loop.CHECKPOINT_SECONDS = 0.2
 PRESETS["draft"] = MappingOptions(
@@ -42,7 +42,7 @@ sys.exit(main(sys.argv[2:]))
 FULL_DISK = """
 import resource, signal, sys
 from reloc.cli.main import main
-from reloc.mapping import PRESETS, MappingOptions
+from reloc.methods.ace import PRESETS, MappingOptions
 PRESETS["draft"] = MappingOptions(
     views=12, steps=10, batch=64, width=128, blocks=1, short_side=120, cells_per_view=60
 )

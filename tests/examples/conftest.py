@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from reloc.backbone import load_backbone
-from reloc.mapping.ridge import map_scene_ridge
+from reloc.methods.ridge import map_scene_ridge
 from reloc.scenes import Scene
 from reloc.synthetic.scene import write_synthetic_scene
 

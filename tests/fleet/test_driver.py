@@ -11,8 +11,8 @@ import torch
 
 from reloc.backbone import load_backbone
 from reloc.fleet import FleetView, JobTable, MapJob, WorkerPoolOptions, map_fleet
-from reloc.mapping import MappingOptions
 from reloc.maps import SceneMap
+from reloc.methods.ace import MappingOptions
 
 SMALL = MappingOptions(
     heads=1, views=12, steps=60, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60

@@ -6,7 +6,7 @@ import pytest
 
 from reloc.errors import OptionError
 from reloc.fleet.manifest import read_manifest
-from reloc.mapping import PRESETS
+from reloc.methods.ace import PRESETS
 
 
 def written(folder, text, name="many.toml"):

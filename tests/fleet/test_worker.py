@@ -13,8 +13,8 @@ import torch
 from reloc.cli.main import main
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
-from reloc.mapping import PRESETS, MappingOptions
 from reloc.maps import SceneMap
+from reloc.methods.ace import PRESETS, MappingOptions
 
 SMALL = MappingOptions(
     heads=1, views=12, steps=30, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -145,7 +145,7 @@ def test_a_worker_that_is_killed_leaves_no_half_of_a_map(room: Path, tmp_path: P
         "from pathlib import Path\n"
         "from reloc.fleet.manifest import MapJob\n"
         "from reloc.fleet.worker import Worker\n"
-        "from reloc.mapping import MappingOptions\n"
+        "from reloc.methods.ace import MappingOptions\n"
         "def half(source, target):\n"
         "    Path(target).write_bytes(Path(source).read_bytes()[:1000])\n"
         "    os.kill(os.getpid(), 9)\n"

@@ -14,7 +14,7 @@ import pytest
 from reloc.errors import OptionError
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker_pool import WorkerPool, WorkerPoolOptions
-from reloc.mapping import MappingOptions
+from reloc.methods.ace import MappingOptions
 
 
 def test_a_crew_needs_sensible_numbers() -> None:

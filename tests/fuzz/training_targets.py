@@ -13,14 +13,14 @@ import torch
 from torch import nn
 
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
-from reloc.dsacstar import DsacStarOptions, map_scene_dsacstar
 from reloc.errors import SceneError
 from reloc.geometry import Camera, look_at
 from reloc.heads import MlpHead
-from reloc.mapping import MappingOptions, map_scene
 from reloc.maps.scene_map import Region, SceneMap
+from reloc.methods.ace import MappingOptions, map_scene
+from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
+from reloc.methods.refine import RefineMapOptions, refine_map
 from reloc.progress import Progress
-from reloc.refine import RefineMapOptions, refine_map
 from reloc.restoring import fitting
 from reloc.scenes.scene import Frame, Scene
 from reloc.training import OneCycleTrainer

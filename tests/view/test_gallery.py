@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera, look_at
-from reloc.mapping.trainer import new_head
+from reloc.heads.mlp import new_head
 from reloc.maps import SceneMap
 from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.view.gallery import gallery_exhibit

@@ -10,8 +10,8 @@ from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.devices import pick_device
 from reloc.files import check_writable
-from reloc.mapping.calibration import region_features
 from reloc.maps import SceneMap
+from reloc.maps.calibration import region_features
 from reloc.maps.compress import compressed
 from reloc.scenes import open_scene
 

@@ -12,13 +12,13 @@ from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console, progress_bar
 from reloc.cli.film import make_film
 from reloc.cli.image_folder import ImageFolder
-from reloc.dsacstar import DsacStarOptions, Supervision
 from reloc.errors import OptionError
 from reloc.files import check_writable
 from reloc.localize import Localizer
-from reloc.mapping import preset_options
-from reloc.mapping.ridge import RidgeOptions
-from reloc.methods import MethodOptions, map_scene, method_backbone
+from reloc.methods.ace import preset_options
+from reloc.methods.dispatch import MethodOptions, map_scene, method_backbone
+from reloc.methods.dsacstar import DsacStarOptions, Supervision
+from reloc.methods.ridge import RidgeOptions
 from reloc.scenes import open_scene
 from reloc.view.film import Recorder, check_film_path, read_training_history, write_training_history
 

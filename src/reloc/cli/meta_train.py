@@ -24,7 +24,7 @@ from reloc.cli.processes import processes
 from reloc.errors import OptionError, SceneError
 from reloc.evaluate import evaluate
 from reloc.localize.localizer import Localizer
-from reloc.mapping.ridge import map_scene_ridge
+from reloc.methods.ridge import map_scene_ridge
 from reloc.progress import silent
 from reloc.sampling import evenly
 from reloc.scenes import open_scene

@@ -12,7 +12,7 @@ from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.files import check_writable
 from reloc.maps import SceneMap
-from reloc.refine import RefineMapOptions, refine_map
+from reloc.methods.refine import RefineMapOptions, refine_map
 from reloc.scenes import open_scene
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.library.entry import is_text
-from reloc.mapping.options import PRESETS, MappingOptions, preset_options
+from reloc.methods.ace.options import PRESETS, MappingOptions, preset_options
 from reloc.scenes.names import inside
 
 MAX_BYTES = 256 << 20

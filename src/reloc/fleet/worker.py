@@ -19,7 +19,7 @@ from reloc.library.store import open_store
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
-from reloc.methods import map_scene
+from reloc.methods.dispatch import map_scene
 from reloc.reconstruct.preview import with_preview
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene

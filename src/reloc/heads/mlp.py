@@ -95,3 +95,10 @@ def homogeneous_point(outputs: Tensor) -> Tensor:
     """Points (..., 3) in units of the scale from the last layer's outputs (..., 4)."""
     homogeneous = functional.softplus(outputs[..., 3:], beta=SOFTPLUS_BETA) + MIN_SCALE
     return outputs[..., :3] / homogeneous.clamp(max=MAX_SCALE)
+
+
+def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int) -> MlpHead:
+    """An untrained head with weights drawn from the seed, without touching torch's global state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return MlpHead(channels=channels, width=width, blocks=blocks, scale=scale)

@@ -1,7 +1,1 @@
-"""Making maps: the feature buffer, the loss and its curriculum, the training of heads."""
-
-from reloc.mapping.mapper import map_scene
-from reloc.mapping.options import PRESETS, MappingOptions, preset_options
-from reloc.mapping.result import MappingResult
-
-__all__ = ["PRESETS", "MappingOptions", "MappingResult", "map_scene", "preset_options"]
+"""What every method looks at: poses, views of frames, the scene's scale, swept depth."""

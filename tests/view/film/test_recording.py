@@ -10,8 +10,9 @@ import torch
 from reloc.backbone import ConvBackbone
 from reloc.errors import SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping.trainer import TrainingState, new_head
-from reloc.mapping.training import Learner, TrainingSnapshot
+from reloc.heads.mlp import new_head
+from reloc.methods.ace.trainer import TrainingState
+from reloc.methods.ace.training import Learner, TrainingSnapshot
 from reloc.scenes import Frame
 from reloc.view.film import recording
 from reloc.view.film.recording import Recorder, Recording, Snapshot

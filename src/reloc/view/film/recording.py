@@ -13,7 +13,7 @@ from reloc.devices import inference_dtype, pick_device
 from reloc.errors import ImageError, SceneError
 from reloc.images.augment import cell_pixels, plain_view
 from reloc.images.files import read_image
-from reloc.mapping.training import Learner, TrainingSnapshot
+from reloc.methods.ace.training import Learner, TrainingSnapshot
 from reloc.sampling import even_picks
 from reloc.scenes.scene import Frame, posed, poses_of
 

@@ -1,6 +1,0 @@
-"""Maps whose whole network is trained on one scene, for the pose in the end (DSAC*)."""
-
-from reloc.dsacstar.mapper import map_scene_dsacstar
-from reloc.dsacstar.options import DsacStarOptions, Supervision
-
-__all__ = ["DsacStarOptions", "Supervision", "map_scene_dsacstar"]

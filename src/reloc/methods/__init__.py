@@ -1,0 +1,1 @@
+"""The methods, side by side: each turns posed frames into a map."""

@@ -1,0 +1,105 @@
+"""How much of the images a mapping looks at, and how much it did."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reloc.methods.ace.options import MappingOptions
+from reloc.restoring import fitting
+from reloc.untrusted import integer
+
+# Shares of a time limit that go to the survey, and to it and all other views together.
+SURVEY_SHARE = 0.2
+FILL_SHARE = 0.36
+# What a survey holds in memory is in proportion to its frames.
+MAX_SURVEYED = 1500
+# At least so many views of a frame, on average, or fewer frames are surveyed.
+VIEWS_PER_FRAME = 3
+MAX_VIEWS = 10_000_000
+
+
+@dataclass(frozen=True)
+class ViewCounts:
+    """What was looked at; the same again gives the same buffer.
+
+    Attributes:
+        surveyed: frames that were due in the survey.
+        swept: those of them whose depth was looked for.
+        views: views that were due, those of the survey among them.
+    """
+
+    surveyed: int
+    swept: int
+    views: int
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a mapping may look at.
+
+    Attributes:
+        surveyed: frames, at most, in the survey.
+        planned: views of all frames together, where no time limit decides.
+        views: of all frames together, where they are to be those of an earlier time.
+        swept: frames, at most, whose depth is looked for; None for all that are surveyed.
+        survey_seconds: that the survey may take; None for as many as it needs.
+        fill_seconds: that it and all other views may take together; None likewise.
+    """
+
+    surveyed: int
+    planned: int
+    views: int | None = None
+    swept: int | None = None
+    survey_seconds: float | None = None
+    fill_seconds: float | None = None
+
+    @classmethod
+    def of(cls, options: MappingOptions, *, frames: int) -> "Bounds":
+        """Those for so many frames."""
+        planned = max(options.views, frames)
+        surveyed = min(frames, MAX_SURVEYED)
+        limit = options.time_limit
+        if limit is None:
+            return cls(min(surveyed, -(-planned // VIEWS_PER_FRAME)), planned)
+        return cls(
+            surveyed,
+            planned,
+            survey_seconds=SURVEY_SHARE * limit,
+            fill_seconds=FILL_SHARE * limit,
+        )
+
+    def again(self, state: Mapping[str, Any]) -> "Bounds":
+        """Those to look at the very same as before, however long it takes.
+
+        Args:
+            state: of a checkpoint, which has the fields of ``ViewCounts`` among others.
+
+        Raises:
+            UnfitState: it looked at more than the bounds allow.
+        """
+        with fitting():
+            surveyed = integer(state["surveyed"], "frames", least=1, most=self.surveyed)
+            swept = integer(state["swept"], "frames", most=surveyed)
+            views = integer(state["views"], "views", least=surveyed, most=MAX_VIEWS)
+        return replace(
+            self,
+            surveyed=surveyed,
+            views=views,
+            swept=swept,
+            survey_seconds=None,
+            fill_seconds=None,
+        )
+
+    def further_views(self, surveyed: int) -> int | None:
+        """Views after a survey of so many frames; None where time decides."""
+        if self.views is None and self.fill_seconds is not None:
+            return None
+        return (self.views or max(surveyed + 1, self.planned)) - surveyed
+
+    def rows(self, options: MappingOptions, *, wanted: int) -> int | None:
+        """Features to make room for, if so many frames are wanted; None for all that fit."""
+        if options.time_limit:
+            return None
+        # No frame is looked at more often than those are that were surveyed.
+        views = min(self.planned, wanted * -(-self.planned // self.surveyed))
+        return views * options.cells_per_view

@@ -1,0 +1,127 @@
+"""Sampling: features of some random cells of each view, with what a head has to know of them."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reloc.backbone import FeatureExtractor
+from reloc.errors import SceneError
+from reloc.mapping.views import PreparedView
+from reloc.methods.ace.view_reader import ViewReader
+from reloc.methods.ace.view_schedule import ScheduledView
+from reloc.stereo import InverseDepth
+
+
+@dataclass(frozen=True)
+class FeatureSamples:
+    """Cells drawn from one view.
+
+    Attributes:
+        frame: number of the frame.
+        features: (n, C), half precision.
+        pixels: (n, 2) of the original image.
+        rays: (n, 2) float32 viewing rays at z = 1, camera frame.
+        inverse_depths: (n,) float32, 0 where nobody knows.
+        focal: pixels of the view per unit at z = 1.
+    """
+
+    frame: int
+    features: Tensor
+    pixels: NDArray[np.float64]
+    rays: NDArray[np.float32]
+    inverse_depths: NDArray[np.float32]
+    focal: float
+
+
+def sample_features(
+    view: PreparedView, features: Tensor, *, count: int, seed: list[int]
+) -> FeatureSamples:
+    """Draws cells with a usable ray.
+
+    Args:
+        view: whose cells are drawn.
+        features: (cells, C) of all its cells.
+        count: of cells, at most.
+        seed: of the drawing.
+    """
+    drawn = np.random.default_rng(seed).permutation(np.flatnonzero(view.usable))[:count]
+    half = torch.bfloat16 if features.dtype == torch.float32 else features.dtype
+    return FeatureSamples(
+        frame=view.frame,
+        features=features[torch.from_numpy(drawn).to(features.device)].to(half),
+        pixels=view.pixels[drawn],
+        rays=view.rays[drawn],
+        inverse_depths=view.inverse_depths[drawn],
+        focal=view.focal,
+    )
+
+
+@dataclass(frozen=True)
+class SampledView:
+    """A view that the backbone has seen.
+
+    Attributes:
+        slot: its place in the schedule.
+        view: what was seen.
+        features: (cells, C) of all cells.
+        samples: of those that were drawn.
+    """
+
+    slot: int
+    view: PreparedView
+    features: Tensor
+    samples: FeatureSamples
+
+
+@dataclass(frozen=True)
+class FeatureSampler:
+    """Reads views, runs the backbone on them and draws cells.
+
+    Attributes:
+        reader: reads the views.
+        extractor: runs the backbone.
+        cells_per_view: features drawn from one view, at most.
+        seed: of the drawing.
+    """
+
+    reader: ViewReader
+    extractor: FeatureExtractor
+    cells_per_view: int
+    seed: int = 0
+
+    def sampled(
+        self,
+        schedule: Iterable[ScheduledView],
+        *,
+        stage: int,
+        of: Collection[int],
+        unusable: dict[int, str],
+        depth: float = 1.0,
+        inverse_depths: Mapping[int, InverseDepth] | None = None,
+    ) -> Iterator[SampledView]:
+        """Views as scheduled, seen and sampled.
+
+        Args:
+            schedule: what is due.
+            stage: number of the schedule; each has draws of its own.
+            of, unusable, depth, inverse_depths: as for ``ViewReader.views``.
+        """
+        views = self.reader.views(
+            schedule, of=of, unusable=unusable, depth=depth, inverse_depths=inverse_depths
+        )
+        for slot, view in views:
+            features = self.extractor(view.image)
+            samples = sample_features(
+                view, features, count=self.cells_per_view, seed=[self.seed, stage, slot]
+            )
+            yield SampledView(slot, view, features, samples)
+
+    def check_enough(self, unusable: Mapping[int, str], samples: int) -> None:
+        """Raises SceneError if hardly any image could be used, or none gave a sample."""
+        if len(self.reader.frames) - len(unusable) < 2 or samples == 0:
+            reason = next(iter(unusable.values()), "no image could be read")
+            raise SceneError(f"hardly any mapping image can be used; the first problem: {reason}")

@@ -1,6 +1,0 @@
-"""Refining maps end to end for the pose (DSAC*)."""
-
-from reloc.refine.options import RefineMapOptions
-from reloc.refine.refiner import RefineResult, refine_map
-
-__all__ = ["RefineMapOptions", "RefineResult", "refine_map"]
