@@ -1,0 +1,230 @@
+"""Landmarks from posed photos, step by step: keypoints, matches, tracks, points, a selection."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.errors import ImageError, OptionError
+from reloc.geometry import inverted
+from reloc.images.image_cache import Gray, read_gray
+from reloc.landmarks.compact import DescriptorBasis
+from reloc.landmarks.consistency import confirmed_matches
+from reloc.landmarks.epipolar import MatchOptions, View, epipolar_matches
+from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints, unit_descriptors
+from reloc.landmarks.landmarks import Landmarks
+from reloc.landmarks.pairs import view_pairs
+from reloc.landmarks.selection import cells_of_views, select_tracks
+from reloc.landmarks.tracks import Tracks, join_tracks
+from reloc.landmarks.triangulation import Triangulated, TriangulationOptions, triangulate
+from reloc.prefetching import prefetched
+from reloc.progress import Progress, silent
+from reloc.sampling import evenly
+from reloc.scenes.scene import Frame, poses_of
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+# What is held of the views is in proportion to their number.
+MAX_VIEWS = 1500
+MAX_LANDMARKS = 100_000
+# Nearer to a camera than this share of the typical depth there is nothing.
+NEAREST = 0.02
+
+
+@dataclass(frozen=True)
+class LandmarkOptions:
+    """How landmarks are made.
+
+    Attributes:
+        count: landmarks to keep, at most.
+        keypoints: of a view, at most.
+        neighbors: views that each view is matched with, at most.
+        tolerance: pixels that a keypoint may be off an epipolar line or its point.
+
+    Raises:
+        OptionError: impossible values.
+    """
+
+    count: int = 10_000
+    keypoints: int = 2048
+    neighbors: int = 12
+    tolerance: float = 3.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= MAX_LANDMARKS:
+            raise OptionError(f"landmarks must be 0 to {MAX_LANDMARKS}")
+        if not (self.keypoints > 0 and self.neighbors > 0 and self.tolerance > 0):
+            raise OptionError("keypoints, neighbors and tolerance must be positive")
+
+
+@dataclass(frozen=True)
+class LandmarkCounts:
+    """What became of the matches.
+
+    Attributes:
+        views: whose images could be read.
+        matches: between two views.
+        confirmed: of these, those that a third view agrees with.
+        points: that were triangulated.
+        kept: of these.
+    """
+
+    views: int
+    matches: int
+    confirmed: int
+    points: int
+    kept: int
+
+
+def build_landmarks(
+    frames: Sequence[Frame],
+    *,
+    depth: float,
+    options: LandmarkOptions,
+    read: Callable[[Path], Gray] = read_gray,
+    progress: Progress = silent,
+) -> tuple[Landmarks, LandmarkCounts]:
+    """Landmarks of posed frames.
+
+    Args:
+        frames: with poses; at most ``MAX_VIEWS`` of them, spread evenly, are used. Images that
+            cannot be read have no keypoints.
+        depth: typical depth of the scene, in scene units.
+        options: how many, and from what.
+        read: reads an image in gray.
+        progress: told of views and pairs.
+    """
+    frames = evenly(frames, MAX_VIEWS)
+    poses = poses_of(frames)
+    # Around the middle of the cameras coordinates keep their digits.
+    origin = poses[:, :3, 3].mean(axis=0) if len(poses) else np.zeros(3)
+    poses[:, :3, 3] -= origin
+    keypoints = _keypoints(frames, options.keypoints, read, progress)
+    views = [
+        View(pose, frame.camera.focal, frame.camera.rays(found.pixels), found.descriptors)
+        for pose, frame, found in zip(poses, frames, keypoints, strict=True)
+    ]
+    matches = _matches(views, depth, options, progress)
+    confirmed = confirmed_matches(views, matches, tolerance=options.tolerance)
+    tracks = join_tracks(confirmed, [len(found) for found in keypoints])
+    rays = _of_observations([view.rays for view in views], tracks)
+    found = triangulate(
+        tracks,
+        rays,
+        inverted(poses),
+        np.array([view.focal for view in views]),
+        options=TriangulationOptions(tolerance=options.tolerance),
+    )
+    kept = tracks.only(found.agrees)
+    sizes = np.array([(f.camera.width, f.camera.height) for f in frames]).reshape(-1, 2)
+    pixels = _of_observations([k.pixels for k in keypoints], kept)
+    chosen = select_tracks(
+        kept.track, kept.views, cells_of_views(pixels, sizes[kept.views]), most=options.count
+    )
+    counts = LandmarkCounts(
+        views=sum(len(k) > 0 for k in keypoints),
+        matches=sum(map(len, matches.values())),
+        confirmed=sum(map(len, confirmed.values())),
+        points=int(found.good.sum()),
+        kept=len(chosen),
+    )
+    own = kept.only(np.isin(kept.track, chosen))
+    return _described(own, found, chosen, poses, views, keypoints, origin), counts
+
+
+def _keypoints(
+    frames: Sequence[Frame], most: int, read: Callable[[Path], Gray], progress: Progress
+) -> list[Keypoints]:
+    def of(frame: Frame) -> Keypoints:
+        try:
+            return detect_keypoints(read(frame.image), most=most)
+        except ImageError:
+            return no_keypoints()
+
+    keypoints = []
+    with prefetched(of, frames, ahead=4, workers=2) as found:
+        for number, (_, job) in enumerate(found, start=1):
+            keypoints.append(job.result())
+            progress("keypoints", number, len(frames))
+    return keypoints
+
+
+def _matches(
+    views: Sequence[View], depth: float, options: LandmarkOptions, progress: Progress
+) -> dict[tuple[int, int], Indices]:
+    poses = np.array([view.world_from_cam for view in views]).reshape(-1, 4, 4)
+    pairs = view_pairs(poses, depth=depth, neighbors=options.neighbors)
+    wanted = MatchOptions(tolerance=options.tolerance, least_depth=NEAREST * depth)
+
+    def of(pair: tuple[int, int]) -> Indices:
+        return epipolar_matches(views[pair[0]], views[pair[1]], options=wanted)
+
+    matches = {}
+    with prefetched(of, pairs, ahead=4, workers=2) as found:
+        for number, (pair, job) in enumerate(found, start=1):
+            if len(rows := job.result()):
+                matches[pair] = rows
+            progress("matching", number, len(pairs))
+    return matches
+
+
+def _of_observations(values: Sequence[NDArray[Any]], tracks: Tracks) -> NDArray[Any]:
+    """The rows (M, ...) of the views' values that belong to observations."""
+    begins = np.cumsum([0, *(len(v) for v in values)])
+    rows = begins[tracks.views] + tracks.keypoints
+    return np.concatenate(list(values) or [np.zeros((0, 2))])[rows]
+
+
+def _described(
+    tracks: Tracks,
+    found: Triangulated,
+    chosen: Indices,
+    poses: Array,
+    views: Sequence[View],
+    keypoints: Sequence[Keypoints],
+    origin: Array,
+) -> Landmarks:
+    """The chosen points with the means of what their views see."""
+    points = found.points[chosen]
+    number = np.searchsorted(chosen, tracks.track)
+    shift = poses[tracks.views, :3, 3] - points[number]
+    distance = np.linalg.norm(shift, axis=1)
+    toward = shift / distance[:, None]
+    directions = _unit(_sums(toward, number, len(chosen)))
+    cosines = np.ones(len(chosen))
+    np.minimum.at(cosines, number, (toward * directions[number]).sum(axis=1))
+    focals = np.array([view.focal for view in views])[tracks.views]
+    diameters = _of_observations([k.sizes for k in keypoints], tracks)
+    counts = np.bincount(number, minlength=len(chosen))
+    sizes = np.bincount(number, diameters * distance / focals, minlength=len(chosen)) / counts
+    descriptors = np.zeros((len(chosen), keypoints[0].descriptors.shape[1] if keypoints else 128))
+    for view in np.unique(tracks.views):
+        own = tracks.views == view
+        seen = unit_descriptors(keypoints[view].descriptors[tracks.keypoints[own]])
+        np.add.at(descriptors, number[own], seen)
+    means = _unit(descriptors).astype(np.float32)
+    basis = DescriptorBasis.of(means)
+    worst = np.linalg.eigvalsh(found.covariances[chosen])[:, -1]
+    return Landmarks(
+        points=points + origin,
+        deviations=np.sqrt(np.maximum(worst, 0)).astype(np.float32),
+        directions=directions.astype(np.float32),
+        spreads=np.arccos(np.clip(cosines, -1, 1)).astype(np.float32),
+        sizes=sizes.astype(np.float32),
+        descriptors=basis.codes(means),
+        basis=basis,
+    )
+
+
+def _sums(values: Array, number: Indices, count: int) -> Array:
+    sums = np.zeros((count, values.shape[1]))
+    np.add.at(sums, number, values)
+    return sums
+
+
+def _unit(vectors: Array) -> Array:
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

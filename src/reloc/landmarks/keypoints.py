@@ -1,0 +1,78 @@
+"""Keypoints of an image with descriptors: SIFT (Lowe 2004), as RootSIFT (Arandjelovic 2012)."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+
+LENGTH = 128
+# Of unit descriptors as they are kept in bytes.
+NORM = 512
+# Finer detail than this costs time and is rarely seen again from elsewhere.
+MAX_SIDE = 1600
+
+
+@dataclass(frozen=True)
+class Keypoints:
+    """What is found in one image, the strongest first.
+
+    Attributes:
+        pixels: (K, 2) float32 of the image as it was read.
+        sizes: (K,) float32 diameters of what was described, in pixels of the image as it was read.
+        descriptors: (K, 128) uint8 RootSIFT of length ``NORM``.
+    """
+
+    pixels: NDArray[np.float32]
+    sizes: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+
+def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints:
+    """The strongest keypoints of a gray image (H, W).
+
+    Args:
+        image: gray pixels.
+        most: keypoints, at most.
+    """
+    height, width = image.shape
+    shrunk = min(1.0, MAX_SIDE / max(height, width))
+    if shrunk < 1:
+        size = (round(shrunk * width), round(shrunk * height))
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    # The contrast threshold is COLMAP's, at OpenCV's scale. Without precise upscaling all keypoints
+    # are shifted by a quarter of a pixel.
+    detector = cv2.SIFT_create(  # type: ignore[attr-defined]  # missing in OpenCV's stubs
+        nfeatures=most, contrastThreshold=0.02, enable_precise_upscale=True
+    )
+    found, descriptors = detector.detectAndCompute(image, None)
+    # OpenCV may return a few more than asked for where the last ones are equally strong.
+    found = found[:most]
+    if not found:
+        return no_keypoints()
+    # OpenCV has pixel centers at whole numbers.
+    pixels = (np.array([point.pt for point in found], np.float32) + np.float32(0.5)) * (
+        np.array([width, height], np.float32) / image.shape[::-1]
+    ).astype(np.float32)
+    sizes = np.array([point.size for point in found], np.float32) / np.float32(shrunk)
+    roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6))
+    stored = np.clip(np.rint(NORM * roots[: len(found)]), 0, 255).astype(np.uint8)
+    return Keypoints(pixels, sizes, stored)
+
+
+def unit_descriptors(descriptors: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Descriptors (K, 128) as they are stored, at unit length in float32."""
+    found = descriptors.astype(np.float32)
+    return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), np.float32(1e-6))
+
+
+def no_keypoints() -> Keypoints:
+    """What is found in an image of nothing."""
+    return Keypoints(
+        np.zeros((0, 2), np.float32), np.zeros(0, np.float32), np.zeros((0, LENGTH), np.uint8)
+    )
