@@ -9,7 +9,7 @@ from reloc.geometry import transformed as moved_points
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
 from reloc.pose.ransac.motion import moved
 from reloc.pose.refinement import RefinementOptions, refined_pose
-from reloc.pose.solver import SolverOptions, refine_pose
+from reloc.pose.solver import SolverOptions, refine_pose, solve_pose
 
 FOCAL = 500.0
 POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
@@ -78,13 +78,25 @@ def test_it_finds_the_minimum_that_a_plain_minimizer_finds(scale):
 
 def test_with_one_sigma_it_finds_what_poselib_finds():
     seen = seen_points(Kind.CELL, 300, 2.0, seed=1, outliers=0.3)
-    solver = SolverOptions(threshold=15.0, refine_scale=2.0)
+    solver = SolverOptions(threshold=7.5, refine_scale=1.0)
     found = refined_pose(NEAR, seen, options=RefinementOptions(scale=1.0, gate=7.5))
-    other = refine_pose(NEAR, seen.scene_coordinates, seen.rays, FOCAL, options=solver)
+    other = refine_pose(NEAR, seen, options=solver)
     translation, rotation = pose_error(found.world_from_cam, other)
     assert translation < 1e-5
     assert rotation < 1e-4
     np.testing.assert_array_equal(found.inliers, found.errors < 15.0)
+
+
+def test_the_solver_gives_each_correspondence_its_own_sigma():
+    seen = both_kinds(outliers=0.2)
+    solver = SolverOptions(threshold=6.0, refine_scale=1.5)
+    solution = solve_pose(seen, options=solver)
+    options = RefinementOptions(scale=1.5, gate=6.0)
+    found = refined_pose(solution.world_from_cam, seen, options=options)
+    assert pose_error(solution.world_from_cam, found.world_from_cam)[0] < 1e-5
+    np.testing.assert_array_equal(solution.inliers, solution.errors < 6.0 * seen.sigmas)
+    marks = seen.kinds == Kind.LANDMARK
+    assert solution.inliers[marks].mean() == pytest.approx(0.8, abs=0.15)
 
 
 def test_precise_points_improve_a_pose_by_their_weight():

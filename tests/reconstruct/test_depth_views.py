@@ -7,7 +7,7 @@ import pytest
 
 from reloc.geometry import Camera, look_at, transformed
 from reloc.images.augment import cell_pixels
-from reloc.localize.localizer import Correspondences
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.reconstruct.depth_views import DepthView, confirmed, depth_view, smoothed
 
 CAMERA = Camera.pinhole(width=160, height=120, fx=140)
@@ -23,7 +23,9 @@ def seen_wall(pose: np.ndarray, *, error_px: float = 0.0) -> Correspondences:
     depth = -pose[1, 3] / world[:, 1]
     points = flat * depth[:, None]
     points[:, 0] += error_px * depth / CAMERA.focal
-    return Correspondences(transformed(pose, points), rays, pixels, CAMERA.focal)
+    return Correspondences.of_kind(
+        Kind.CELL, transformed(pose, points), rays, CAMERA.focal, pixels=pixels
+    )
 
 
 def wall_view(eye: tuple[float, float, float], *, error_px: float = 0.0) -> DepthView:

@@ -26,11 +26,12 @@ class Correspondences:
         scene_coordinates: (N, 3) float64, world frame or around the origin of a region.
         rays: (N, 2) float64 viewing rays at z = 1, camera frame.
         focal: pixels of the resampled image per unit at z = 1; sets the unit of errors.
-        sigmas: (N,) expected reprojection errors in such pixels. A correspondence weighs
-            1 / sigma^2.
+        sigmas: (N,) expected reprojection errors in such pixels: a correspondence weighs
+            1 / sigma^2, and thresholds of solvers are multiples of it. Cells have 1.
         kinds: (N,) ``Kind`` of each.
         depths: (N,) measured along the optical axis, scene units, NaN where nothing was; None if
             nothing was measured at all.
+        pixels: (N, 2) of the image as stored, None if nobody needs them.
     """
 
     scene_coordinates: Array
@@ -39,6 +40,7 @@ class Correspondences:
     sigmas: Array
     kinds: NDArray[np.uint8]
     depths: Array | None = None
+    pixels: Array | None = None
 
     @classmethod
     def of_kind(
@@ -50,12 +52,13 @@ class Correspondences:
         *,
         sigma: float | Array = 1.0,
         depths: Array | None = None,
+        pixels: Array | None = None,
     ) -> "Correspondences":
         """Correspondences of one kind.
 
         Args:
             kind: of all.
-            scene_coordinates, rays, focal, depths: see the attributes.
+            scene_coordinates, rays, focal, depths, pixels: see the attributes.
             sigma: of all, or (N,).
         """
         count = len(scene_coordinates)
@@ -66,6 +69,7 @@ class Correspondences:
             np.broadcast_to(np.asarray(sigma, np.float64), count),
             np.full(count, kind, np.uint8),
             depths,
+            pixels,
         )
 
     def __len__(self) -> int:
@@ -80,7 +84,13 @@ class Correspondences:
             self.sigmas[rows],
             self.kinds[rows],
             None if self.depths is None else self.depths[rows],
+            None if self.pixels is None else self.pixels[rows],
         )
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether all have one sigma."""
+        return bool((self.sigmas == self.sigmas[:1]).all())
 
 
 def concatenated(parts: Sequence[Correspondences]) -> Correspondences:
@@ -89,16 +99,18 @@ def concatenated(parts: Sequence[Correspondences]) -> Correspondences:
     A part with another focal length is brought to that of the first, its sigmas with it.
     """
     focal = parts[0].focal
-    depths = None
-    if any(part.depths is not None for part in parts):
-        depths = np.concatenate(
-            [np.full(len(p), np.nan) if p.depths is None else p.depths for p in parts]
-        )
+    measured = any(part.depths is not None for part in parts)
+    shown = any(part.pixels is not None for part in parts)
     return Correspondences(
         np.concatenate([part.scene_coordinates for part in parts]),
         np.concatenate([part.rays for part in parts]),
         focal,
         np.concatenate([part.sigmas * (focal / part.focal) for part in parts]),
         np.concatenate([part.kinds for part in parts]),
-        depths,
+        np.concatenate([_or_nan(part.depths, len(part)) for part in parts]) if measured else None,
+        np.concatenate([_or_nan(part.pixels, (len(part), 2)) for part in parts]) if shown else None,
     )
+
+
+def _or_nan(values: Array | None, shape: int | tuple[int, int]) -> Array:
+    return np.full(shape, np.nan) if values is None else values

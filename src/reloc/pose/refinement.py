@@ -11,9 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.geometry import inverted, orthonormalized, pose_from, rotation_from_vector
+from reloc.geometry import (
+    inverted,
+    orthonormalized,
+    pose_from,
+    rotation_from_vector,
+    transformed,
+)
 from reloc.pose.correspondences import Correspondences
-from reloc.pose.solver import reprojection_errors
+from reloc.pose.reprojection import projection_jacobian, reprojection_errors
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -77,28 +83,26 @@ def refined_pose(
         None if fewer than four correspondences are within the gate, or if they leave a direction
         of the pose open.
     """
-    cam_from_world = inverted(world_from_cam)
+    pose = np.asarray(world_from_cam, np.float64)
     for _ in range(options.rounds):
-        near = _errors(cam_from_world, seen) < options.gate * seen.sigmas
+        near = _errors(pose, seen) < options.gate * seen.sigmas
         if near.sum() < 4:
             return None
-        cam_from_world = _minimized(cam_from_world, seen[near], options)
-    cam_from_world = orthonormalized(cam_from_world)
-    errors = _errors(cam_from_world, seen)
+        pose = _minimized(pose, seen[near], options)
+    pose = orthonormalized(pose)
+    errors = _errors(pose, seen)
     inliers = errors < options.gate * seen.sigmas
     if inliers.sum() < 4:
         return None
-    covariance = _covariance(cam_from_world, seen[inliers], options.scale)
-    if covariance is None:
-        return None
-    return RefinedPose(inverted(cam_from_world), covariance, errors, inliers)
+    covariance = _covariance(pose, seen[inliers], options.scale)
+    return None if covariance is None else RefinedPose(pose, covariance, errors, inliers)
 
 
 @dataclass(frozen=True, eq=False)
 class _System:
-    """The cost with its derivatives by a motion (rotation, translation) of the points seen.
+    """The cost with its derivatives by a motion of the camera in its own frame.
 
-    Residuals (N, 2) and jacobian (N, 2, 6) are in sigmas, without the weights (N,) of the loss.
+    Residuals (2, N) and jacobian (2, N, 6) are in sigmas, without the weights (N,) of the loss.
     """
 
     cost: float
@@ -109,18 +113,18 @@ class _System:
 
     def normal(self) -> tuple[Array, Array]:
         """Normal matrix (6, 6) and slope (6,)."""
-        weighted = (self.weights[:, None, None] * self.jacobian).reshape(-1, 6)
+        weighted = (self.weights[:, None] * self.jacobian).reshape(-1, 6)
         jacobian = self.jacobian.reshape(-1, 6)
         return weighted.T @ jacobian, weighted.T @ self.residuals.ravel()
 
 
-def _minimized(cam_from_world: Array, seen: Correspondences, options: RefinementOptions) -> Array:
+def _minimized(world_from_cam: Array, seen: Correspondences, options: RefinementOptions) -> Array:
     """Levenberg-Marquardt from a pose that has all points in front of the camera."""
-    now = _system(cam_from_world, seen, options.scale)
+    now = _system(world_from_cam, seen, options.scale)
     damping = FIRST_DAMPING
     for _ in range(options.iterations):
         step = _step(now, damping)
-        trial = cam_from_world if step is None else _moved(cam_from_world, step)
+        trial = world_from_cam if step is None else _moved(world_from_cam, step)
         tried = _system(trial, seen, options.scale)
         if step is None or not tried.cost < now.cost:
             damping *= 10
@@ -128,10 +132,10 @@ def _minimized(cam_from_world: Array, seen: Correspondences, options: Refinement
                 break
             continue
         gain = (now.cost - tried.cost) / now.cost
-        cam_from_world, now, damping = trial, tried, damping / 10
+        world_from_cam, now, damping = trial, tried, damping / 10
         if gain < LEAST_GAIN:
             break
-    return cam_from_world
+    return world_from_cam
 
 
 def _step(system: _System, damping: float) -> Array | None:
@@ -146,34 +150,29 @@ def _step(system: _System, damping: float) -> Array | None:
         return None
 
 
-def _system(cam_from_world: Array, seen: Correspondences, scale: float) -> _System:
+def _system(world_from_cam: Array, seen: Correspondences, scale: float) -> _System:
     """The cost of a pose; infinite where a point is not in front of the camera."""
-    points = seen.scene_coordinates @ cam_from_world[:3, :3].T + cam_from_world[:3, 3]
-    x, y, z = points.T
-    if not (z > 0).all():
+    points = transformed(inverted(world_from_cam), seen.scene_coordinates)
+    depths = points[:, 2]
+    if not (depths > 0).all():
         nothing = np.empty(0)
-        return _System(np.inf, nothing, nothing, nothing, z)
-    u, v = x / z, y / z
+        return _System(np.inf, nothing, nothing, nothing, depths)
     pull = seen.focal / seen.sigmas
-    residuals = (np.stack([u, v], axis=1) - seen.rays) * pull[:, None]
-    squared = (residuals**2).sum(axis=1) / scale**2
-    zero, one = np.zeros_like(z), np.ones_like(z)
-    # d(projection) / d(point) by d(point) / d(motion): a point p moves by w x p + v.
-    du = np.stack([-u * v, one + u * u, -v, one / z, zero, -u / z], axis=1)
-    dv = np.stack([-one - v * v, u * v, u, zero, one / z, -v / z], axis=1)
-    jacobian = np.stack([du, dv], axis=1) * pull[:, None, None]
+    residuals = (points[:, :2] / depths[:, None] - seen.rays).T * pull
+    squared = (residuals**2).sum(axis=0) / scale**2
     cost = float(np.log1p(squared).sum()) * scale**2 / 2
-    return _System(cost, 1 / (1 + squared), residuals, jacobian, z)
+    jacobian = projection_jacobian(points) * pull[:, None]
+    return _System(cost, 1 / (1 + squared), residuals, jacobian, depths)
 
 
-def _covariance(cam_from_world: Array, seen: Correspondences, scale: float) -> Array | None:
+def _covariance(world_from_cam: Array, seen: Correspondences, scale: float) -> Array | None:
     """Covariance of a motion of the camera in its own frame; None if a direction is open.
 
     That of a robust estimate (Huber, "Robust Statistics", 1981, section 7.6):
     mean(psi^2) / mean(psi')^2 (J^T J)^-1 with residuals and J in sigmas. For Cauchy's loss of the
     length of a residual in the plane, psi = w r and the mean of psi' over its directions is w^2.
     """
-    system = _system(cam_from_world, seen, scale)
+    system = _system(world_from_cam, seen, scale)
     if not np.isfinite(system.cost):
         return None
     jacobian = system.jacobian.reshape(-1, 6)
@@ -182,16 +181,17 @@ def _covariance(cam_from_world: Array, seen: Correspondences, scale: float) -> A
     normal = (jacobian * units).T @ (jacobian * units)
     if np.linalg.cond(normal) > MAX_CONDITION:
         return None
-    pulls = (system.weights[:, None] * system.residuals) ** 2
+    pulls = (system.weights * system.residuals) ** 2
     variance = pulls.sum() / max(1, 2 * len(seen) - 6) / (system.weights**2).mean() ** 2
-    # The camera moves against the points that it sees: the sign is lost in the covariance.
     return np.asarray(variance * np.linalg.inv(normal) * np.outer(units, units))
 
 
-def _moved(cam_from_world: Array, motion: Array) -> Array:
-    """The pose after a motion of the points seen: p becomes exp(w) p + v."""
-    return pose_from(rotation_from_vector(motion[:3]), motion[3:]) @ cam_from_world
+def _moved(world_from_cam: Array, motion: Array) -> Array:
+    """The pose after a motion (6,) of the camera in its own frame."""
+    return world_from_cam @ pose_from(rotation_from_vector(motion[:3]), motion[3:])
 
 
-def _errors(cam_from_world: Array, seen: Correspondences) -> Array:
-    return reprojection_errors(cam_from_world, seen.scene_coordinates, seen.rays, seen.focal)
+def _errors(world_from_cam: Array, seen: Correspondences) -> Array:
+    return reprojection_errors(
+        inverted(world_from_cam), seen.scene_coordinates, seen.rays, seen.focal
+    )

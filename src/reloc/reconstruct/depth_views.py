@@ -8,8 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera, inverted, transformed
-from reloc.localize import Correspondences
-from reloc.pose.solver import reprojection_errors
+from reloc.pose.correspondences import Correspondences
+from reloc.pose.reprojection import reprojection_errors
 from reloc.sampling import even_picks
 
 Array = NDArray[np.float64]
@@ -59,12 +59,13 @@ def depth_view(
     noise across the ray, which is dropped.
 
     Args:
-        seen: all usable cells of the image.
+        seen: all usable cells of the image, with their pixels.
         camera: intrinsics of the image.
         world_from_cam: (4, 4) pose of the image.
         stride: of the backbone, pixels of the resampled image.
         max_error: pixels of the resampled image; points that reproject further off are left out.
     """
+    assert seen.pixels is not None
     step = stride * camera.focal / seen.focal
     cells = np.floor(seen.pixels / step).astype(int)
     width, height = np.maximum(np.ceil(np.array([camera.width, camera.height]) / step), 1)
