@@ -163,11 +163,12 @@ def _partners(views: Sequence[DepthView], points: Sequence[Array]) -> list[list[
 def _depth_ratio(view: DepthView, points: Array) -> Array:
     """Depth (N,) of points (N, 3) over what the view sees there; NaN where it sees nothing."""
     in_camera = transformed(inverted(view.world_from_cam), points)
-    pixels = view.camera.project(in_camera)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rays = np.where(in_camera[:, 2:] > 0, in_camera[:, :2] / in_camera[:, 2:], np.nan)
     height, width = view.depth.shape
-    with np.errstate(invalid="ignore"):
-        cells = np.floor(pixels / view.step)
-        inside = ((cells >= 0) & (cells < (width, height))).all(axis=1)
+    inside = view.camera.sees(rays)
+    cells = np.floor(view.camera.pixels(rays) / view.step)
+    inside &= (cells < (width, height)).all(axis=1)
     ratio = np.full(len(points), np.nan)
     column, row = cells[inside].astype(int).T
     ratio[inside] = in_camera[inside, 2] / view.depth[row, column]
