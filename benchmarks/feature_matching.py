@@ -24,6 +24,7 @@ from reloc.errors import ImageError
 from reloc.geometry import Camera, inverted
 from reloc.images.files import read_image
 from reloc.localize.estimate import Estimate
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.solver import SolverOptions, solve_pose
 from reloc.progress import Progress, silent
 from reloc.scenes import Frame, Scene, poses_of
@@ -160,12 +161,13 @@ def localize(reference_map: ReferenceMap, frame: Frame) -> Estimate:
     seconds["matching"] = time.perf_counter() - began
 
     began = time.perf_counter()
-    solution = solve_pose(
+    seen = Correspondences.of_kind(
+        Kind.LANDMARK,
         reference_map.points[points],
         frame.camera.rays(query.pixels[keypoints]),
         frame.camera.focal,
-        options=SOLVER,
     )
+    solution = solve_pose(seen, options=SOLVER)
     seconds["pose"] = time.perf_counter() - began
     if solution is None:
         return _lost(frame, f"no pose agrees with the {len(points)} matches", seconds)

@@ -15,6 +15,7 @@ import torch
 import tyro
 
 from reloc.geometry import inverted, pose_error
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.ransac import Matches, RansacOptions, Solutions, solve_poses
 from reloc.pose.ransac.motion import rotation_from_vector
 from reloc.pose.solver import SolverOptions, solve_pose
@@ -70,7 +71,8 @@ def by_poselib(matches: Matches) -> list[np.ndarray | None]:
     """world_from_cam (4, 4) of each image, one after the other."""
     points, rays = matches.scene_coordinates.double().numpy(), matches.rays.double().numpy()
     solved = (
-        solve_pose(p, r, FOCAL, options=SolverOptions()) for p, r in zip(points, rays, strict=True)
+        solve_pose(Correspondences.of_kind(Kind.CELL, p, r, FOCAL), options=SolverOptions())
+        for p, r in zip(points, rays, strict=True)
     )
     return [s.world_from_cam if s else None for s in solved]
 

@@ -23,6 +23,7 @@ from reloc.localize import Localizer
 from reloc.localize.place import Candidate
 from reloc.localize.query import PreparedQuery, Query
 from reloc.maps import SceneMap
+from reloc.pose.correspondences import concatenated
 from reloc.pose.solver import refine_pose
 from reloc.sampling import evenly
 from reloc.scenes import open_scene, posed
@@ -110,19 +111,13 @@ def _seen(localizer: Localizer, query: PreparedQuery, regions: list[int]) -> lis
 def _refined(localizer: Localizer, pose: Array, seen: list[Candidate]) -> Array:
     """The pose refined on all that was seen, around the origin of the first region."""
     origins = [localizer.map.regions[candidate.region].origin for candidate in seen]
-    points = [
-        candidate.local.scene_coordinates + origin - origins[0]
-        for candidate, origin in zip(seen, origins, strict=True)
+    around = [
+        replace(c.local, scene_coordinates=c.local.scene_coordinates + origin - origins[0])
+        for c, origin in zip(seen, origins, strict=True)
     ]
     near = pose.copy()
     near[:3, 3] -= origins[0]
-    refined = refine_pose(
-        near,
-        np.concatenate(points),
-        np.concatenate([candidate.local.rays for candidate in seen]),
-        seen[0].local.focal,
-        options=localizer.place.solver,
-    )
+    refined = refine_pose(near, concatenated(around), options=localizer.place.solver)
     result = near if refined is None else refined.copy()
     result[:3, 3] += origins[0]
     return result

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import CameraError
-from reloc.geometry import CAMERA_MODELS, Camera
+from reloc.geometry import CAMERA_MODELS, Camera, same_aspect
 
 # Distortions that real lenses have; within the image all models are one-to-one.
 PARAMS = {
@@ -154,6 +154,35 @@ def test_pixels_beyond_the_fold_of_a_lens_are_nan(model, distortion):
     assert seen[reach < furthest - 0.02].all()
     assert not seen[reach > furthest + 0.02].any()
     assert np.linalg.norm(rays[seen], axis=1).max() < fold + 0.02
+
+
+@pytest.mark.parametrize("distortion", [(-0.3, 0.0), (-0.3, 0.02), (0.1, 0.0), (0.0, 0.0)])
+def test_a_camera_sees_the_rays_of_its_pixels_and_no_others(distortion):
+    camera = Camera("RADIAL", 640, 480, (250.0, 320.0, 240.0, *distortion))
+    x, y = np.meshgrid(np.linspace(-3, 3, 121), np.linspace(-3, 3, 121))
+    rays = np.stack([x.ravel(), y.ravel()], axis=1)
+    pixels = camera.pixels(rays)
+    inside = ((pixels >= 0) & (pixels <= (640, 480))).all(axis=1)
+    back = camera.rays(pixels)
+    expected = inside & (np.abs(back - rays).max(axis=1) < 1e-6)
+    np.testing.assert_array_equal(camera.sees(rays), expected)
+    assert expected.any()
+    if distortion[0] < 0:
+        assert (inside & ~expected).any()
+    assert not camera.sees([[np.nan, 0.0], [np.inf, 0.0]]).any()
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "same"),
+    [
+        ((640, 480), (320, 240), True),
+        ((1920, 1080), (853, 480), True),
+        ((640, 480), (480, 640), False),
+        ((640, 480), (640, 488), False),
+    ],
+)
+def test_sizes_of_one_shape(a, b, same):
+    assert same_aspect(a, b) == same_aspect(b, a) == same
 
 
 def test_a_fisheye_has_no_ray_on_the_plane_beyond_a_right_angle():

@@ -22,10 +22,13 @@ def test_measured_and_swept_depth_agree(made_scene, monkeypatch):
     backbone = load_backbone()
     pixels = cell_pixels(240, 320, stride=16)
     blind = tuple(replace(frame, depth=None) for frame in frames)
-    swept = {f.name: depths(pixels) for f, depths in depths_of_frames(blind, backbone)}
+    swept = {
+        f.name: depths.along(f.camera.rays(pixels))
+        for f, depths in depths_of_frames(blind, backbone)
+    }
     shares = []
     for frame, depths in depths_of_frames(frames, backbone):
-        measured = depths(pixels)
+        measured = depths.along(frame.camera.rays(pixels))
         stored = read_depth_map(frame.depth).values
         nearest = stored[pixels[:, 1].astype(int), pixels[:, 0].astype(int)]
         known = np.isfinite(measured)

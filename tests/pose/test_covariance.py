@@ -4,11 +4,16 @@ import numpy as np
 import pytest
 
 from reloc.geometry import inverted, look_at, pose_from, rotation_from_vector, transformed
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.covariance import pose_covariance
 from reloc.pose.solver import SolverOptions, solve_pose
 
 FOCAL = 500.0
 POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
+
+
+def cells(points, rays):
+    return Correspondences.of_kind(Kind.CELL, points, rays, FOCAL)
 
 
 def scene(count=80, seed=0):
@@ -33,9 +38,9 @@ def test_it_predicts_the_spread_of_poses_under_noise():
     motions, predicted = [], []
     for _ in range(250):
         noisy = rays + rng.normal(0, 0.5 / FOCAL, rays.shape)
-        solution = solve_pose(points, noisy, FOCAL, options=SolverOptions(refine_scale=50.0))
+        solution = solve_pose(cells(points, noisy), options=SolverOptions(refine_scale=50.0))
         motions.append(motion(solution.world_from_cam))
-        predicted.append(pose_covariance(points, noisy, FOCAL, solution.world_from_cam))
+        predicted.append(pose_covariance(cells(points, noisy), solution.world_from_cam))
     measured, expected = np.cov(np.array(motions).T), np.mean(predicted, axis=0)
     # Whitened by the prediction the spread must be that of six independent unit normals.
     white = np.linalg.inv(np.linalg.cholesky(expected))
@@ -52,7 +57,7 @@ def noisy_case():
 
 def test_it_is_symmetric_and_positive():
     points, rays = noisy_case()
-    covariance = pose_covariance(points, rays, FOCAL, POSE)
+    covariance = pose_covariance(cells(points, rays), POSE)
     assert covariance.shape == (6, 6)
     np.testing.assert_allclose(covariance, covariance.T, rtol=1e-6, atol=1e-18)
     assert np.linalg.eigvalsh(covariance).min() > 0
@@ -65,8 +70,8 @@ def test_the_unit_of_length_scales_the_translation_alone(scale):
     pose = POSE.copy()
     pose[:3, 3] *= scale
     np.testing.assert_allclose(
-        pose_covariance(points * scale, rays, FOCAL, pose),
-        pose_covariance(points, rays, FOCAL, POSE) * np.outer(units, units),
+        pose_covariance(cells(points * scale, rays), pose),
+        pose_covariance(cells(points, rays), POSE) * np.outer(units, units),
         rtol=1e-6,
     )
 
@@ -75,8 +80,8 @@ def test_the_world_frame_does_not_matter():
     points, rays = noisy_case()
     moved = pose_from(rotation_from_vector([0.3, 2, -1]), [5, 6, 7])
     np.testing.assert_allclose(
-        pose_covariance(transformed(moved, points), rays, FOCAL, moved @ POSE),
-        pose_covariance(points, rays, FOCAL, POSE),
+        pose_covariance(cells(transformed(moved, points), rays), moved @ POSE),
+        pose_covariance(cells(points, rays), POSE),
         rtol=1e-6,
     )
 
@@ -85,7 +90,7 @@ def test_more_points_and_less_noise_are_surer():
     def spread(count, noise):
         points, rays = scene(count)
         rays = rays + np.random.default_rng(0).normal(0, noise / FOCAL, rays.shape)
-        return np.sqrt(np.trace(pose_covariance(points, rays, FOCAL, POSE)[3:, 3:]))
+        return np.sqrt(np.trace(pose_covariance(cells(points, rays), POSE)[3:, 3:]))
 
     assert spread(400, 1.0) == pytest.approx(spread(100, 1.0) / 2, rel=0.4)
     assert spread(100, 3.0) == pytest.approx(3 * spread(100, 1.0), rel=0.01)
@@ -94,7 +99,7 @@ def test_more_points_and_less_noise_are_surer():
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_too_few_points_determine_nothing(count):
     points, rays = noisy_case()
-    assert pose_covariance(points[:count], rays[:count], FOCAL, POSE) is None
+    assert pose_covariance(cells(points[:count], rays[:count]), POSE) is None
 
 
 @pytest.mark.parametrize("case", ["one point", "a line through the camera", "behind"])
@@ -107,4 +112,4 @@ def test_points_that_do_not_fix_the_pose_give_none(case):
     else:
         points = POSE[:3, 3] + np.outer(np.linspace(1, 4, 20), POSE[:3, 2])
         rays = np.zeros((20, 2))
-    assert pose_covariance(points, rays, FOCAL, POSE) is None
+    assert pose_covariance(cells(points, rays), POSE) is None

@@ -12,15 +12,14 @@ from reloc.geometry import (
     rotation_from_quaternion,
     transformed,
 )
-from reloc.pose.solver import (
-    SolverOptions,
-    agreement,
-    refine_pose,
-    reprojection_errors,
-    solve_pose,
-)
+from reloc.pose.correspondences import Correspondences, Kind
+from reloc.pose.solver import SolverOptions, agreement, refine_pose, solve_pose
 
 FOCAL = 500.0
+
+
+def cells(points, rays, focal=FOCAL):
+    return Correspondences.of_kind(Kind.CELL, points, rays, focal)
 
 
 def correspondences(*, count=600, outliers=0.0, noise=0.0, scale=1.0, seed=0):
@@ -42,7 +41,7 @@ def correspondences(*, count=600, outliers=0.0, noise=0.0, scale=1.0, seed=0):
 @pytest.mark.parametrize("seed", range(5))
 def test_exact_points_give_the_exact_pose(outliers, seed):
     points, rays, pose, good = correspondences(outliers=outliers, seed=seed)
-    solution = solve_pose(points, rays, FOCAL, options=SolverOptions())
+    solution = solve_pose(cells(points, rays), options=SolverOptions())
     translation, rotation = pose_error(solution.world_from_cam, pose)
     assert translation < 1e-5
     assert rotation < 1e-4
@@ -54,7 +53,7 @@ def test_exact_points_give_the_exact_pose(outliers, seed):
 @pytest.mark.parametrize("scale", [0.001, 1.0, 1000.0])
 def test_the_unit_of_length_does_not_matter(scale):
     points, rays, pose, _ = correspondences(outliers=0.6, noise=1.0, scale=scale, seed=3)
-    solution = solve_pose(points, rays, FOCAL, options=SolverOptions())
+    solution = solve_pose(cells(points, rays), options=SolverOptions())
     translation, rotation = pose_error(solution.world_from_cam, pose)
     assert translation < 0.02 * scale
     assert rotation < 0.2
@@ -64,7 +63,7 @@ def test_the_unit_of_length_does_not_matter(scale):
 def test_the_threshold_is_in_pixels(focal):
     """The same rays seen by a longer lens have larger errors in pixels."""
     points, rays, _, _ = correspondences(noise=4.0)  # 4 px at FOCAL
-    solution = solve_pose(points, rays, focal, options=SolverOptions(threshold=10.0))
+    solution = solve_pose(cells(points, rays, focal), options=SolverOptions(threshold=10.0))
     share = solution.inliers.mean()
     assert share > 0.99 if focal < FOCAL else share < 0.4
 
@@ -75,7 +74,7 @@ def test_points_behind_the_camera_are_no_inliers():
     behind = np.arange(len(points)) < 250
     # On the same viewing lines, but behind: they reproject perfectly.
     mirrored[behind] = 2 * pose[:3, 3] - points[behind]
-    solution = solve_pose(mirrored, rays, FOCAL, options=SolverOptions())
+    solution = solve_pose(cells(mirrored, rays), options=SolverOptions())
     assert pose_error(solution.world_from_cam, pose)[0] < 1e-5
     assert not solution.inliers[behind].any()
     assert np.isinf(solution.errors[behind]).all()
@@ -85,14 +84,14 @@ def test_points_behind_the_camera_are_no_inliers():
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_too_few_points_give_no_pose(count):
     points, rays, _, _ = correspondences()
-    assert solve_pose(points[:count], rays[:count], FOCAL, options=SolverOptions()) is None
+    assert solve_pose(cells(points[:count], rays[:count]), options=SolverOptions()) is None
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_pure_noise_ends_without_many_inliers(seed):
     rng = np.random.default_rng(seed)
     points, rays = rng.uniform(-5, 5, (4800, 3)), rng.uniform(-0.6, 0.6, (4800, 2))
-    solution = solve_pose(points, rays, FOCAL, options=SolverOptions())
+    solution = solve_pose(cells(points, rays), options=SolverOptions())
     assert solution is None or solution.inliers.mean() < 0.05
 
 
@@ -103,7 +102,7 @@ def test_pure_noise_ends_without_many_inliers(seed):
 )
 def test_degenerate_points_do_not_crash(points):
     rays = np.random.default_rng(0).uniform(-0.5, 0.5, (100, 2))
-    solution = solve_pose(points, rays, FOCAL, options=SolverOptions())
+    solution = solve_pose(cells(points, rays), options=SolverOptions())
     assert solution is None or np.isfinite(solution.world_from_cam).all()
 
 
@@ -112,40 +111,25 @@ def test_a_plane_is_enough():
     rng = np.random.default_rng(0)
     points = np.c_[rng.uniform(-1, 1, (300, 2)), np.zeros(300)]
     cam = transformed(inverted(pose), points)
-    solution = solve_pose(points, cam[:, :2] / cam[:, 2:], FOCAL, options=SolverOptions())
+    solution = solve_pose(cells(points, cam[:, :2] / cam[:, 2:]), options=SolverOptions())
     assert pose_error(solution.world_from_cam, pose)[0] < 1e-5
 
 
 def test_the_seed_decides():
     points, rays, _, _ = correspondences(count=3000, outliers=0.5, noise=1.0)
-    one, two = (solve_pose(points, rays, FOCAL, options=SolverOptions()) for _ in range(2))
+    one, two = (solve_pose(cells(points, rays), options=SolverOptions()) for _ in range(2))
     np.testing.assert_array_equal(one.world_from_cam, two.world_from_cam)
 
 
 def test_all_points_count_though_hypotheses_see_a_subset():
     points, rays, pose, good = correspondences(count=4000, outliers=0.5, noise=2.0)
-    few = solve_pose(points, rays, FOCAL, options=SolverOptions(subset=200))
+    few = solve_pose(cells(points, rays), options=SolverOptions(subset=200))
     assert len(few.inliers) == len(few.errors) == 4000
     assert few.inliers[good].mean() > 0.95
     # Refined on all of them: as good as what all of them give.
-    everything = solve_pose(points, rays, FOCAL, options=SolverOptions(subset=4000))
+    everything = solve_pose(cells(points, rays), options=SolverOptions(subset=4000))
     assert pose_error(few.world_from_cam, everything.world_from_cam)[0] < 2e-3
     assert pose_error(few.world_from_cam, pose)[0] < 0.01
-
-
-def test_errors_are_those_of_the_formula():
-    points, rays, pose, _ = correspondences(count=20, noise=5.0)
-    points[3] = 2 * pose[:3, 3] - points[3]
-    errors = reprojection_errors(inverted(pose), points, rays, FOCAL)
-    for i, (x, y, z) in enumerate(transformed(inverted(pose), points)):
-        expected = FOCAL * np.hypot(x / z - rays[i, 0], y / z - rays[i, 1]) if z > 0 else np.inf
-        assert errors[i] == pytest.approx(expected)
-    assert np.isinf(errors[3])
-
-
-def test_a_point_at_the_camera_has_no_error_to_speak_of():
-    errors = reprojection_errors(np.eye(4), np.zeros((1, 3)), np.zeros((1, 2)), FOCAL)
-    assert np.isinf(errors).all()
 
 
 def test_a_poselib_with_other_options_is_named(monkeypatch):
@@ -156,7 +140,7 @@ def test_a_poselib_with_other_options_is_named(monkeypatch):
     points, rays, _, _ = correspondences()
     try:
         with pytest.raises(ImportError, match=r"poselib<2\.1"):
-            solve_pose(points, rays, FOCAL, options=SolverOptions())
+            solve_pose(cells(points, rays), options=SolverOptions())
     finally:
         solver._check_poselib.cache_clear()
 
@@ -165,9 +149,9 @@ def test_refinement_finds_the_pose_from_nearby_and_tells_when_it_cannot():
     points, rays, pose, good = correspondences(outliers=0.3, seed=4)
     near = pose.copy()
     near[:3, 3] += 0.01
-    refined = refine_pose(near, points, rays, FOCAL, options=SolverOptions())
+    refined = refine_pose(near, cells(points, rays), options=SolverOptions())
     assert pose_error(refined, pose)[0] < 1e-5
-    assert agreement(refined, points, rays, FOCAL, options=SolverOptions()).inliers[good].all()
+    assert agreement(refined, cells(points, rays), options=SolverOptions()).inliers[good].all()
     far = pose.copy()
     far[:3, 3] += 1000
-    assert refine_pose(far, points, rays, FOCAL, options=SolverOptions()) is None
+    assert refine_pose(far, cells(points, rays), options=SolverOptions()) is None

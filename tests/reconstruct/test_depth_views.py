@@ -7,7 +7,7 @@ import pytest
 
 from reloc.geometry import Camera, look_at, transformed
 from reloc.images.augment import cell_pixels
-from reloc.localize.localizer import Correspondences
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.reconstruct.depth_views import DepthView, confirmed, depth_view, smoothed
 
 CAMERA = Camera.pinhole(width=160, height=120, fx=140)
@@ -23,7 +23,9 @@ def seen_wall(pose: np.ndarray, *, error_px: float = 0.0) -> Correspondences:
     depth = -pose[1, 3] / world[:, 1]
     points = flat * depth[:, None]
     points[:, 0] += error_px * depth / CAMERA.focal
-    return Correspondences(transformed(pose, points), rays, pixels, CAMERA.focal)
+    return Correspondences.of_kind(
+        Kind.CELL, transformed(pose, points), rays, CAMERA.focal, pixels=pixels
+    )
 
 
 def wall_view(eye: tuple[float, float, float], *, error_px: float = 0.0) -> DepthView:
@@ -91,3 +93,16 @@ def test_a_single_view_needs_no_confirmation() -> None:
 @pytest.mark.parametrize("views", [[], [wall_view(EYES[0], error_px=9.0)] * 2])
 def test_nothing_seen_is_no_error(views: list[DepthView]) -> None:
     assert all(np.isnan(view.depth).all() for view in confirmed([smoothed(v) for v in views]))
+
+
+def test_a_lens_that_folds_back_confirms_and_contradicts_nothing_out_there() -> None:
+    camera = Camera("SIMPLE_RADIAL", 160, 120, (60.0, 80.0, 60.0, -0.3))
+    rays = camera.rays(cell_pixels(120, 160, stride=STRIDE)).reshape(15, 20, 2)
+    wide = DepthView(camera, np.eye(4), STRIDE, rays, np.where(np.isnan(rays[..., 0]), np.nan, 2.0))
+    # A small view far to the side, of a surface in the direction in which the polynomial of the
+    # wide lens comes back to its middle.
+    side = CAMERA.rays(cell_pixels(120, 160, stride=STRIDE)).reshape(15, 20, 2)
+    pose = look_at((0.0, 0.0, 0.0), (1.78, 0.0, 1.0), (0.0, -1.0, 0.0))
+    narrow = DepthView(CAMERA, pose, STRIDE, side, np.full((15, 20), 3.3))
+    kept = confirmed([narrow, wide, wide, wide])[0]
+    np.testing.assert_array_equal(kept.depth, narrow.depth)

@@ -10,7 +10,7 @@ import pytest
 
 from reloc.geometry import Camera, look_at, transformed
 from reloc.images.augment import cell_pixels
-from reloc.localize.localizer import Correspondences
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, thinned
 from reloc.scenes.scene import Frame
 
@@ -32,7 +32,9 @@ class Place:
         rays = camera.rays(pixels)
         points = np.c_[rays, np.ones(len(rays))] * 3
         points[:, 0] += self.error_px * 3 / camera.focal
-        return Correspondences(transformed(POSE, points), rays, pixels, camera.focal)
+        return Correspondences.of_kind(
+            Kind.CELL, transformed(POSE, points), rays, camera.focal, pixels=pixels
+        )
 
 
 @pytest.fixture

@@ -56,6 +56,15 @@ def test_holes_edges_and_what_lies_outside_have_no_depth():
     assert np.isnan(depth.along(np.array([[np.nan, np.nan]]))).all()
 
 
+def test_rays_beyond_the_fold_of_the_lens_have_no_depth():
+    """A polynomial brings far rays back into the image, where something else was measured."""
+    camera = Camera("SIMPLE_RADIAL", 640, 480, (250.0, 320.0, 240.0, -0.3))
+    depth = DepthMap(np.full((480, 640), 2.0, np.float32), camera)
+    rays = np.array([[0.5, 0.0], [0.9, 0.2], [1.75, 0.0], [0.0, 1.75], [-1.2, 1.3]])
+    assert ((camera.pixels(rays) > 10) & (camera.pixels(rays) < (630, 470))).all()
+    np.testing.assert_array_equal(depth.along(rays), [2, 2, np.nan, np.nan, np.nan])
+
+
 def test_values_that_mean_nothing_was_measured_are_holes(saved):
     values = np.full((60, 80), 2000, np.uint16)
     values[:, :20], values[:, 60:] = 0, 65535

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from reloc.errors import CameraError, ImageError, OptionError
+from reloc.geometry import same_aspect
 from reloc.images.camera_spec import parse_camera
 from reloc.images.files import image_size
 from reloc.images.sources import NamedImage
@@ -76,7 +77,7 @@ class MeasuredDepth:
 
 
 def _check_shape(path: Path, size: tuple[int, int], other: tuple[int, int], owner: str) -> None:
-    if abs(other[0] * size[1] / (other[1] * size[0]) - 1) >= 0.01:
+    if not same_aspect(other, size):
         raise CameraError(
             f"{path}: depth is {size[0]}x{size[1]}, {owner} {other[0]}x{other[1]}, which is "
             "another shape; give that of the depth with --depth-camera"

@@ -1,6 +1,6 @@
 """Cameras and poses: pure functions on arrays."""
 
-from reloc.geometry.cameras import CAMERA_MODELS, Camera
+from reloc.geometry.cameras import CAMERA_MODELS, Camera, same_aspect
 from reloc.geometry.poses import (
     inverted,
     look_at,
@@ -30,5 +30,6 @@ __all__ = [
     "rotation_from_quaternion",
     "rotation_from_vector",
     "rotation_scale",
+    "same_aspect",
     "transformed",
 ]

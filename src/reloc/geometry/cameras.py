@@ -16,6 +16,14 @@ from reloc.errors import CameraError
 
 Array = NDArray[np.float64]
 
+# Sizes are whole numbers, so a proportional resize still differs a little by axis.
+ASPECT_TOLERANCE = 0.01
+
+
+def same_aspect(a: tuple[float, float], b: tuple[float, float]) -> bool:
+    """Whether two sizes (width, height) are of one shape, but for rounding to whole pixels."""
+    return abs(a[0] * b[1] / (a[1] * b[0]) - 1) < ASPECT_TOLERANCE
+
 
 def _radial(uv: Array, k: ArrayLike) -> Array:
     """1 + k1 r^2 + k2 r^4 + ... of points (N, 2), as a column."""
@@ -199,8 +207,7 @@ class Camera:
         head: tuple[float, ...]
         if _MODELS[model].focals == 2:
             head = (self.fx * sx, self.fy * sy, self.cx * sx, self.cy * sy)
-        elif abs(sx / sy - 1) < 0.01:
-            # Sizes are whole numbers, so a proportional resize still differs a little by axis.
+        elif same_aspect((width, height), (self.width, self.height)):
             head = (self.fx * np.sqrt(sx * sy), self.cx * sx, self.cy * sy)
         else:
             raise CameraError(
@@ -255,10 +262,8 @@ class Camera:
         """Which rays (N, 2) are those of distorted points (N, 2)."""
         with np.errstate(invalid="ignore", over="ignore"):
             good = np.abs(self._distorted(uv) - target).max(axis=1) < 1e-6
-            # A polynomial has other roots behind its fold. The true one can be reached from the
-            # axis without the image turning inside out on the way.
-            for part in np.linspace(1.0, 0.0, 6, endpoint=False):
-                good &= _slopes(self._distorted, uv * part)[2] > 0
+            # A polynomial has other roots behind its fold.
+            good &= self._before_fold(uv)
         return good
 
     def _followed(self, target: Array) -> Array:
@@ -288,7 +293,7 @@ class Camera:
         """Smallest and largest ray (2,) along the border of the image.
 
         Beyond it the polynomial of a lens may fold back into the image, so points have to be cut
-        off here before ``pixels`` can tell whether the camera sees them.
+        off here before ``pixels`` can tell whether the camera sees them, as ``sees`` does.
         """
         x, y = np.linspace(0, self.width, 33), np.linspace(0, self.height, 33)
         border = np.concatenate(
@@ -300,6 +305,23 @@ class Camera:
         if not len(rays):
             return np.full(2, -np.inf), np.full(2, np.inf)
         return rays.min(axis=0), rays.max(axis=0)
+
+    def sees(self, rays: ArrayLike) -> NDArray[np.bool_]:
+        """Which rays (N, 2) fall into the image, on this side of where the lens folds back."""
+        rays = np.asarray(rays, dtype=np.float64)
+        with np.errstate(invalid="ignore", over="ignore"):
+            pixels = self.pixels(rays)
+            inside = (pixels >= 0) & (pixels <= (self.width, self.height))
+            seen = np.asarray(inside.all(axis=1))
+            if _MODELS[self.model].distort is not None:
+                seen[seen] = self._before_fold(rays[seen])
+        return seen
+
+    def _before_fold(self, rays: Array) -> NDArray[np.bool_]:
+        """Which rays (N, 2) the axis reaches without the image turning inside out on the way."""
+        on_the_way = np.linspace(1.0, 0.0, 6, endpoint=False)[:, None, None] * rays
+        det = _slopes(self._distorted, on_the_way.reshape(-1, 2))[2].reshape(6, -1)
+        return np.asarray((det > 0).all(axis=0))
 
     def _distorted(self, uv: Array) -> Array:
         return self._bent(_equidistant(uv) if _MODELS[self.model].equidistant else uv)

@@ -8,7 +8,7 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from reloc.errors import ImageError
-from reloc.geometry import Camera
+from reloc.geometry import Camera, same_aspect
 from reloc.images.pillow import opened
 
 MAX_TEXT = 64
@@ -136,11 +136,8 @@ def _sensor_diagonal(details: Any, size: tuple[int, int]) -> float | None:
     ]
     if unit is None or min(*per_unit, *pixels) <= 0 or abs(per_unit[0] / per_unit[1] - 1) > 0.03:
         return None
-    shapes = {
-        pixels[0] * size[1] / (pixels[1] * size[0]),
-        pixels[0] * size[0] / (pixels[1] * size[1]),
-    }
-    if min(abs(shape - 1) for shape in shapes) > 0.01:
+    written = (pixels[0], pixels[1])
+    if not same_aspect(written, size) and not same_aspect(written, size[::-1]):
         return None
     sides = [count / density * unit for count, density in zip(pixels, per_unit, strict=True)]
     return _within(math.hypot(*sides), SENSORS_MM)

@@ -2,7 +2,8 @@
 
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer
-from reloc.localize.place import Correspondences, RankingOptions
+from reloc.localize.place import RankingOptions
 from reloc.localize.query import DepthFile, Query
+from reloc.pose.correspondences import Correspondences
 
 __all__ = ["Correspondences", "DepthFile", "Estimate", "Localizer", "Query", "RankingOptions"]

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import PurePath
 
 from reloc.errors import CameraError
-from reloc.geometry import Camera
+from reloc.geometry import Camera, same_aspect
 from reloc.geometry.turns import turned_camera, turned_size
 from reloc.images.lens import Lens
 from reloc.localize.calibrations import calibrations
@@ -23,8 +23,8 @@ from reloc.maps.scene_map import MappingCamera
 
 # As far as EXIF may be off where it speaks of the camera that the map knows.
 EXIF_TOLERANCE = 0.06
-# Sizes in one shape: whole numbers round.
-SHAPE_TOLERANCE = 0.01
+# Of the longer sides of two sizes that count as one.
+SIZE_TOLERANCE = 0.01
 # So many cameras are tried on an image.
 MAX_CHOICES = 4
 # The mapping frames that they are of must make up this share of those that it may be of.
@@ -200,7 +200,7 @@ class QueryCameras:
                 camera, photo.width, photo.height, back=0
             )
             if fitted is not None:
-                same = is_near(max(camera.width, camera.height), max(size), SHAPE_TOLERANCE)
+                same = is_near(max(camera.width, camera.height), max(size), SIZE_TOLERANCE)
                 numbers = {n: c[camera, lens] for n, c in enumerate(self._counts_in)}
                 found.append((same, _Known(fitted, lens, frames, numbers)))
         exact = any(same for same, _ in found)
@@ -254,7 +254,7 @@ def _given(camera: Camera, photo: QueryPhoto) -> Camera:
 
 def _fitted(camera: Camera, width: int, height: int, *, back: int) -> Camera | None:
     """The camera at a size, turned back by quarter turns; None if it is of another shape."""
-    if abs(width * camera.height / (height * camera.width) - 1) > SHAPE_TOLERANCE:
+    if not same_aspect((width, height), (camera.width, camera.height)):
         return None
     if (camera.width, camera.height) != (width, height):
         camera = camera.resized(width, height)

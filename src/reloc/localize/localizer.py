@@ -13,9 +13,10 @@ from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.localize.pipeline import Attempt, LocalizingPipeline
 from reloc.localize.pixels import Image
-from reloc.localize.place import Correspondences, Place, RankingOptions
+from reloc.localize.place import Place, RankingOptions
 from reloc.localize.query import PreparedQuery, Query, read_query
 from reloc.maps.scene_map import SceneMap
+from reloc.pose.correspondences import Correspondences
 from reloc.pose.solver import SolverOptions
 
 

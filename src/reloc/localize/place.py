@@ -14,6 +14,7 @@ from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
 from reloc.localize.query import PreparedQuery
 from reloc.maps.scene_map import SceneMap
+from reloc.pose.correspondences import Correspondences, Kind, concatenated
 from reloc.pose.covariance import pose_covariance
 from reloc.pose.rgbd import refine_pose_with_depth, solve_pose_with_depth
 from reloc.pose.solver import (
@@ -27,23 +28,6 @@ from reloc.pose.trust import confidence
 from reloc.scenes.depth import DepthMap
 
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Correspondences:
-    """What a head sees in an image.
-
-    Attributes:
-        scene_coordinates: (N, 3) float64, world frame or around the origin of a region.
-        rays: (N, 2) float64 viewing rays at z = 1, camera frame.
-        pixels: (N, 2) float64 pixels of the image.
-        focal: pixels of the resampled image per unit at z = 1.
-    """
-
-    scene_coordinates: Array
-    rays: Array
-    pixels: Array
-    focal: float
 
 
 @dataclass(frozen=True)
@@ -159,7 +143,9 @@ class Place:
         found = []
         for region, points in zip(regions, coordinates, strict=True):
             usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)
-            local = Correspondences(points[usable], rays[usable], pixels[usable], query.focal)
+            local = Correspondences.of_kind(
+                Kind.CELL, points[usable], rays[usable], query.focal, pixels=pixels[usable]
+            )
             found.append(Candidate(region, local))
         return found
 
@@ -196,12 +182,7 @@ class Place:
             solution = self._refined(candidate, solution, candidates, query.depth)
         inliers, local = int(solution.inliers.sum()), candidate.local
         trust = self.map.reliability * confidence(solution.errors, short_side=self.map.short_side)
-        covariance = pose_covariance(
-            local.scene_coordinates[solution.inliers],
-            local.rays[solution.inliers],
-            local.focal,
-            solution.world_from_cam,
-        )
+        covariance = pose_covariance(local[solution.inliers], solution.world_from_cam)
         world_from_cam = solution.world_from_cam.copy()
         world_from_cam[:3, 3] += self.map.regions[candidate.region].origin
         return Estimate(
@@ -250,8 +231,7 @@ class Place:
         """Cells that agree with the best of a few hypotheses."""
         iterations = self.ranking.probe_iterations
         options = replace(self.solver, min_iterations=iterations, max_iterations=iterations)
-        matches = (local.scene_coordinates, local.rays, local.focal)
-        solution = solve_pose(*matches, options=options)
+        solution = solve_pose(local, options=options)
         return 0 if solution is None else int(solution.inliers.sum())
 
     def _refined(
@@ -267,40 +247,34 @@ class Place:
         what is beside it adds points where the first has none.
         """
         around = self.map.regions[best.region].origin
-        points = np.concatenate(
+        seen = concatenated(
             [
-                candidate.local.scene_coordinates
-                + self.map.regions[candidate.region].origin
-                - around
+                replace(
+                    candidate.local,
+                    scene_coordinates=candidate.local.scene_coordinates
+                    + self.map.regions[candidate.region].origin
+                    - around,
+                )
                 for candidate in candidates
             ]
         )
-        rays = np.concatenate([candidate.local.rays for candidate in candidates])
-        own = best.local
-        matches = (points, rays, own.focal)
+        pose: Array | None
         if depth is None:
-            pose = refine_pose(solution.world_from_cam, *matches, options=self.solver)
+            pose = refine_pose(solution.world_from_cam, seen, options=self.solver)
         else:
-            seen = agreement(solution.world_from_cam, *matches, options=self.solver).inliers
+            seen = seen[agreement(solution.world_from_cam, seen, options=self.solver).inliers]
             pose = refine_pose_with_depth(
                 solution.world_from_cam,
-                points[seen],
-                rays[seen],
-                own.focal,
-                depth.along(rays[seen]),
+                replace(seen, depths=depth.along(seen.rays)),
                 short_side=self.map.short_side,
             )
-        if pose is None:
-            return solution
-        return agreement(pose, own.scene_coordinates, own.rays, own.focal, options=self.solver)
+        return solution if pose is None else agreement(pose, best.local, options=self.solver)
 
     def _solved(self, local: Correspondences, depth: DepthMap | None) -> PoseSolution | None:
-        matches = (local.scene_coordinates, local.rays, local.focal)
         if depth is None:
-            return solve_pose(*matches, options=self.solver)
+            return solve_pose(local, options=self.solver)
         return solve_pose_with_depth(
-            *matches,
-            depth.along(local.rays),
+            replace(local, depths=depth.along(local.rays)),
             options=self.solver,
             short_side=self.map.short_side,
         )

@@ -1,6 +1,7 @@
 """How far the mapping frames of a scene see: measured where there is depth, else swept."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,16 +9,16 @@ from numpy.typing import NDArray
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import ImageError
+from reloc.geometry import Camera
 from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.progress import Progress, silent
-from reloc.scenes.depth import DepthMap, read_depth_map
+from reloc.scenes.depth import DepthAlongRays, read_depth_map
 from reloc.scenes.scene import Frame, poses_of
 from reloc.stereo import InverseDepth
 
 Array = NDArray[np.float64]
-DepthsAt = Callable[[Array], NDArray[np.floating]]
 
 # Of the views that are swept, in pixels; what maps are made with.
 SHORT_SIDE = 480
@@ -25,8 +26,8 @@ SHORT_SIDE = 480
 
 def depths_of_frames(
     frames: tuple[Frame, ...], backbone: Backbone, *, progress: Progress = silent
-) -> Iterator[tuple[Frame, DepthsAt]]:
-    """Frames with a function from pixels (N, 2) of the image to depth (N,), NaN for unknown.
+) -> Iterator[tuple[Frame, DepthAlongRays]]:
+    """Frames with how far they see.
 
     Measured depth is taken where all frames have it; otherwise each frame is swept against those
     beside it with the features of the backbone. Frames that cannot be read or that no other frame
@@ -45,7 +46,7 @@ def depths_of_frames(
             except ImageError:
                 continue
             progress("depth", done, len(frames))
-            yield frame, _measured(measured, frame)
+            yield frame, measured
         return
     poses = poses_of(frames)
     extractor = FeatureExtractor(backbone, device=pick_device("cpu"))
@@ -62,12 +63,24 @@ def depths_of_frames(
     survey.settle_depth()
     for number, swept in survey.sweep():
         if swept is not None:
-            yield frames[number], _swept(swept)
+            yield frames[number], SweptDepth(swept, frames[number].camera)
 
 
-def _measured(depth: DepthMap, frame: Frame) -> DepthsAt:
-    return lambda pixels: depth.along(frame.camera.rays(pixels))
+@dataclass(frozen=True)
+class SweptDepth:
+    """Depth that a plane sweep found.
 
+    Attributes:
+        inverse_depth: over the image.
+        camera: of the image.
+    """
 
-def _swept(inverse: InverseDepth) -> DepthsAt:
-    return lambda pixels: 1 / inverse.at(pixels)
+    inverse_depth: InverseDepth
+    camera: Camera
+
+    def along(self, rays: Array) -> Array:
+        """Depth (N,) along rays (N, 2); see ``DepthAlongRays``."""
+        depths = np.full(len(rays), np.nan)
+        seen = self.camera.sees(rays)
+        depths[seen] = 1 / self.inverse_depth.at(self.camera.pixels(rays[seen]))
+        return depths

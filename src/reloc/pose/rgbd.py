@@ -5,6 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.geometry import inverted, orthonormalized
+from reloc.pose.correspondences import Correspondences
 from reloc.pose.ransac import Matches, RansacOptions, RefineOptions, solve_poses
 from reloc.pose.ransac.refine import refined_poses
 from reloc.pose.solver import (
@@ -31,13 +32,7 @@ AGREEMENT_SHARE = 0.04
 
 
 def solve_pose_with_depth(
-    scene_coordinates: Array,
-    rays: Array,
-    focal: float,
-    depths: Array,
-    *,
-    options: SolverOptions,
-    short_side: int = REFERENCE_SHORT_SIDE,
+    seen: Correspondences, *, options: SolverOptions, short_side: int = REFERENCE_SHORT_SIDE
 ) -> PoseSolution | None:
     """The pose that reprojections and measured points agree on.
 
@@ -45,47 +40,36 @@ def solve_pose_with_depth(
     hypotheses of the measured points, and minimises a robust cost of both kinds of errors.
 
     Args:
-        scene_coordinates: (N, 3), world frame.
-        rays: (N, 2) viewing rays at z = 1, camera frame.
-        focal: pixels per unit at z = 1.
-        depths: (N,) measured along the optical axis, scene units; NaN where nothing was.
+        seen: the correspondences with their measured depths; all sigmas count as one here.
         options: of the search by reprojections.
         short_side: of the view, in pixels.
 
     Returns:
         None if no pose was found.
     """
-    start = solve_pose(scene_coordinates, rays, focal, options=options)
-    measured = (scene_coordinates, rays, focal, depths)
-    if np.isfinite(depths).sum() < MIN_MEASURED:
+    start = solve_pose(seen, options=options)
+    if seen.depths is None or np.isfinite(seen.depths).sum() < MIN_MEASURED:
         return start
     first = None if start is None else start.world_from_cam
     if first is None:
-        first = _pose_by_depth(_matches(*measured), short_side=short_side, seed=options.seed)
+        first = _pose_by_depth(_matches(seen), short_side=short_side, seed=options.seed)
     if first is None:
         return None
-    pose = refine_pose_with_depth(first, *measured, short_side=short_side)
-    return agreement(pose, scene_coordinates, rays, focal, options=options)
+    pose = refine_pose_with_depth(first, seen, short_side=short_side)
+    return agreement(pose, seen, options=options)
 
 
 def refine_pose_with_depth(
-    world_from_cam: Array,
-    scene_coordinates: Array,
-    rays: Array,
-    focal: float,
-    depths: Array,
-    *,
-    short_side: int = REFERENCE_SHORT_SIDE,
+    world_from_cam: Array, seen: Correspondences, *, short_side: int = REFERENCE_SHORT_SIDE
 ) -> Array:
     """The pose (4, 4) that minimises a robust cost of reprojections and measured points.
 
     Args:
         world_from_cam: (4, 4) to begin at.
-        scene_coordinates, rays, focal, depths, short_side: as above.
+        seen, short_side: as above.
     """
     first = torch.from_numpy(inverted(world_from_cam)[:3])[None, None]
-    matches = _matches(scene_coordinates, rays, focal, depths)
-    refined = refined_poses(first, matches, options=_refinement(short_side))[0, 0]
+    refined = refined_poses(first, _matches(seen), options=_refinement(short_side))[0, 0]
     return _world_from_cam(refined)
 
 
@@ -97,15 +81,16 @@ def _pose_by_depth(matches: Matches, *, short_side: int, seed: int) -> Array | N
     return _world_from_cam(found.cam_from_world[0]) if found.found[0] else None
 
 
-def _matches(scene_coordinates: Array, rays: Array, focal: float, depths: Array) -> Matches:
+def _matches(seen: Correspondences) -> Matches:
+    depths = np.full(len(seen), np.nan) if seen.depths is None else seen.depths
     ranged = np.isfinite(depths)
     depth = np.where(ranged, depths, 1.0)[:, None]
     return Matches(
-        torch.from_numpy(scene_coordinates)[None],
-        torch.from_numpy(rays)[None],
-        torch.tensor([focal], dtype=torch.float64),
-        torch.ones(1, len(rays), dtype=torch.bool),
-        torch.from_numpy(np.concatenate([rays * depth, depth], axis=1))[None],
+        torch.from_numpy(seen.scene_coordinates)[None],
+        torch.from_numpy(seen.rays)[None],
+        torch.tensor([seen.focal], dtype=torch.float64),
+        torch.ones(1, len(seen), dtype=torch.bool),
+        torch.from_numpy(np.concatenate([seen.rays * depth, depth], axis=1))[None],
         torch.from_numpy(ranged)[None],
     )
 

@@ -12,6 +12,9 @@ import poselib
 from numpy.typing import NDArray
 
 from reloc.geometry import inverted, orthonormalized, pose_from
+from reloc.pose.correspondences import Correspondences
+from reloc.pose.refinement import RefinementOptions, refined_pose
+from reloc.pose.reprojection import reprojection_errors
 
 Array = NDArray[np.float64]
 
@@ -24,7 +27,8 @@ class SolverOptions:
     """How a pose is searched.
 
     Attributes:
-        threshold: inlier threshold in pixels of a view with a short side of 480.
+        threshold: inlier threshold in pixels of a view with a short side of 480, for a sigma of 1;
+            of other correspondences in proportion, as is ``refine_scale``.
         min_iterations: hypotheses that are tried at least.
         max_iterations: hypotheses after which the search ends; bounds the time on bad images.
         refine_scale: Cauchy scale in such pixels of the last refinement, over all points near the
@@ -72,89 +76,81 @@ def _check_poselib() -> None:
         raise ImportError("this version of PoseLib has other option names; install poselib<2.1")
 
 
-def reprojection_errors(cam_from_world: Array, points: Array, rays: Array, focal: float) -> Array:
-    """Errors (N,) in pixels of points (N, 3) against rays (N, 2); infinity behind the camera."""
-    cam = points @ cam_from_world[:3, :3].T + cam_from_world[:3, 3]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        errors = np.linalg.norm(cam[:, :2] / cam[:, 2:] - rays, axis=1) * focal
-    return np.where((cam[:, 2] > 0) & np.isfinite(errors), errors, np.inf)
-
-
-def solve_pose(
-    scene_coordinates: Array, rays: Array, focal: float, *, options: SolverOptions
-) -> PoseSolution | None:
+def solve_pose(seen: Correspondences, *, options: SolverOptions) -> PoseSolution | None:
     """LO-RANSAC over four-point sets, then a robust refinement over all points.
 
-    Args:
-        scene_coordinates: (N, 3), world frame.
-        rays: (N, 2) viewing rays at z = 1, camera frame.
-        focal: pixels per unit at z = 1; sets the unit of thresholds.
+    Hypotheses are scored by one threshold, that of the largest sigma: PoseLib knows no other. Each
+    correspondence has its own sigma from the refinement on.
 
     Returns:
         None if there are fewer than four points or no pose was found.
     """
     _check_poselib()
-    if len(scene_coordinates) < 4:
+    if len(seen) < 4:
         return None
-    pixels = rays * focal
+    pixels = seen.rays * seen.focal
+    largest = float(seen.sigmas.max())
     rng = np.random.default_rng(options.seed)
     pick = np.arange(len(pixels))
     if len(pixels) > options.subset:
         pick = rng.choice(len(pixels), options.subset, replace=False)
     pose, info = poselib.estimate_absolute_pose(
         pixels[pick],
-        scene_coordinates[pick],
-        _pinhole(focal),
+        seen.scene_coordinates[pick],
+        _pinhole(seen.focal),
         {
-            "max_reproj_error": options.threshold,
+            "max_reproj_error": options.threshold * largest,
             "min_iterations": options.min_iterations,
             "max_iterations": options.max_iterations,
             "success_prob": 0.9999,
             "seed": options.seed,
         },
-        {"loss_type": "CAUCHY", "loss_scale": options.refine_scale},
+        {"loss_type": "CAUCHY", "loss_scale": options.refine_scale * largest},
     )
     if info["num_inliers"] < 4 or not np.isfinite(pose.Rt).all():
         return None
     found = inverted(pose_from(pose.R, pose.t))
-    refined = refine_pose(found, scene_coordinates, rays, focal, options=options)
-    return (
-        None
-        if refined is None
-        else agreement(refined, scene_coordinates, rays, focal, options=options)
-    )
+    refined = refine_pose(found, seen, options=options)
+    return None if refined is None else agreement(refined, seen, options=options)
 
 
 def refine_pose(
-    world_from_cam: Array,
-    scene_coordinates: Array,
-    rays: Array,
-    focal: float,
-    *,
-    options: SolverOptions,
+    world_from_cam: Array, seen: Correspondences, *, options: SolverOptions
 ) -> Array | None:
     """The pose that minimises the robust reprojection error of all points near a first one.
 
     Args:
         world_from_cam: (4, 4) to begin at.
-        scene_coordinates: (N, 3), world frame.
-        rays: (N, 2) viewing rays at z = 1, camera frame.
-        focal: pixels per unit at z = 1.
+        seen: the correspondences. Where their sigmas differ, ``refined_pose`` does the work.
         options: threshold and scale of the robust loss.
 
     Returns:
         (4, 4), or None if fewer than four points are near or the refinement fails.
     """
+    if not seen.are_alike:
+        weighted = RefinementOptions(scale=options.refine_scale, gate=options.threshold)
+        refined = refined_pose(world_from_cam, seen, options=weighted)
+        return None if refined is None else refined.world_from_cam
     cam_from_world = inverted(world_from_cam)
     pose = poselib.CameraPose()
     pose.R, pose.t = cam_from_world[:3, :3], cam_from_world[:3, 3]
-    loss = {"loss_type": "CAUCHY", "loss_scale": options.refine_scale, "max_iterations": 50}
+    sigma = float(seen.sigmas.max(initial=0.0))
+    loss = {
+        "loss_type": "CAUCHY",
+        "loss_scale": options.refine_scale * sigma,
+        "max_iterations": 50,
+    }
     for _ in range(2):
-        near = reprojection_errors(pose.Rt, scene_coordinates, rays, focal) < options.threshold
+        errors = reprojection_errors(pose.Rt, seen.scene_coordinates, seen.rays, seen.focal)
+        near = errors < options.threshold * sigma
         if near.sum() < 4:
             return None
         pose, _ = poselib.refine_absolute_pose(
-            rays[near] * focal, scene_coordinates[near], pose, _pinhole(focal), loss
+            seen.rays[near] * seen.focal,
+            seen.scene_coordinates[near],
+            pose,
+            _pinhole(seen.focal),
+            loss,
         )
     if not np.isfinite(pose.Rt).all():
         return None
@@ -162,16 +158,12 @@ def refine_pose(
 
 
 def agreement(
-    world_from_cam: Array,
-    scene_coordinates: Array,
-    rays: Array,
-    focal: float,
-    *,
-    options: SolverOptions,
+    world_from_cam: Array, seen: Correspondences, *, options: SolverOptions
 ) -> PoseSolution:
-    """A pose together with what agrees with it; arguments as those of ``refine_pose``."""
-    errors = reprojection_errors(inverted(world_from_cam), scene_coordinates, rays, focal)
-    return PoseSolution(world_from_cam, errors < options.threshold, errors)
+    """A pose (4, 4) together with what agrees with it."""
+    cam_from_world = inverted(world_from_cam)
+    errors = reprojection_errors(cam_from_world, seen.scene_coordinates, seen.rays, seen.focal)
+    return PoseSolution(world_from_cam, errors < options.threshold * seen.sigmas, errors)
 
 
 def _pinhole(focal: float) -> dict[str, object]:

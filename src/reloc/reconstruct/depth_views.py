@@ -8,8 +8,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera, inverted, transformed
-from reloc.localize import Correspondences
-from reloc.pose.solver import reprojection_errors
+from reloc.pose.correspondences import Correspondences
+from reloc.pose.reprojection import reprojection_errors
 from reloc.sampling import even_picks
 
 Array = NDArray[np.float64]
@@ -59,12 +59,13 @@ def depth_view(
     noise across the ray, which is dropped.
 
     Args:
-        seen: all usable cells of the image.
+        seen: all usable cells of the image, with their pixels.
         camera: intrinsics of the image.
         world_from_cam: (4, 4) pose of the image.
         stride: of the backbone, pixels of the resampled image.
         max_error: pixels of the resampled image; points that reproject further off are left out.
     """
+    assert seen.pixels is not None
     step = stride * camera.focal / seen.focal
     cells = np.floor(seen.pixels / step).astype(int)
     width, height = np.maximum(np.ceil(np.array([camera.width, camera.height]) / step), 1)
@@ -162,11 +163,12 @@ def _partners(views: Sequence[DepthView], points: Sequence[Array]) -> list[list[
 def _depth_ratio(view: DepthView, points: Array) -> Array:
     """Depth (N,) of points (N, 3) over what the view sees there; NaN where it sees nothing."""
     in_camera = transformed(inverted(view.world_from_cam), points)
-    pixels = view.camera.project(in_camera)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rays = np.where(in_camera[:, 2:] > 0, in_camera[:, :2] / in_camera[:, 2:], np.nan)
     height, width = view.depth.shape
-    with np.errstate(invalid="ignore"):
-        cells = np.floor(pixels / view.step)
-        inside = ((cells >= 0) & (cells < (width, height))).all(axis=1)
+    inside = view.camera.sees(rays)
+    cells = np.floor(view.camera.pixels(rays) / view.step)
+    inside &= (cells < (width, height)).all(axis=1)
     ratio = np.full(len(points), np.nan)
     column, row = cells[inside].astype(int).T
     ratio[inside] = in_camera[inside, 2] / view.depth[row, column]

@@ -8,13 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from reloc.errors import CameraError, ImageError, SceneError
-from reloc.geometry import Camera, orthonormalized, pose_problem, rotation_scale
+from reloc.geometry import Camera, orthonormalized, pose_problem, rotation_scale, same_aspect
 from reloc.images.files import NO_IMAGE, image_size, stretch_notes
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
 from reloc.scenes.scene import Array, Depth, Frame, Scene, Skipped, posed
 
 MIN_MAPPING_FRAMES = 5
-_SAME_ASPECT = 0.01
 _MAX_COORDINATE = 1e12
 _SAME_SPOT_METERS = 1e-3
 # Of the distance of the cameras from the origin: what is left of it is rounding. Small enough for
@@ -198,11 +197,11 @@ def _fitted(source: CameraSource, width: int, height: int) -> Camera:
             return source(width, height)
         if (source.width, source.height) == (width, height):
             return source
-        if abs(width * source.height / (height * source.width) - 1) < _SAME_ASPECT:
+        if same_aspect((width, height), (source.width, source.height)):
             return source.resized(width, height)
     except CameraError as error:
         raise _Unusable(str(error)) from error
-    turned = abs(height * source.height / (width * source.width) - 1) < _SAME_ASPECT
+    turned = same_aspect((height, width), (source.width, source.height))
     raise _Unusable(
         f"the camera is for {source.width}x{source.height}, but the image is {width}x{height}"
         + (", turned by 90 degrees; store it as it was calibrated" if turned else "")

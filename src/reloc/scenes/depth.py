@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,17 @@ NEAREST, FURTHEST = 0.25, 15.0
 MAX_STEP = 0.05
 
 
+class DepthAlongRays(Protocol):
+    """What knows how far one view sees."""
+
+    def along(self, rays: Array) -> Array:
+        """Depth (N,) along the optical axis, scene units, of what rays (N, 2) at z = 1 hit.
+
+        NaN where nobody knows: outside the image, beyond the fold of its lens, in holes and at
+        edges, where a ray may hit one side or the other.
+        """
+
+
 @dataclass(frozen=True)
 class DepthMap:
     """Measured depth of one view.
@@ -37,14 +48,16 @@ class DepthMap:
     camera: Camera
 
     def along(self, rays: Array) -> Array:
-        """Depth (N,) along rays (N, 2) at z = 1; NaN outside, in holes and at edges.
+        """Depth (N,) along rays (N, 2) at z = 1; see ``DepthAlongRays``.
 
         The median of a 5x5 neighbourhood, of which every other pixel must have been measured.
         """
         height, width = self.values.shape
         pixels = np.floor(self.camera.pixels(rays))
         with np.errstate(invalid="ignore"):
-            inside = ((pixels >= 2) & (pixels < (width - 2, height - 2))).all(axis=1)
+            within = (pixels >= 2) & (pixels < (width - 2, height - 2))
+        inside = np.asarray(within.all(axis=1))
+        inside[inside] = self.camera.sees(rays[inside])
         depths = np.full(len(rays), np.nan)
         x, y = pixels[inside].astype(int).T
         near = np.stack(
@@ -57,8 +70,12 @@ class DepthMap:
         return depths
 
 
-def read_depth_map(depth: Depth) -> DepthMap:
+def read_depth_map(depth: Depth, *, may_be_empty: bool = False) -> DepthMap:
     """The depth that a file holds, in scene units.
+
+    Args:
+        depth: the file.
+        may_be_empty: take one in which nothing was measured.
 
     Raises:
         ImageError: as ``read_depth``; the file has another size than its camera; it holds not one
@@ -72,7 +89,7 @@ def read_depth_map(depth: Depth) -> DepthMap:
             f"{depth.camera.height}; give the depth camera's own intrinsics"
         )
     measured = _measured(stored, depth.invalid)
-    if not measured.any():
+    if not may_be_empty and not measured.any():
         raise ImageError(f"{depth.path}: not one pixel was measured; go without its depth")
     values = np.where(measured, stored * np.float32(depth.unit), np.float32(np.nan))
     return DepthMap(values.astype(np.float32), depth.camera)

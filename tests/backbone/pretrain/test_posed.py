@@ -1,5 +1,7 @@
 """Pairs of posed views: matches show the same point, also through lenses and past obstacles."""
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import pytest
@@ -19,15 +21,26 @@ def wavy(x, y):
     return 128 + 55 * np.sin(x * 12 + np.sin(y * 5)) + 55 * np.cos(y * 13 + x * 4)
 
 
-def wall_view(camera, pose, *, hidden=0):
-    def depths(pixels):
-        directions = np.c_[camera.rays(pixels), np.ones(len(pixels))] @ pose[:3, :3].T
-        depth = (2 - pose[2, 3]) / directions[:, 2]
-        return np.where(pixels[:, 0] < hidden, 0.3, depth)
+@dataclass(frozen=True)
+class Wall:
+    """Depth of the wall z = 2, behind something near at the left of the picture."""
 
+    camera: Camera
+    pose: np.ndarray
+    hidden: int
+    near: float = 0.3
+
+    def along(self, rays):
+        directions = np.c_[rays, np.ones(len(rays))] @ self.pose[:3, :3].T
+        depth = (2 - self.pose[2, 3]) / directions[:, 2]
+        return np.where(self.camera.pixels(rays)[:, 0] < self.hidden, self.near, depth)
+
+
+def wall_view(camera, pose, *, hidden=0):
+    depths = Wall(camera, pose, hidden)
     x, y = np.meshgrid(np.arange(camera.width) + 0.5, np.arange(camera.height) + 0.5)
     pixels = np.stack([x.ravel(), y.ravel()], axis=1)
-    depth = depths(pixels)
+    depth = depths.along(camera.rays(pixels))
     points = np.c_[camera.rays(pixels), np.ones(len(pixels))] * depth[:, None]
     points = points @ pose[:3, :3].T + pose[:3, 3]
     image = wavy(points[:, 0], points[:, 1]).reshape(y.shape)
@@ -56,9 +69,7 @@ def test_matches_show_the_same_point(views):
 
 
 def test_unknown_depth_gives_no_match(views):
-    def half(pixels):
-        return np.where(pixels[:, 0] < 160, np.nan, views[0].depths(pixels))
-
+    half = Wall(LENS, np.eye(4), 160, near=np.nan)
     first = PosedView(views[0].view, LENS, np.eye(4), half)
     before, _, _ = matches(first, views[1], stride=8)
     assert len(before) > 50

@@ -8,7 +8,7 @@ import torch
 
 from reloc.pose.ransac.matches import BEHIND, distance_errors, reprojection_errors
 from reloc.pose.ransac.motion import moved
-from reloc.pose.solver import reprojection_errors as reference
+from reloc.pose.reprojection import reprojection_errors as reference
 
 
 @pytest.fixture

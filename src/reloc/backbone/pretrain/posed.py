@@ -1,15 +1,15 @@
 """Pairs from posed scenes: real surfaces, parallax and light, matched through depth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from reloc.backbone.pretrain.pairs import Array, Gray, Pair, cropped_pair
 from reloc.errors import SceneError
 from reloc.geometry import Camera, inverted, transformed
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
+from reloc.scenes.depth import DepthAlongRays
 
 # Pictures are shrunk to this short side: crops of them are smaller still.
 SHORT_SIDE = 512
@@ -29,21 +29,17 @@ class PosedView:
         view: the picture, shrunk.
         camera: of the original picture.
         world_from_cam: (4, 4).
-        depths: depth (N,) at pixels (N, 2) of the original picture; NaN where nobody knows.
+        depths: along rays of the camera.
     """
 
     view: View
     camera: Camera
     world_from_cam: Array
-    depths: Callable[[Array], NDArray[np.floating]]
+    depths: DepthAlongRays
 
     @classmethod
     def of(
-        cls,
-        image: Gray,
-        camera: Camera,
-        world_from_cam: Array,
-        depths: Callable[[Array], NDArray[np.floating]],
+        cls, image: Gray, camera: Camera, world_from_cam: Array, depths: DepthAlongRays
     ) -> "PosedView":
         """The view of a picture (H, W) of the camera's size."""
         view = plain_view(image, short_side=min(SHORT_SIDE, *image.shape))
@@ -58,8 +54,8 @@ def matches(first: PosedView, second: PosedView, *, stride: int) -> tuple[Array,
     """
     cells = cell_pixels(*first.view.image.shape, stride=stride)
     pixels = first.view.original_pixels(cells)
-    depths = np.asarray(first.depths(pixels), np.float64)
-    points = np.c_[first.camera.rays(pixels), np.ones(len(cells))] * depths[:, None]
+    rays = first.camera.rays(pixels)
+    points = np.c_[rays, np.ones(len(cells))] * first.depths.along(rays)[:, None]
     second_from_first = inverted(second.world_from_cam) @ first.world_from_cam
     moved = transformed(second_from_first, points)
     low, high = second.camera.ray_bounds()
@@ -72,7 +68,8 @@ def matches(first: PosedView, second: PosedView, *, stride: int) -> tuple[Array,
     shown = ((targets > 0) & (targets < (second.camera.width, second.camera.height))).all(axis=1)
     cells, targets, expected = cells[shown], targets[shown], expected[shown]
     with np.errstate(invalid="ignore"):
-        seen = np.asarray(np.abs(second.depths(targets) / expected - 1) < TOLERANCE)
+        agreeing = np.abs(second.depths.along(rays[shown]) / expected - 1)
+        seen = np.asarray(agreeing < TOLERANCE)
     view_from_original = np.linalg.inv(second.view.original_from_view).astype(np.float64)
     return cells[seen], apply_homography(view_from_original, targets[seen]), len(pixels)
 

@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from reloc.geometry import inverted, transformed
 from reloc.scenes import colmap
-from reloc.scenes.depth import read_depth_map
+from reloc.scenes.depth import DepthAlongRays, read_depth_map
 from reloc.scenes.scene import Array, Frame, Scene
 
 
@@ -31,12 +31,11 @@ class KnownDepths:
         """Whether anything is known of a frame, as far as one can tell without reading an image."""
         return frame.depth is not None or len(self._points.get(frame.name, ())) > 0
 
-    def along(self, frame: Frame, rays: Array, *, cell: float) -> Array:
-        """Depth (N,) along the axis, scene units, of what rays (N, 2) at z = 1 hit; 0 if unknown.
+    def of_frame(self, frame: Frame, *, cell: float) -> DepthAlongRays:
+        """What is known of a frame.
 
         Args:
             frame: with a pose.
-            rays: camera frame.
             cell: how far apart the rays of neighbouring cells are; a point counts for rays nearer
                 than that.
 
@@ -44,20 +43,36 @@ class KnownDepths:
             ImageError: the depth image is damaged, of another size than its camera, or empty.
         """
         if frame.depth is not None:
-            return np.nan_to_num(read_depth_map(frame.depth).along(rays))
+            return read_depth_map(frame.depth)
         points = self._points.get(frame.name)
         if points is None or frame.world_from_cam is None:
-            return np.zeros(len(rays))
-        seen = transformed(inverted(frame.world_from_cam), points)
-        seen = seen[seen[:, 2] > 0]
+            return PointDepths(np.zeros((0, 3)), cell)
+        return PointDepths(transformed(inverted(frame.world_from_cam), points), cell)
+
+
+class PointDepths:
+    """Depth of points, each along the rays of its square of the plane z = 1; the nearest counts.
+
+    Args:
+        points: (N, 3), camera frame.
+        cell: side of a square.
+    """
+
+    def __init__(self, points: Array, cell: float) -> None:
+        seen = points[points[:, 2] > 0]
         # The first of a bin is its nearest.
         seen = seen[np.argsort(seen[:, 2])]
-        bins, first = np.unique(_bins(seen[:, :2] / seen[:, 2:], cell), return_index=True)
-        if not len(bins):
-            return np.zeros(len(rays))
-        wanted = _bins(rays, cell)
-        at = np.searchsorted(bins, wanted).clip(max=len(bins) - 1)
-        return np.where(bins[at] == wanted, seen[first[at], 2], 0.0)
+        self._cell = cell
+        self._bins, first = np.unique(_bins(seen[:, :2] / seen[:, 2:], cell), return_index=True)
+        self._depths = seen[first, 2]
+
+    def along(self, rays: Array) -> Array:
+        """Depth (N,) along rays (N, 2), NaN where there is no point; see ``DepthAlongRays``."""
+        if not len(self._bins):
+            return np.full(len(rays), np.nan)
+        wanted = _bins(rays, self._cell)
+        at = np.searchsorted(self._bins, wanted).clip(max=len(self._bins) - 1)
+        return np.where(self._bins[at] == wanted, self._depths[at], np.nan)
 
 
 def _bins(rays: Array, size: float) -> NDArray[np.int64]:

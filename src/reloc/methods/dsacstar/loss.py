@@ -13,7 +13,7 @@ from torch import Tensor
 
 from reloc.methods.dsacstar.options import Supervision
 from reloc.methods.refine.images import Cells
-from reloc.pose.ransac.matches import safe_norm
+from reloc.pose.ransac.matches import projection_errors, safe_norm
 
 # Reprojection errors in pixels of a view with a short side of 480: a square root above the one,
 # no use above the other.
@@ -62,14 +62,13 @@ def initial_loss(
     focal = cells.focal / scale.pixel
     depth = points[:, 2]
     ahead = depth > MIN_DEPTH * scale.meter
-    safe = torch.where(ahead, depth, scale.depth)[:, None]
-    errors = safe_norm(points[:, :2] / safe - cells.rays, dim=1) * focal
+    errors = projection_errors(points, cells.rays, focal, front=ahead, dim=1)
     errors = torch.where(ahead, errors, MAX_ERROR)
     known = cells.depths > 0
     if supervision == "rgb":
         known = torch.zeros_like(known)
     target_depth = torch.where(known, cells.depths, scale.depth)
-    target = torch.cat([cells.rays, torch.ones_like(safe)], dim=1) * target_depth[:, None]
+    target = torch.cat([cells.rays, torch.ones_like(depth[:, None])], dim=1) * target_depth[:, None]
     distances = safe_norm(points - target, dim=1)
     drawn = distances / target_depth * focal
     if supervision == "rgbd":

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.mapping.views import Kind, prepare_view
-from reloc.scenes.scene import Array, Frame, Skipped
+from reloc.scenes.depth import DepthAlongRays
+from reloc.scenes.scene import Frame, Skipped
 
 MIN_CELLS = 16
 
@@ -52,8 +53,8 @@ class TrainingImage:
 class Depths(Protocol):
     """What knows how far cells see."""
 
-    def along(self, frame: Frame, rays: Array, *, cell: float) -> Array:
-        """Depth (N,) along rays (N, 2) of cells of a size at z = 1; 0 where nobody knows."""
+    def of_frame(self, frame: Frame, *, cell: float) -> DepthAlongRays:
+        """How far a frame sees, for cells whose rays are so far apart at z = 1."""
 
 
 class TrainingImages:
@@ -129,7 +130,8 @@ class TrainingImages:
         depths = np.zeros(len(usable))
         if self._depths is not None:
             cell = self._stride / view.focal
-            depths = self._depths.along(frame, rays.astype(np.float64), cell=cell)
+            known = self._depths.of_frame(frame, cell=cell)
+            depths = np.nan_to_num(known.along(rays.astype(np.float64)))
         image = torch.from_numpy(view.image).float()[None, None] / 255
         cells = Cells(
             torch.from_numpy(rays),

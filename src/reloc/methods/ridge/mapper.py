@@ -19,7 +19,6 @@ from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.survey import StereoSurvey
 from reloc.mapping.views import PreparedView, known_inverse_depths
 from reloc.maps.scene_map import Region
-from reloc.methods.ridge.depth import ray_depths
 from reloc.methods.ridge.fit import (
     FitOptions,
     Observations,
@@ -30,6 +29,7 @@ from reloc.methods.ridge.harvest import Harvest, harvested
 from reloc.methods.ridge.options import RidgeOptions
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
+from reloc.scenes.depth import read_depth_map
 from reloc.scenes.scene import Frame, Scene, Skipped, posed, poses_of
 from reloc.stereo import InverseDepth
 
@@ -174,7 +174,8 @@ class RidgeMapper:
         rays = np.column_stack([harvest.rays, np.ones(len(harvest.rays))]) @ pose[:3, :3].T
         count = len(rays)
         if self.options.targets == "depth":
-            ahead = ray_depths(frame, harvest.rays)
+            assert frame.depth is not None
+            ahead = read_depth_map(frame.depth, may_be_empty=True).along(harvest.rays)
         else:
             with np.errstate(divide="ignore"):
                 ahead = 1 / known_inverse_depths(swept, harvest.pixels).astype(np.float64)

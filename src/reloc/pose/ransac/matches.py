@@ -49,11 +49,25 @@ def ahead(points: Tensor) -> Tensor:
 def reprojection_errors(cam_from_world: Tensor, matches: Matches) -> Tensor:
     """Errors (B, H, N) in pixels under poses (B, H, 3, 4); ``BEHIND`` behind the camera."""
     points = camera_points(cam_from_world, matches.scene_coordinates)
-    front = ahead(points)
-    depth = torch.where(front, points[..., 2, :], torch.ones_like(points[..., 2, :]))
-    offsets = points[..., :2, :] / depth.unsqueeze(-2) - matches.rays.transpose(1, 2).unsqueeze(1)
-    errors = safe_norm(offsets, dim=-2) * matches.focals[:, None, None]
-    return torch.where(front, errors, torch.full_like(errors, BEHIND))
+    rays, focals = matches.rays.transpose(1, 2).unsqueeze(1), matches.focals[:, None, None]
+    return projection_errors(points, rays, focals, front=ahead(points), dim=-2)
+
+
+def projection_errors(
+    points: Tensor, rays: Tensor, focals: Tensor | float, *, front: Tensor, dim: int
+) -> Tensor:
+    """Errors in pixels of camera points against rays at z = 1, see ``pose.reprojection``.
+
+    Args:
+        points: with x, y and z along ``dim``.
+        rays: with x and y along ``dim``.
+        focals: pixels per unit at z = 1.
+        front: bool, which points lie in front of the camera; others get ``BEHIND`` and no gradient.
+        dim: of the coordinates.
+    """
+    depth = torch.where(front, points.select(dim, 2), 1.0).unsqueeze(dim)
+    errors = safe_norm(points.narrow(dim, 0, 2) / depth - rays, dim=dim) * focals
+    return torch.where(front, errors, BEHIND)
 
 
 def distance_errors(cam_from_world: Tensor, matches: Matches) -> Tensor:
