@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reloc.backbone import Backbone, load_backbone
     from reloc.errors import RelocError
-    from reloc.evaluate import Evaluation
+    from reloc.evaluation import Evaluation
     from reloc.geometry import Camera
     from reloc.localize import Estimate, Localizer, Query
     from reloc.mapping.result import MappingResult
@@ -23,7 +23,7 @@ _HOMES = {
     "Backbone": "backbone",
     "Camera": "geometry",
     "Estimate": "localize",
-    "Evaluation": "evaluate",
+    "Evaluation": "evaluation",
     "Frame": "scenes",
     "Localizer": "localize",
     "MappingOptions": "methods.ace",
