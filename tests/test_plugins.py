@@ -2,6 +2,7 @@
 
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -210,6 +211,16 @@ def test_a_registered_backbone_serves_its_maps(tmp_path):
     camera = Camera.pinhole(width=64, height=48, fx=50)
     found = localizer.localize(np.zeros((48, 64), np.uint8), camera)
     assert isinstance(found, Estimate)
+
+
+def test_the_example_of_the_documentation_works(tmp_path):
+    page = Path(__file__).resolve().parents[1] / "docs" / "public-interface.md"
+    exec(page.read_text(encoding="utf-8").split("```python")[1].split("```")[0], {})
+    backbone = load_backbone("brightness")
+    assert backbone(torch.zeros(1, 1, 20, 30)).shape == (1, 1, 3, 4)
+    write_image(tmp_path / "a.png", np.zeros((480, 640), np.uint8))
+    (tmp_path / "recording.txt").write_text("a.png\n")
+    assert [frame.name for frame in open_scene(tmp_path).mapping] == ["a.png"]
 
 
 def test_a_backbone_that_cannot_be_made_is_named_in_a_line():
