@@ -248,6 +248,21 @@ def test_a_backbone_with_context_tells_its_local_features():
     assert local.abs().max() > 0
 
 
+def test_a_reader_that_gives_no_scene_is_named_in_a_line(tmp_path):
+    class Silent:
+        LAYOUT, LOOKS_FOR = "silent", "list"
+
+        def matches(self, root):
+            return True
+
+        def read(self, root):
+            return None
+
+    reloc.register_reader(Silent())
+    with pytest.raises(PluginError, match=r"'silent' failed \(TypeError: .*NoneType"):
+        open_scene(tmp_path)
+
+
 def test_what_is_none_or_takes_a_name_of_the_package_is_not_registered():
     class Named(Head):
         kind = "mlp"

@@ -127,7 +127,7 @@ class _ForeignReader:
     def read(self, root: Path) -> RawScene:
         """See ``Reader.read``."""
         with _named(self.LAYOUT):
-            return self._reader.read(root)
+            return _scene(self._reader.read(root))
 
 
 class _ForeignListReader(_ForeignReader):
@@ -138,7 +138,13 @@ class _ForeignListReader(_ForeignReader):
     def read(self, root: Path, *, images: Path | None = None) -> RawScene:
         """See ``ListReader.read``."""
         with _named(self.LAYOUT):
-            return cast(ListReader, self._reader).read(root, images=images)
+            return _scene(cast(ListReader, self._reader).read(root, images=images))
+
+
+def _scene(read: object) -> RawScene:
+    if not isinstance(read, RawScene):
+        raise TypeError(f"read() gave {type(read).__name__} and no RawScene")
+    return read
 
 
 @contextmanager
