@@ -26,7 +26,7 @@ from reloc.backbone import Backbone, load_backbone
 from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError, SceneError
-from reloc.evaluate.metrics import Evaluation, evaluate
+from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.files import json_text, write_text
 from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer, Query

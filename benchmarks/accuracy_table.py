@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from statistics import median
 from typing import Any
 
-from reloc.evaluate.figures import bytes_text
+from reloc.evaluation.figures import bytes_text
 
 Row = dict[str, Any]
 

@@ -30,7 +30,7 @@ from accuracy import (
 from reloc.backbone import load_backbone, load_context_backbone
 from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
-from reloc.evaluate.metrics import Evaluation
+from reloc.evaluation.metrics import Evaluation
 from reloc.files import json_text, write_text
 from reloc.methods.ace import MappingOptions
 from reloc.methods.ridge import map_scene_ridge

@@ -26,7 +26,7 @@ from robustness_plot import UNTOUCHED, plot_robustness
 
 from reloc.cli.console import progress_bar
 from reloc.errors import OptionError, RelocError
-from reloc.evaluate.metrics import evaluate
+from reloc.evaluation.metrics import evaluate
 from reloc.files import json_text, write_text
 from reloc.images.files import read_image, write_image
 from reloc.localize.estimate import Estimate

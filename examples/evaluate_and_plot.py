@@ -10,7 +10,7 @@ import matplotlib
 import numpy as np
 
 from reloc import Localizer, Query, open_scene
-from reloc.evaluate import evaluate
+from reloc.evaluation import evaluate
 
 matplotlib.use("agg")
 from matplotlib import pyplot

@@ -1,21 +1,22 @@
 """Map a scene with the features of a network of one's own.
 
 Any object with `channels`, `stride`, `fingerprint` and a call on grey images is a backbone. This
-one is a toy that shows the shapes; a real one would be trained.
+one is a toy that shows the shapes; a real one would be trained. It is registered by a name, so that
+maps made with it find it.
 
 python examples/own_backbone.py kitchen own.safetensors [SECONDS]
 """
 
 import sys
-from pathlib import Path
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from reloc import load_backbone, map_scene, open_scene, preset_options
+from reloc import Localizer, map_scene, open_scene, preset_options, register_backbone
 
 
+@register_backbone("patches")
 class PatchBackbone(nn.Module):
     """One feature per 8x8 pixels: the brightness of its neighbourhood, projected at random."""
 
@@ -43,9 +44,9 @@ class PatchBackbone(nn.Module):
 
 def main(folder: str, out: str, seconds: str = "300") -> None:
     options = preset_options("standard", time_limit=float(seconds))
-    result = map_scene(open_scene(folder), PatchBackbone(), options=options)
-    result.scene_map.save(Path(out))
-    print(f"made with {result.scene_map.backbone}, not with {load_backbone().fingerprint}")
+    map_scene(open_scene(folder), "patches", options=options).scene_map.save(out)
+    localizer = Localizer.from_file(out)
+    print(f"{out}: made with {localizer.map.backbone}")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
-from reloc.evaluate import evaluate, read_evaluation, write_evaluation
+from reloc.evaluation import evaluate, read_evaluation, write_evaluation
 from reloc.files import check_new_folder, check_writable
 from reloc.geometry import Camera
 from reloc.images.files import image_size, read_image, write_image

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reloc import Localizer, Query, load_backbone, map_scene, open_scene, preset_options
-from reloc.evaluate import evaluate
+from reloc.evaluation import evaluate
 
 
 @pytest.mark.slow

@@ -104,8 +104,8 @@ def load_checkpoint(path: Path | None, identity: Mapping[str, Any]) -> dict[str,
         raise MapError(f"{path}: {DAMAGED}") from error
     if not same:
         raise MapError(
-            f"{path}: belongs to other options, images or another backbone; give the same ones, or "
-            "start again without --resume"
+            f"{path}: belongs to other options or images, another map, backbone or version of "
+            "reloc; give the same ones, or start again without --resume"
         )
     return state
 

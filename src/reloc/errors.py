@@ -40,3 +40,7 @@ class DownloadError(RelocError):
 
 class EvaluationError(RelocError):
     """A file of figures that is damaged, or none that `reloc eval` wrote."""
+
+
+class PluginError(RelocError):
+    """A backbone, head or reader of another package that cannot be loaded."""

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import OptionError
-from reloc.evaluate.metrics import evaluate
+from reloc.evaluation.metrics import evaluate
 from reloc.localize.estimate import Estimate
 from reloc.scenes import Scene
 

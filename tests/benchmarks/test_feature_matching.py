@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.evaluate.metrics import evaluate
+from reloc.evaluation.metrics import evaluate
 from reloc.geometry import Camera, inverted, look_at, transformed
 from reloc.scenes import Frame, Scene, open_scene
 

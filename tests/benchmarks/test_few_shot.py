@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reloc.evaluate.metrics import evaluate
+from reloc.evaluation.metrics import evaluate
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame, Scene

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from reloc.evaluate import evaluate, read_evaluation, write_evaluation
-from reloc.evaluate.metrics import Evaluation, worst_frames
+from reloc.evaluation import evaluate, read_evaluation, write_evaluation
+from reloc.evaluation.metrics import Evaluation, worst_frames
 from reloc.files import json_text
 from reloc.fleet.jobs import JobTable
 from reloc.fleet.manifest import MapJob, read_manifest

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.evaluate import evaluate
+from reloc.evaluation import evaluate
 from reloc.geometry import Camera, look_at
 from reloc.localize.estimate import Estimate
 from reloc.reconstruct.point_cloud import PointCloud

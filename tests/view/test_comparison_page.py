@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reloc.evaluate.comparison import Comparison, compare
-from reloc.evaluate.metrics import Evaluation, evaluate
+from reloc.evaluation.comparison import Comparison, compare
+from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.geometry import Camera, pose_from
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

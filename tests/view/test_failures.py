@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reloc.evaluate.metrics import Evaluation, evaluate
+from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.geometry import Camera, look_at, pose_from
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

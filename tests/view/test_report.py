@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import OptionError
-from reloc.evaluate.metrics import Evaluation, evaluate
+from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.geometry import Camera, look_at
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

@@ -2,7 +2,8 @@
 
 from reloc.backbone.adapter import AdaptedBackbone, ContextAdapter
 from reloc.backbone.extractor import FeatureExtractor
-from reloc.backbone.network import Backbone, ConvBackbone
+from reloc.backbone.network import Backbone, ContextBackbone, ConvBackbone
+from reloc.backbone.registered import register_backbone
 from reloc.backbone.weights import (
     find_backbone,
     load_backbone,
@@ -14,10 +15,12 @@ __all__ = [
     "AdaptedBackbone",
     "Backbone",
     "ContextAdapter",
+    "ContextBackbone",
     "ConvBackbone",
     "FeatureExtractor",
     "find_backbone",
     "load_backbone",
     "load_context_backbone",
+    "register_backbone",
     "save_backbone",
 ]

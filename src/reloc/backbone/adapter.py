@@ -94,7 +94,7 @@ def averaged(first: ContextAdapter, second: ContextAdapter) -> ContextAdapter:
 
 
 class AdaptedBackbone(nn.Module):
-    """A frozen backbone and an adapter on top; a ``Backbone`` like any other."""
+    """A frozen backbone and an adapter on top: a ``ContextBackbone``."""
 
     def __init__(self, backbone: ConvBackbone, adapter: ContextAdapter) -> None:
         super().__init__()
@@ -104,7 +104,12 @@ class AdaptedBackbone(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """See ``Backbone.__call__``."""
-        return self.adapted(self.backbone(images))
+        return self.with_local(images)[0]
+
+    def with_local(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """See ``ContextBackbone.with_local``."""
+        local = self.backbone(images)
+        return self.adapted(local), local
 
     def adapted(self, features: Tensor) -> Tensor:
         """New features of those of the backbone below, both (B, channels, h, w)."""

@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reloc.backbone.adapter import AdaptedBackbone
-from reloc.backbone.network import Backbone
+from reloc.backbone.network import Backbone, ContextBackbone
 from reloc.backbone.preprocessing import preprocess
 from reloc.devices import inference_dtype
 
@@ -45,9 +44,8 @@ class FeatureExtractor:
         pixels = torch.from_numpy(preprocess(image)).to(self.device, non_blocking=True)
         batch = (pixels.to(self.dtype) / 255)[None, None]
         batch = batch.contiguous(memory_format=torch.channels_last)
-        if isinstance(self._backbone, AdaptedBackbone):
-            local = self._backbone.backbone(batch)
-            features = self._backbone.adapted(local)
+        if isinstance(self._backbone, ContextBackbone):
+            features, local = self._backbone.with_local(batch)
         else:
             features = local = self._backbone(batch)
         return features[0].flatten(1).T, local[0].flatten(1).T

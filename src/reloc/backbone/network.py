@@ -33,6 +33,23 @@ class Backbone(Protocol):
         Args:
             images: brightness from 0 to 1. Features have unit variance per channel or near.
         """
+        ...
+
+
+@runtime_checkable
+class ContextBackbone(Backbone, Protocol):
+    """A backbone that adds context to features of its own, and can tell both.
+
+    Features without context say better where exactly something is: they serve stereo.
+    """
+
+    def with_local(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Features as of the call, and those before context was added, on the same grid.
+
+        Args:
+            images: as of the call.
+        """
+        ...
 
 
 class ConvBlock(nn.Module):

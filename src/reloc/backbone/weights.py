@@ -8,7 +8,7 @@ from functools import lru_cache
 from importlib import resources
 from os import PathLike
 from pathlib import Path
-from typing import Literal
+from typing import Literal, overload
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,11 @@ from torch import Tensor, nn
 from reloc.backbone import adapter_weights
 from reloc.backbone.adapter import AdaptedBackbone
 from reloc.backbone.network import Backbone, ConvBackbone, ConvBlock
+from reloc.backbone.registered import (
+    backbone_with,
+    is_registered,
+    registered_backbone,
+)
 from reloc.backbone.rounding import rounded_layouts, rounded_state, unrounded_state
 from reloc.errors import MapError
 from reloc.files import StrPath
@@ -139,17 +144,31 @@ def _without_weights(channels: int, width: int) -> ConvBackbone:
     return network.eval()
 
 
-def load_backbone(path: StrPath | None = None) -> ConvBackbone | AdaptedBackbone:
+@overload
+def load_backbone(path: None = None) -> ConvBackbone: ...
+
+
+@overload
+def load_backbone(path: StrPath) -> Backbone: ...
+
+
+def load_backbone(path: StrPath | None = None) -> Backbone:
     """Loads a backbone ready for inference (fp32, CPU), by default the shipped one.
 
     Args:
         path: weights of a backbone, or of an adapter for the shipped one; or ``rooms``, the
-            shipped one that has seen nothing but rendered rooms.
+            shipped one that has seen nothing but rendered rooms; or the name of a registered one,
+            see ``register_backbone``.
 
     Raises:
         MapError: no such file, damaged, or not a backbone.
+        PluginError: a registered one cannot be loaded.
     """
-    file = shipped_path() if path is None else backbone_path(path)
+    if path is None:
+        return _load_plain(shipped_path())
+    file = backbone_path(path)
+    if not file.exists() and is_registered(str(file)):
+        return registered_backbone(str(file))
     if _is_adapter(file):
         return adapter_weights.load_adapter(file, _load_plain(shipped_path()))
     return _load_plain(file)
@@ -163,7 +182,7 @@ def backbone_path(path: StrPath) -> Path:
 
 
 def find_backbone(fingerprint: str, given: Backbone | StrPath | None = None) -> Backbone:
-    """The backbone that something was made with: the given one, else that of the shipped ones.
+    """The backbone that something was made with: the given one, a shipped or a registered one.
 
     Args:
         fingerprint: of the backbone that is wanted.
@@ -171,15 +190,19 @@ def find_backbone(fingerprint: str, given: Backbone | StrPath | None = None) -> 
             for the caller to check.
 
     Raises:
-        MapError: the given file cannot be read, or none was given and no shipped one is wanted.
+        MapError: the given file cannot be read, or none was given and none that is known is wanted.
     """
     if given is not None:
         return load_backbone(given) if isinstance(given, str | PathLike) else given
     if fingerprint in _shipped():
         return load_backbone(shipped_path(_shipped()[fingerprint][0]))
+    found, faults = backbone_with(fingerprint)
+    if found is not None:
+        return found
+    unknown = "".join(f"; {fault}" for fault in faults)
     raise MapError(
         f"made with backbone {fingerprint}, which does not come with reloc; pass its file "
-        "(--backbone FILE, or backbone= in Python)"
+        f"(--backbone FILE, or backbone= in Python){unknown}"
     )
 
 

@@ -6,9 +6,9 @@ from typing import Annotated
 import tyro
 
 from reloc.cli.console import console
-from reloc.evaluate import read_evaluation
-from reloc.evaluate.comparison import compare as compared
-from reloc.evaluate.comparison_table import comparison_table
+from reloc.evaluation import read_evaluation
+from reloc.evaluation.comparison import compare as compared
+from reloc.evaluation.comparison_table import comparison_table
 from reloc.files import check_writable
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.errors import ImageError, SceneError
-from reloc.evaluate import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
+from reloc.evaluation import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
 from reloc.files import check_writable
 from reloc.images.files import read_image
 from reloc.localize import Estimate, Localizer, Query

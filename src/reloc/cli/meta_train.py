@@ -22,7 +22,7 @@ from reloc.cli.eval_ import localize_frames
 from reloc.cli.image_folder import ImageFolder
 from reloc.cli.processes import processes
 from reloc.errors import OptionError, SceneError
-from reloc.evaluate import evaluate
+from reloc.evaluation import evaluate
 from reloc.localize.localizer import Localizer
 from reloc.methods.ridge import map_scene_ridge
 from reloc.progress import silent

@@ -10,8 +10,8 @@ import tyro
 from reloc.cli.console import console, progress_bar
 from reloc.cli.image_folder import ImageFolder
 from reloc.errors import MapError, OptionError
-from reloc.evaluate import read_evaluation
-from reloc.evaluate.figures import bytes_text
+from reloc.evaluation import read_evaluation
+from reloc.evaluation.figures import bytes_text
 from reloc.files import check_writable
 from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer

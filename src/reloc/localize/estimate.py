@@ -1,11 +1,13 @@
 """What localization answers."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.geometry import Camera
+from reloc.errors import OptionError
+from reloc.geometry import Camera, inverted
 
 Array = NDArray[np.float64]
 
@@ -47,5 +49,27 @@ class Estimate:
     camera_source: str | None = None
 
     @property
+    def cam_from_world(self) -> Array | None:
+        """The inverse of ``world_from_cam``, (4, 4); None where there is no pose."""
+        return None if self.world_from_cam is None else inverted(self.world_from_cam)
+
+    @property
     def total_seconds(self) -> float:
+        """Of all stages."""
         return sum(self.seconds.values())
+
+    def rigid3d(self) -> Any:
+        """``cam_from_world`` as a ``pycolmap.Rigid3d``; None where there is no pose.
+
+        Raises:
+            OptionError: pycolmap is not installed.
+        """
+        pose = self.cam_from_world
+        try:
+            import pycolmap
+        except ImportError as error:
+            raise OptionError(
+                f"a pose as a Rigid3d needs pycolmap ({error}); install it with `pip install "
+                "pycolmap`, or take cam_from_world"
+            ) from error
+        return None if pose is None else pycolmap.Rigid3d(pose[:3])

@@ -2,14 +2,21 @@
 
 from reloc.scenes.checks import check_mappable
 from reloc.scenes.colmap_model import Points, read_points
-from reloc.scenes.opening import LAYOUTS, open_scene
+from reloc.scenes.opening import open_scene
+from reloc.scenes.raw import RawDepth, RawFrame, RawScene
+from reloc.scenes.readers import LAYOUTS, ListReader, Reader, register_reader
 from reloc.scenes.scene import Depth, Frame, Scene, Skipped, posed, poses_of
 
 __all__ = [
     "LAYOUTS",
     "Depth",
     "Frame",
+    "ListReader",
     "Points",
+    "RawDepth",
+    "RawFrame",
+    "RawScene",
+    "Reader",
     "Scene",
     "Skipped",
     "check_mappable",
@@ -17,4 +24,5 @@ __all__ = [
     "posed",
     "poses_of",
     "read_points",
+    "register_reader",
 ]

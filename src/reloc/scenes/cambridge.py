@@ -16,6 +16,7 @@ from reloc.scenes.text import read_text
 
 LAYOUT = "cambridge"
 LOOKS_FOR = "dataset_train.txt or dataset_test.txt"
+NAMES_IMAGES = True
 
 # The published images, and so the focal lengths of the model, have this size.
 WIDTH, HEIGHT = 1920, 1080

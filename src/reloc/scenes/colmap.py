@@ -21,6 +21,7 @@ from reloc.scenes.scene import Array, Model, Skipped
 
 LAYOUT = "colmap"
 LOOKS_FOR = "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0 or the folder"
+NAMES_IMAGES = True
 
 _NUMBERED_FOLDERS = ("sparse", "colmap/sparse")
 _IMAGE_FOLDERS = ("images", "", "colmap/images")

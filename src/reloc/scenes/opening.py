@@ -1,55 +1,19 @@
 """Opening a scene: finds the layout, reads it, lays lists over it, checks every frame."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from reloc.errors import SceneError
+from reloc.errors import PluginError, SceneError
 from reloc.files import StrPath
-from reloc.scenes import ace, cambridge, colmap, seven_scenes, transforms, tum, twelve_scenes
+from reloc.scenes import colmap
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.locate import find_folder
-from reloc.scenes.raw import RawScene
+from reloc.scenes.readers import READERS, ListReader, Reader, known_readers
 from reloc.scenes.scene import Scene
-
-
-class Reader(Protocol):
-    """What the module of a format offers.
-
-    Attributes:
-        LAYOUT: the name of the format.
-        LOOKS_FOR: the files by which it is recognised, for the message when nothing is.
-    """
-
-    LAYOUT: str
-    LOOKS_FOR: str
-
-    def matches(self, root: Path) -> bool:
-        """Whether a folder looks like one of the format."""
-        ...
-
-    def read(self, root: Path) -> RawScene:
-        """The scene of a folder that matches. Raises SceneError if it cannot be read."""
-        ...
-
-
-class ListReader(Reader, Protocol):
-    """What the module of a format offers whose files name the images."""
-
-    def read(self, root: Path, *, images: Path | None = None) -> RawScene:
-        """The scene of a folder that matches, whose images are in ``images`` if it is given."""
-        ...
-
-
-# A folder may hold several layouts, such as a COLMAP model beside the transforms.json made of it;
-# the first in this order is read.
-_LIST_READERS: tuple[ListReader, ...] = (cambridge, tum, transforms, colmap)
-READERS: tuple[Reader, ...] = (ace, seven_scenes, twelve_scenes, *_LIST_READERS)
-
-LAYOUTS: tuple[str, ...] = tuple(reader.LAYOUT for reader in READERS)
 
 
 def open_scene(
@@ -72,7 +36,7 @@ def open_scene(
             given, then below the scene's folder.
         images: the folder of the images, where it is not where the format has it; looked for as
             given, then below the scene's folder. For formats whose files name the images.
-        layout: one of ``LAYOUTS``, where a folder fits several.
+        layout: one of ``LAYOUTS`` or of a registered reader, where a folder fits several.
 
     Returns:
         The scene; frames that cannot be used are in ``skipped``, with the reason.
@@ -81,6 +45,7 @@ def open_scene(
         SceneError: there is no such folder, no layout fits, files of the layout are damaged, or
             no frame is usable.
         CameraError: a file with the intrinsics of all frames is damaged.
+        PluginError: the reader is that of another package, and failed.
     """
     root = Path(path)
     if not root.is_dir():
@@ -126,9 +91,8 @@ def _opened(
 
 
 def _list_reader(root: Path, reader: Reader) -> ListReader:
-    for list_reader in _LIST_READERS:
-        if list_reader.LAYOUT == reader.LAYOUT:
-            return list_reader
+    if isinstance(reader, ListReader):
+        return reader
     raise SceneError(
         f"{root}: a scene of layout {reader.LAYOUT} has its images in folders of its own; leave "
         "out the folder of images"
@@ -136,22 +100,32 @@ def _list_reader(root: Path, reader: Reader) -> ListReader:
 
 
 def _reader(root: Path, layout: str | None) -> tuple[Reader, tuple[str, ...]]:
+    """The reader of a folder, and what a user should know of its choice."""
+    readers, notes = known_readers()
     if layout is not None:
-        named = [reader for reader in READERS if layout == reader.LAYOUT]
+        named = [reader for reader in readers if layout == reader.LAYOUT]
         if not named:
-            raise SceneError(f"unknown layout {layout!r}; known are {', '.join(LAYOUTS)}")
+            known = ", ".join(reader.LAYOUT for reader in readers)
+            raise SceneError("; ".join([f"unknown layout {layout!r}; known are {known}", *notes]))
         if not named[0].matches(root):
             raise SceneError(f"{root}: no {layout} scene; looked for {named[0].LOOKS_FOR}")
         return named[0], ()
-    fitting = [reader for reader in READERS if reader.matches(root)]
+    fitting = []
+    for reader in readers:
+        try:
+            if reader.matches(root):
+                fitting.append(reader)
+        except PluginError as error:
+            notes.append(str(error))
     if not fitting:
-        raise SceneError(_nothing_fits(root))
-    others = ", ".join(reader.LAYOUT for reader in fitting[1:])
-    note = f"read as {fitting[0].LAYOUT}; the folder also fits {others}"
-    return fitting[0], (note,) if others else ()
+        raise SceneError("; ".join([_nothing_fits(root, readers), *notes]))
+    if len(fitting) > 1:
+        others = ", ".join(reader.LAYOUT for reader in fitting[1:])
+        notes.insert(0, f"read as {fitting[0].LAYOUT}; the folder also fits {others}")
+    return fitting[0], tuple(notes)
 
 
-def _nothing_fits(root: Path) -> str:
+def _nothing_fits(root: Path, readers: Sequence[Reader]) -> str:
     found = sorted(p.name + "/" * p.is_dir() for p in root.iterdir() if p.name[0] != ".")
     scenes = [
         f"{name} ({reader.LAYOUT})"
@@ -159,7 +133,7 @@ def _nothing_fits(root: Path) -> str:
         for reader in READERS
         if name.endswith("/") and reader.matches(root / name)
     ]
-    looked = "; ".join(f"{reader.LAYOUT}: {reader.LOOKS_FOR}" for reader in READERS)
+    looked = "; ".join(f"{reader.LAYOUT}: {reader.LOOKS_FOR}" for reader in readers)
     message = (
         f"{root}: no known scene layout; found {', '.join(found[:8]) or 'nothing'}"
         f"{' and more' if len(found) > 8 else ''}; looked for {looked}"

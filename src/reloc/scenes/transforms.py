@@ -18,6 +18,7 @@ from reloc.scenes.transforms_camera import camera_of, ignores_tangential
 
 LAYOUT = "transforms"
 LOOKS_FOR = "transforms.json, or transforms_train.json with transforms_test.json"
+NAMES_IMAGES = True
 
 Part = Literal["mapping", "query", "neither"]
 

@@ -15,6 +15,7 @@ from reloc.scenes.text import data_lines, read_numbers
 
 LAYOUT = "tum"
 LOOKS_FOR = "rgb.txt with groundtruth.txt"
+NAMES_IMAGES = True
 
 DEPTH_UNIT = 1 / 5000
 # Colour and depth come at 30 Hz: more than this apart belongs to another frame.

@@ -4,10 +4,10 @@ from itertools import groupby
 
 import numpy as np
 
-from reloc.evaluate.comparison import Comparison
-from reloc.evaluate.comparison_table import MARKS, comparison_rows
-from reloc.evaluate.figures import degrees_text, length_text
-from reloc.evaluate.metrics import FrameResult
+from reloc.evaluation.comparison import Comparison
+from reloc.evaluation.comparison_table import MARKS, comparison_rows
+from reloc.evaluation.figures import degrees_text, length_text
+from reloc.evaluation.metrics import FrameResult
 from reloc.files import StrPath, write_text
 from reloc.view.comparison_plots import paired_errors, winners_plan
 from reloc.view.curves import error_curves

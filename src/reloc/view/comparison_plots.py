@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from reloc.evaluate.comparison import Comparison
-from reloc.evaluate.figures import length_scale
+from reloc.evaluation.comparison import Comparison
+from reloc.evaluation.figures import length_scale
 from reloc.geometry.plan import up_direction
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import GRAY, INK, MAP_COLORS, ink_text, new_figure, plain_axes, plot_text

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, PercentFormatter
 from numpy.typing import NDArray
 
-from reloc.evaluate.figures import degrees_text, length_scale, length_text
-from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
+from reloc.evaluation.figures import degrees_text, length_scale, length_text
+from reloc.evaluation.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
 from reloc.view.style import BLUE, INK, MAP_COLORS, ORANGE, ink_text, new_figure, plain_axes
 
 Array = NDArray[np.float64]

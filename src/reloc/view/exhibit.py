@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import OptionError
-from reloc.evaluate.metrics import Evaluation, FrameResult
+from reloc.evaluation.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.maps import SceneMap
 from reloc.reconstruct.point_cloud import PointCloud

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike, NDArray
 
-from reloc.evaluate.figures import threshold_text
-from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
+from reloc.evaluation.figures import threshold_text
+from reloc.evaluation.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
 from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (

@@ -12,12 +12,12 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from reloc.evaluate.figures import (
+from reloc.evaluation.figures import (
     error_ticks,
     length_scale,
     seconds_text,
 )
-from reloc.evaluate.metrics import Evaluation
+from reloc.evaluation.metrics import Evaluation
 from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
 from reloc.view.style import (

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import OptionError
-from reloc.evaluate.figures import error_ticks, length_scale
+from reloc.evaluation.figures import error_ticks, length_scale
 from reloc.files import StrPath, atomic_path
 from reloc.geometry import transformed
 from reloc.progress import Progress, silent

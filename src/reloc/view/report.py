@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from reloc.errors import OptionError
-from reloc.evaluate.figures import (
+from reloc.evaluation.figures import (
     Figure,
     degrees_text,
     figures,
@@ -16,7 +16,7 @@ from reloc.evaluate.figures import (
     length_text,
     seconds_text,
 )
-from reloc.evaluate.metrics import Evaluation, FrameResult
+from reloc.evaluation.metrics import Evaluation, FrameResult
 from reloc.files import StrPath, write_text
 from reloc.scenes.scene import Frame
 from reloc.view.curves import error_curves

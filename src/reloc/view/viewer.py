@@ -9,14 +9,14 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from reloc.evaluate.figures import (
+from reloc.evaluation.figures import (
     degrees_text,
     error_ticks,
     frame_outcome,
     length_scale,
     length_text,
 )
-from reloc.evaluate.metrics import Evaluation
+from reloc.evaluation.metrics import Evaluation
 from reloc.files import StrPath, json_text, write_text
 from reloc.geometry import transformed
 from reloc.progress import Progress, silent

@@ -1,5 +1,6 @@
 """Refinement of a map whose head errs in a way that only poses tell."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -136,6 +137,19 @@ def test_an_interrupted_refinement_goes_on_to_the_same_map(place, tmp_path):
     assert all(
         map(torch.equal, whole.scene_map.head.parameters(), resumed.scene_map.head.parameters())
     )
+
+
+def test_a_checkpoint_of_another_map_is_told_by_its_weights_not_by_their_sum(place, tmp_path):
+    scene_map, scene, backbone = place
+    arguments = {"options": SHORT, "device": "cpu", "checkpoint": tmp_path / "state"}
+    refine_map(scene_map, scene, backbone, **arguments)
+    mirrored = copy.deepcopy(scene_map.head)
+    for weight in mirrored.parameters():
+        weight.data.neg_()
+    other = replace(scene_map, regions=(replace(scene_map.regions[0], head=mirrored),))
+    with pytest.raises(MapError, match="another map") as refused:
+        refine_map(other, scene, backbone, resume=True, **arguments)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.parametrize("heads", [1, 2])

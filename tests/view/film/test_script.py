@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.evaluate import evaluate
+from reloc.evaluation import evaluate
 from reloc.geometry import Camera, inverted, look_at, transformed
 from reloc.localize import Estimate
 from reloc.reconstruct.point_cloud import PointCloud

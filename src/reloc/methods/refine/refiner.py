@@ -19,6 +19,7 @@ from reloc.methods.refine.options import RefineMapOptions
 from reloc.methods.refine.parts import parts_of
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Scene, posed
+from reloc.tensor_files import digest_of
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def refine_map(
     parts = parts_of(scene_map, scene)
     identity = {
         "options": asdict(options),
-        "map": _weights(scene_map),
+        "map": _fingerprint(scene_map),
         "backbone": own.fingerprint,
         "frames": [frame.name for part in parts for frame in part.frames],
     }
@@ -125,7 +126,11 @@ def refine_map(
     return RefineResult(made, refined.steps, refined.loss, seconds)
 
 
-def _weights(scene_map: SceneMap) -> float:
-    """A figure that tells the weights of two maps apart."""
-    heads = [region.head for region in scene_map.regions]
-    return float(sum(p.detach().double().abs().sum() for h in heads for p in h.parameters()))
+def _fingerprint(scene_map: SceneMap) -> str:
+    """Tells the heads of two maps apart: the digest of their weights, as files have it."""
+    weights = {
+        f"{number}.{name}": weight.detach().to("cpu").contiguous()
+        for number, region in enumerate(scene_map.regions)
+        for name, weight in region.head.named_parameters()
+    }
+    return digest_of(weights, {})

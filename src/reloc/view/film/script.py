@@ -8,8 +8,8 @@ from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError
-from reloc.evaluate.figures import degrees_text, error_ticks, length_scale, length_text
-from reloc.evaluate.metrics import Evaluation, FrameResult
+from reloc.evaluation.figures import degrees_text, error_ticks, length_scale, length_text
+from reloc.evaluation.metrics import Evaluation, FrameResult
 from reloc.geometry import Camera
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent

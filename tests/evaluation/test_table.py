@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from reloc.errors import OptionError
-from reloc.evaluate.figures import bytes_text, degrees_text, length_text, seconds_text
-from reloc.evaluate.metrics import Evaluation, evaluate
-from reloc.evaluate.table import evaluation_table
+from reloc.evaluation.figures import bytes_text, degrees_text, length_text, seconds_text
+from reloc.evaluation.metrics import Evaluation, evaluate
+from reloc.evaluation.table import evaluation_table
 from reloc.geometry import Camera, pose_from
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from reloc.errors import EvaluationError
-from reloc.evaluate.comparison import compare, wins
-from reloc.evaluate.comparison_table import comparison_rows, comparison_table
-from reloc.evaluate.metrics import Evaluation, evaluate
+from reloc.evaluation.comparison import compare, wins
+from reloc.evaluation.comparison_table import comparison_rows, comparison_table
+from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.geometry import Camera, pose_from, rotation_from_vector
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

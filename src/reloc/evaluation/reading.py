@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from reloc.errors import EvaluationError
-from reloc.evaluate.metrics import Array, Evaluation, FrameResult
+from reloc.evaluation.metrics import Array, Evaluation, FrameResult
 from reloc.files import StrPath
 from reloc.geometry import pose_problem
 from reloc.untrusted import parsed_json

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from rich.table import Table
 from rich.text import Text
 
-from reloc.evaluate.comparison import Comparison, Interval, Measure, wins
-from reloc.evaluate.figures import bytes_text, seconds_text
+from reloc.evaluation.comparison import Comparison, Interval, Measure, wins
+from reloc.evaluation.figures import bytes_text, seconds_text
 
 MARKS = {1: "▲", -1: "▼", 0: " "}
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import OptionError, SceneError
-from reloc.evaluate.metrics import Evaluation, evaluate, worst_frames, write_evaluation
+from reloc.evaluation.metrics import Evaluation, evaluate, worst_frames, write_evaluation
 from reloc.geometry import Camera, pose_from, rotation_from_vector
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

@@ -1,14 +1,14 @@
 """Estimates against known poses: the figures of the field."""
 
-from reloc.evaluate.metrics import (
+from reloc.evaluation.metrics import (
     Evaluation,
     FrameResult,
     evaluate,
     worst_frames,
     write_evaluation,
 )
-from reloc.evaluate.reading import read_evaluation
-from reloc.evaluate.table import evaluation_table
+from reloc.evaluation.reading import read_evaluation
+from reloc.evaluation.table import evaluation_table
 
 __all__ = [
     "Evaluation",

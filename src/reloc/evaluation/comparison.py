@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import EvaluationError
-from reloc.evaluate.figures import degrees_text, length_text, percent_text, threshold_text
-from reloc.evaluate.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation, FrameResult
+from reloc.evaluation.figures import degrees_text, length_text, percent_text, threshold_text
+from reloc.evaluation.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation, FrameResult
 
 Array = NDArray[np.float64]
 

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from reloc.evaluate.metrics import Evaluation, FrameResult
+from reloc.evaluation.metrics import Evaluation, FrameResult
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reloc.errors import EvaluationError
-from reloc.evaluate import evaluate, read_evaluation, write_evaluation
+from reloc.evaluation import evaluate, read_evaluation, write_evaluation
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame

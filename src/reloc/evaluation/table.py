@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from reloc.errors import OptionError
-from reloc.evaluate.figures import figures
-from reloc.evaluate.metrics import Evaluation
+from reloc.evaluation.figures import figures
+from reloc.evaluation.metrics import Evaluation
 
 
 def evaluation_table(evaluations: Sequence[Evaluation]) -> Table:
