@@ -1,6 +1,7 @@
 """Refining all heads of a map together with a copy of their backbone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -70,15 +71,16 @@ def refined_network(
         short_side=scene_map.short_side,
         device=device,
     )
-    seconds = train(
-        [trainer],
-        stage="refining",
-        steps=options.steps,
-        budget=clock.left(),
-        stored=stored,
-        save=save,
-        progress=progress,
-    )
+    with closing(images):
+        seconds = train(
+            [trainer],
+            stage="refining",
+            steps=options.steps,
+            budget=clock.left(),
+            stored=stored,
+            save=save,
+            progress=progress,
+        )
     own = network.finished()
     return Refined(
         [part.head for part in parts],
