@@ -48,7 +48,6 @@ def collect_features(
     wanted: Collection[int],
     bounds: Bounds,
     options: MappingOptions,
-    began: float,
     scratch: Path,
     progress: Progress = silent,
 ) -> CollectedFeatures:
@@ -60,7 +59,6 @@ def collect_features(
         wanted: numbers of the frames that are learned from.
         bounds: views to look at, at most, and the time for it.
         options: sizes of the buffer.
-        began: when that time started, by ``time.monotonic``.
         scratch: folder for a buffer that does not fit into memory.
         progress: told after every view.
 
@@ -89,7 +87,7 @@ def collect_features(
     )
     most = bounds.further_views(len(survey.due))
     due, started = 0, time.monotonic()
-    seconds = None if bounds.fill_seconds is None else bounds.fill_seconds - (started - began)
+    seconds = bounds.fill_seconds()
     room = -(-(buffer.capacity - buffer.count) // sampler.cells_per_view)
     views = sampler.sampled(
         islice(schedule, most if room else 0),

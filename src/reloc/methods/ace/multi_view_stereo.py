@@ -78,7 +78,7 @@ def survey_frames(
         SceneError: hardly any image could be read.
     """
     began = time.monotonic()
-    seconds = bounds.survey_seconds
+    seconds = bounds.survey_seconds()
     stereo = StereoSurvey(sampler.reader.frames, depth=depth, stride=sampler.extractor.stride)
     order = spread_order(len(poses))[: bounds.surveyed]
     needed = {
@@ -101,10 +101,9 @@ def survey_frames(
     sampler.check_enough(unusable, len(samples))
     if not depth_measured:
         depth = stereo.settle_depth()
-    left = None if seconds is None else seconds - (time.monotonic() - began)
     inverse_depths: dict[int, InverseDepth] = {}
     swept = 0
-    sweeping = islice(stereo.sweep(of=wanted, seconds=left), bounds.swept)
+    sweeping = islice(stereo.sweep(of=wanted, seconds=bounds.survey_seconds()), bounds.swept)
     for swept, (number, found) in enumerate(sweeping, start=1):
         if found is not None:
             known = known_inverse_depths(found, samples[number].pixels)
