@@ -20,7 +20,7 @@ _AHEAD = 6
 
 
 @dataclass(frozen=True)
-class Harvest:
+class FrameSample:
     """Cells drawn from one photo.
 
     Attributes:
@@ -38,7 +38,7 @@ class Harvest:
     focal: float
 
 
-def harvested(
+def collect_samples(
     frames: Sequence[tuple[int, Frame]],
     extractor: FeatureExtractor,
     *,
@@ -46,8 +46,8 @@ def harvested(
     cells: int,
     seed: int,
     see: Callable[[PreparedView, Tensor], None],
-) -> Iterator[Harvest | Skipped]:
-    """Harvests of numbered frames in order, read a few ahead; unusable photos come as skipped.
+) -> Iterator[FrameSample | Skipped]:
+    """Samples of numbered frames in order, read a few ahead; unusable photos come as skipped.
 
     Args:
         frames: numbers and frames; what is drawn from one depends on the seed and its number.
@@ -69,7 +69,7 @@ def harvested(
             picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
             features, local = extractor.with_local(view.image)
             see(view, local)
-            yield Harvest(
+            yield FrameSample(
                 frame=view.frame,
                 features=features.cpu()[torch.from_numpy(picks)].bfloat16(),
                 pixels=view.pixels[picks],
