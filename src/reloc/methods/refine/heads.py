@@ -14,7 +14,7 @@ from reloc.maps.scene_map import SceneMap
 from reloc.methods.refine.options import RefineMapOptions
 from reloc.methods.refine.regions import Refined, RegionToRefine, Save
 from reloc.methods.refine.trainer import Draw, PoseTrainer
-from reloc.methods.refine.views import Views, gathered_views
+from reloc.methods.refine.view_collection import ViewFeatures, collect_views
 from reloc.pose.ransac import Matches
 from reloc.progress import Progress
 from reloc.restoring import MAX_SECONDS, MAX_STEPS, fitting, restore, stored_steps
@@ -89,7 +89,7 @@ def refined_heads(
     )
 
 
-def seen_by_head(head: Head, views: Views, *, batch: int, amp: torch.dtype) -> Draw:
+def seen_by_head(head: Head, views: ViewFeatures, *, batch: int, amp: torch.dtype) -> Draw:
     """What a head sees in ``batch`` views drawn at random; ``amp`` is the precision of products."""
 
     def draw(step: int, generator: torch.Generator) -> tuple[Matches, Tensor]:
@@ -120,7 +120,7 @@ def _refined(
 ) -> dict[str, Any]:
     """Trains one head on its frames, from where an interrupted run left it (``ongoing``)."""
     clock = TimeLimit(options.time_limit)
-    views = gathered_views(
+    views = collect_views(
         region.frames,
         extractor,
         origin=region.origin,

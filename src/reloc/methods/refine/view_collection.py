@@ -23,7 +23,7 @@ AHEAD = 4
 
 
 @dataclass(frozen=True)
-class Views:
+class ViewFeatures:
     """Features of V views, K cells of each.
 
     Attributes:
@@ -44,7 +44,7 @@ class Views:
         return len(self.focals)
 
 
-def gathered_views(
+def collect_views(
     frames: Sequence[Frame],
     extractor: FeatureExtractor,
     *,
@@ -55,7 +55,7 @@ def gathered_views(
     seed: int,
     seconds: float | None = None,
     progress: Progress,
-) -> Views:
+) -> ViewFeatures:
     """Features of plain views of posed frames, in passes over them in random order.
 
     Plain, since queries come so: with augmented views among them the pose got better by less.
@@ -96,7 +96,7 @@ def gathered_views(
                 break
     if not focals:
         raise SceneError("no mapping image can be read; look at them with `reloc info`")
-    return Views(
+    return ViewFeatures(
         torch.stack(features),
         torch.stack(rays).to(device),
         torch.stack(usable).to(device),
