@@ -37,7 +37,7 @@ from reloc.heads import HEADS, MlpHead
 from reloc.heads.mlp import homogeneous_point
 from reloc.images.augment import plain_view
 from reloc.images.files import read_image
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.ace import MappingOptions, training
 from reloc.methods.ace.clusters import camera_clusters

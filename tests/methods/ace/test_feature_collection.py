@@ -15,7 +15,7 @@ from reloc.methods.ace import MappingOptions
 from reloc.methods.ace.bounds import Bounds, ViewCounts
 from reloc.methods.ace.feature_collection import collect_features
 from reloc.methods.ace.feature_sampler import FeatureSampler
-from reloc.methods.ace.multi_view_stereo import Survey
+from reloc.methods.ace.multi_view_stereo import SurveyedFrames
 from reloc.methods.ace.view_reader import ViewReader
 from reloc.scenes import Frame
 from reloc.training import TimeLimit
@@ -44,7 +44,7 @@ class MeanBackbone:
 
 def no_survey(frames, **told):
     """Of which no view was seen, so that all views are those of the passes."""
-    nothing = Survey(3.0, (), 0, tuple(range(len(frames))), (), {}, {}, {})
+    nothing = SurveyedFrames(3.0, (), 0, tuple(range(len(frames))), (), {}, {}, {})
     return replace(nothing, **told)
 
 

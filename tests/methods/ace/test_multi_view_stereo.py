@@ -6,8 +6,8 @@ import torch
 
 from reloc.backbone import FeatureExtractor, load_backbone
 from reloc.geometry import inverted, transformed
-from reloc.mapping import survey
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping import stereo_survey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.methods.ace import MappingOptions, multi_view_stereo, view_reader
 from reloc.methods.ace.bounds import Bounds
@@ -126,7 +126,7 @@ def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
     """Once with all frames at hand, once with those beside the asked ones alone."""
     for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
         monkeypatch.setattr(multi_view_stereo, name, 1)
-        monkeypatch.setattr(survey, name, 1)
+        monkeypatch.setattr(stereo_survey, name, 1)
     whole = surveyed(frames, extractor, most=9, depth=3 * WALL)
     read = []
     prepare = view_reader.prepare_view

@@ -15,7 +15,7 @@ from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.bounds import Bounds, ViewCounts
 from reloc.methods.ace.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
-from reloc.methods.ace.multi_view_stereo import Survey
+from reloc.methods.ace.multi_view_stereo import SurveyedFrames
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.view_schedule import passes_over
 from reloc.progress import Progress, silent
@@ -43,7 +43,7 @@ class CollectedFeatures:
 
 def collect_features(
     sampler: FeatureSampler,
-    survey: Survey,
+    survey: SurveyedFrames,
     *,
     wanted: Collection[int],
     bounds: Bounds,

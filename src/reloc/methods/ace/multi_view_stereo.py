@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.backbone.descriptor import global_descriptor
-from reloc.mapping.survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
+from reloc.mapping.stereo_survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
 from reloc.mapping.views import known_inverse_depths
 from reloc.methods.ace.bounds import Bounds
 from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
@@ -24,7 +24,7 @@ LEAST_KNOWN = 0.3
 
 
 @dataclass(frozen=True)
-class Survey:
+class SurveyedFrames:
     """What plain views of frames that are spread evenly have told.
 
     Attributes:
@@ -58,7 +58,7 @@ def survey_frames(
     wanted: Collection[int],
     bounds: Bounds,
     progress: Progress = silent,
-) -> Survey:
+) -> SurveyedFrames:
     """Takes a plain view of frames spread evenly, then finds how far they see.
 
     What is found of a frame does not depend on which others are wanted, as long as images can be
@@ -113,7 +113,7 @@ def survey_frames(
         progress("depth", swept, len(samples))
     beside = stereo_neighbours(poses[order], depth=depth)
     cover = 2 * sum(map(bool, beside)) > len(order)
-    return Survey(
+    return SurveyedFrames(
         depth=depth,
         due=tuple(order),
         swept=swept,

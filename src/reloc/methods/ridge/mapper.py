@@ -16,7 +16,7 @@ from reloc.errors import ImageError, SceneError
 from reloc.heads.ridge import RidgeHead
 from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import scene_scale
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import PreparedView, known_inverse_depths
 from reloc.maps.scene_map import Region
 from reloc.methods.ridge.depth import ray_depths
