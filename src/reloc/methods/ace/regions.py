@@ -11,12 +11,11 @@ from reloc.heads import Head
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.mapping.result import kept_cameras
 from reloc.maps.scene_map import Region
+from reloc.methods.ace.clusters import Indices
 from reloc.methods.ace.feature_buffer import FeatureBuffer
 from reloc.methods.ace.options import views_of_head
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, poses_of
-
-Rows = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -29,13 +28,13 @@ class RegionFeatures:
         buffer: features of these frames, with poses around the origin.
     """
 
-    frames: Rows
+    frames: Indices
     origin: NDArray[np.float64]
     buffer: FeatureBuffer
 
 
 def features_by_region(
-    frames: Sequence[Frame], clusters: Sequence[Rows], buffer: FeatureBuffer, *, whole: bool
+    frames: Sequence[Frame], clusters: Sequence[Indices], buffer: FeatureBuffer, *, whole: bool
 ) -> Iterator[RegionFeatures]:
     """What each head learns from; clusters without a single readable image are left out.
 
@@ -88,7 +87,7 @@ def map_regions(
 
 
 def _global_descriptors(
-    descriptors: Mapping[int, NDArray[np.int8]], frames: Rows, *, most: int
+    descriptors: Mapping[int, NDArray[np.int8]], frames: Indices, *, most: int
 ) -> NDArray[np.int8]:
     """What a sample of the frames looks like, (V, D), as far as it is known."""
     known = [int(f) for f in frames if int(f) in descriptors]
