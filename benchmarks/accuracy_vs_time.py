@@ -59,7 +59,7 @@ class Options:
         poses: a pose set, where it brings other cameras than the scene.
         seconds: time limits of mapping.
         methods: which ways of mapping; ``dsacstar-rgbd`` takes queries with depth.
-        every: takes every so manieth query.
+        every: takes every nth query.
         learning_rate: of DSAC*'s first stage.
         short_side: of DSAC*'s images in pixels; a third of it is nine times the steps.
         seed: of everything random.

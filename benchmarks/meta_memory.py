@@ -21,7 +21,7 @@ import torch
 from reloc.backbone.adapter import ContextAdapter
 from reloc.backbone.meta.episode_loss import (
     Episode,
-    FitOptions,
+    EpisodeFitOptions,
     Rows,
     backward_episode,
     episode_loss,
@@ -57,9 +57,9 @@ def measure(method: str, images: int) -> None:
     episode = Episode(support, [partial(made_up, -1 - n, anchors=0) for n in range(4)])
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if method == "sums":
-        backward_episode(adapter, episode, FitOptions())
+        backward_episode(adapter, episode, EpisodeFitOptions())
     else:
-        episode_loss(adapter, episode, FitOptions()).backward()
+        episode_loss(adapter, episode, EpisodeFitOptions()).backward()
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     sys.stdout.write(f"{(after - before) / 1024}\n")
 

@@ -37,9 +37,9 @@ from reloc.heads import HEADS, MlpHead
 from reloc.heads.mlp import homogeneous_point
 from reloc.images.augment import plain_view
 from reloc.images.files import read_image
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.maps.scene_map import SceneMap
-from reloc.methods.ace import MappingOptions, mapper
+from reloc.methods.ace import MappingOptions, training
 from reloc.methods.ace.clusters import camera_clusters
 from reloc.progress import Progress
 from reloc.sampling import evenly
@@ -230,7 +230,7 @@ def mapping_with(variant: Variant, scene: Scene, channels: int) -> Iterator[None
     with contextlib.ExitStack() as stack:
         stack.enter_context(mock.patch.dict(HEADS, {OneHead.kind: OneHead}))
         if variant.global_feature or variant.places:
-            stack.enter_context(mock.patch.object(mapper, "new_head", new_head))
+            stack.enter_context(mock.patch.object(training, "new_head", new_head))
         stack.enter_context(
             mock.patch.object(StereoSurvey, "add", lambda s, v, f: add(s, v, f[:, :channels]))
         )

@@ -5,7 +5,12 @@ from functools import partial
 import torch
 
 from reloc.backbone.adapter import ContextAdapter
-from reloc.backbone.meta.episode_loss import Episode, FitOptions, backward_episode, episode_loss
+from reloc.backbone.meta.episode_loss import (
+    Episode,
+    EpisodeFitOptions,
+    backward_episode,
+    episode_loss,
+)
 
 
 def test_both_ways_take_the_same_gradient(script):
@@ -16,10 +21,10 @@ def test_both_ways_take_the_same_gradient(script):
         [partial(memory.made_up, seed, anchors=8) for seed in range(3)],
         [partial(memory.made_up, 9, anchors=0)],
     )
-    backward_episode(adapter, episode, FitOptions())
+    backward_episode(adapter, episode, EpisodeFitOptions())
     found = adapter.linear.weight.grad.clone()
     adapter.zero_grad(set_to_none=True)
-    episode_loss(adapter, episode, FitOptions()).backward()
+    episode_loss(adapter, episode, EpisodeFitOptions()).backward()
     expected = adapter.linear.weight.grad
     assert (found - expected).norm() < 1e-3 * expected.norm()
 

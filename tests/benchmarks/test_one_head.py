@@ -12,7 +12,7 @@ import torch
 from reloc.backbone import Backbone
 from reloc.geometry import Camera
 from reloc.heads import HEADS, MlpHead
-from reloc.methods.ace import mapper
+from reloc.methods.ace import training
 from reloc.scenes import Frame, Scene
 
 
@@ -113,9 +113,9 @@ def test_features_are_followed_by_what_the_image_looks_like(one_head, scene) -> 
 def test_only_a_helped_mapping_makes_helped_heads(one_head, scene) -> None:
     sizes = {"channels": 8, "width": 16, "blocks": 1, "scale": 1.0, "seed": 0}
     with one_head.mapping_with(one_head.VARIANTS["one head"], scene, 8):
-        assert type(mapper.new_head(**sizes)) is MlpHead
+        assert type(training.new_head(**sizes)) is MlpHead
     with one_head.mapping_with(one_head.VARIANTS["position decoder"], scene, 8):
-        head = mapper.new_head(**sizes)
+        head = training.new_head(**sizes)
         assert HEADS[head.kind] is one_head.OneHead
     assert head.kind not in HEADS
     # Around the mean of all cameras, as the head's coordinates are.

@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.images.photometric import blurred, compressed, noised, relit, retaken
+from reloc.images.photometric import blurred, jpeg_compressed, noised, relit, retaken
 
-CHANGES = [relit, blurred, noised, compressed, retaken]
+CHANGES = [relit, blurred, noised, jpeg_compressed, retaken]
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def test_shape_and_type_stay_and_the_input_is_untouched(image, change):
     np.testing.assert_array_equal(image, before)
 
 
-@pytest.mark.parametrize("change", [relit, blurred, compressed])
+@pytest.mark.parametrize("change", [relit, blurred, jpeg_compressed])
 def test_the_generator_decides(image, change):
     one, two = (change(image, np.random.default_rng(5)) for _ in range(2))
     np.testing.assert_array_equal(one, two)

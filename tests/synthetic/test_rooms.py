@@ -5,7 +5,7 @@ import pytest
 
 from reloc.synthetic.materials import KINDS, paint
 from reloc.synthetic.rooms import make_room
-from reloc.synthetic.world import Material, face_frame, surface_points
+from reloc.synthetic.world import Material, face_frame, face_points
 
 
 def test_a_seed_makes_one_room():
@@ -46,7 +46,7 @@ def test_faces_are_seen_the_right_way_round():
             if frame.normal.any():
                 # Who looks at the face has the normal coming towards them.
                 np.testing.assert_allclose(np.cross(frame.right, frame.down), -frame.normal)
-                points, normals = surface_points(solid, face, np.array([0.0]), np.array([0.0]))
+                points, normals = face_points(solid, face, np.array([0.0]), np.array([0.0]))
                 np.testing.assert_allclose(np.abs(solid.local(points))[0], solid.half, atol=1e-9)
                 into = world.solids[0].distance(points + 1e-3 * normals)
                 assert solid.shape != "room" or (into > -1e-9).all()

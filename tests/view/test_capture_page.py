@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.capture import Advice, Place, Survey
+from reloc.capture import Advice, Survey, Viewpoint
 from reloc.capture.agreement import FACTORS, Agreement
 from reloc.capture.coverage import coverage
 from reloc.capture.photos import photo_facts
@@ -31,7 +31,10 @@ def scene(tmp_path: Path) -> Scene:
 
 
 def surveyed(scene: Scene, *, judged: bool = True) -> Survey:
-    places = (Place(np.zeros(3), np.array([1.0, 0, 0])), Place(np.ones(3), np.array([0, 1.0, 0])))
+    places = (
+        Viewpoint(np.zeros(3), np.array([1.0, 0, 0])),
+        Viewpoint(np.ones(3), np.array([0, 1.0, 0])),
+    )
     advice = (
         Advice("blur", "serious", "blurred: <b>", "hold still", (HOSTILE, "f1.png", "gone.png")),
         Advice("thin", "note", "thin coverage", "go there", (), places),

@@ -15,7 +15,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True)
-class Place:
+class Viewpoint:
     """Where more photos would help.
 
     Attributes:
@@ -47,7 +47,7 @@ class Advice:
     text: str
     remedy: str
     frames: tuple[str, ...] = ()
-    places: tuple[Place, ...] = ()
+    places: tuple[Viewpoint, ...] = ()
 
 
 def named(frames: Sequence[str]) -> str:

@@ -43,7 +43,7 @@ class Agreement:
     trusted: bool
 
 
-def agreement(
+def judged_agreement(
     pairs: Sequence[MatchedPair],
     world_from_cam: Array,
     *,

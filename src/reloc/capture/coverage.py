@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.capture.advice import Advice, Place, named, share_text
-from reloc.capture.overlap import overlaps, parts_of
+from reloc.capture.advice import Advice, Viewpoint, named, share_text
+from reloc.capture.overlap import connected_components, overlaps
 from reloc.geometry.plan import plan_axes, up_direction
 from reloc.scenes.scene import Frame, posed, poses_of
 
@@ -134,7 +134,7 @@ def _gaps(
     names: Sequence[str], poses: Array, connected: NDArray[np.bool_], steps: Array
 ) -> list[Advice]:
     """Parts of the capture that no chain of overlapping photos connects."""
-    main, *others = parts_of(connected)
+    main, *others = connected_components(connected)
     large = [part for part in others if len(part) >= max(3, 0.03 * len(names))]
     if not large:
         return []
@@ -187,7 +187,7 @@ def _directions(poses: Array) -> list[Advice]:
             text=f"the photos look all around, but {'only ' + str(seen) if seen else 'none'} "
             f"towards the {side} of the plan, over {width * 360 // SECTORS}°",
             remedy="take photos in that direction, if it is to be recognised",
-            places=(Place(here, heading),),
+            places=(Viewpoint(here, heading),),
         )
     ]
 
@@ -235,7 +235,7 @@ def _ordered(names: Sequence[str], chosen: Counts, by: NDArray[np.generic]) -> t
     return tuple(names[int(i)] for i in chosen[np.argsort(by[chosen], kind="stable")])
 
 
-def _places(poses: Array, depth: float) -> tuple[Place, ...]:
+def _places(poses: Array, depth: float) -> tuple[Viewpoint, ...]:
     """A few places that stand for many poses: those that lie close and look alike become one."""
     left = np.ones(len(poses), dtype=bool)
     groups = []
@@ -250,9 +250,9 @@ def _places(poses: Array, depth: float) -> tuple[Place, ...]:
     return tuple(_place(group) for group in groups[:MAX_PLACES])
 
 
-def _place(poses: Array) -> Place:
+def _place(poses: Array) -> Viewpoint:
     forward = poses[:, :3, 2].mean(axis=0)
     length = float(np.linalg.norm(forward))
-    return Place(
+    return Viewpoint(
         poses[:, :3, 3].mean(axis=0), forward / length if length > 1e-9 else poses[0, :3, 2]
     )

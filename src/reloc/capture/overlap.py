@@ -62,7 +62,7 @@ def overlaps(
     return result
 
 
-def parts_of(connected: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+def connected_components(connected: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Connected parts of an undirected graph (N, N), largest first, as indices."""
     left = np.ones(len(connected), dtype=bool)
     parts = []

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.capture.advice import SEVERITIES, Advice, named, share_text
-from reloc.capture.agreement import Agreement, agreement
+from reloc.capture.agreement import Agreement, judged_agreement
 from reloc.capture.coverage import Coverage, coverage
 from reloc.capture.epipolar import pair_depth
 from reloc.capture.pairs import Features, MatchedPair, choose_pairs, find_features, match
@@ -91,7 +91,7 @@ def survey_scene(scene: Scene, *, seconds: float = 30.0, progress: Progress = si
     matched = match([pairs[i] for i in order], inspection.features) if pairs else []
     if not pairs:
         inspection.features(0)
-    judged = agreement(
+    judged = judged_agreement(
         matched,
         poses,
         tried=inspection.pairs_tried(),

@@ -135,10 +135,10 @@ def augmented_view(
         frame.astype(np.float32), corners.astype(np.float32)
     )
     warped = _warped(image, original_from_view, size=size, scale=scale)
-    return View(relit(warped, rng, light), original_from_view, scale)
+    return View(jittered(warped, rng, light), original_from_view, scale)
 
 
-def relit(image: Gray, rng: np.random.Generator, light: float) -> Gray:
+def jittered(image: Gray, rng: np.random.Generator, light: float) -> Gray:
     """The image with contrast changed by up to ``light`` and brightness by half of that."""
     table = np.linspace(0, 255, 256)
     table = (table - 102) * (1 + rng.uniform(-light, light)) + 102
@@ -146,7 +146,7 @@ def relit(image: Gray, rng: np.random.Generator, light: float) -> Gray:
     return np.asarray(cv2.LUT(image, np.clip(table, 0, 255).astype(np.uint8)), np.uint8)
 
 
-def smoothed(image: Gray, scale: float) -> Gray:
+def antialiased(image: Gray, scale: float) -> Gray:
     """The image without the detail that would alias when it is sampled at a smaller scale."""
     if scale >= 0.75:
         return image
@@ -159,7 +159,7 @@ def _warped(image: Gray, original_from_view: Array, *, size: tuple[int, int], sc
     half = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
     from_view = np.linalg.inv(half) @ original_from_view @ half
     warped = cv2.warpPerspective(
-        smoothed(image, scale),
+        antialiased(image, scale),
         from_view,
         size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

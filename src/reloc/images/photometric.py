@@ -50,7 +50,7 @@ def noised(image: Gray, rng: np.random.Generator) -> Gray:
     return cv2.add(image, np.rint(noise).astype(np.int16), dtype=cv2.CV_8U)
 
 
-def compressed(image: Gray, rng: np.random.Generator) -> Gray:
+def jpeg_compressed(image: Gray, rng: np.random.Generator) -> Gray:
     """Through JPEG of a random quality."""
     quality = int(rng.integers(25, 90))
     _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
@@ -65,5 +65,5 @@ def retaken(image: Gray, rng: np.random.Generator) -> Gray:
     if rng.random() < 0.6:
         out = noised(out, rng)
     if rng.random() < 0.25:
-        out = compressed(out, rng)
+        out = jpeg_compressed(out, rng)
     return out

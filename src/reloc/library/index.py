@@ -45,13 +45,13 @@ class Index:
     @contextmanager
     def changing(self) -> Iterator["Change"]:
         """Yields what changes the index, at once when the block ends. Others wait meanwhile."""
-        with schema.opened(self.path, write=True) as (connection, _):
+        with schema.open_index(self.path, write=True) as (connection, _):
             yield Change(connection)
 
     def entries(self, hint: Hint | None = None) -> list[Entry]:
         """Maps that a hint allows, by name."""
         where, values = "", list[Any]()
-        with schema.opened(self.path) as (connection, version):
+        with schema.open_index(self.path) as (connection, version):
             if hint is not None and hint.place is not None:
                 where, values = "WHERE place = ?", [hint.place]
             elif hint is not None and hint.latitude is not None and version:
@@ -61,14 +61,14 @@ class Index:
 
     def entry(self, name: str) -> Entry | None:
         """The map of a name, None without one."""
-        with schema.opened(self.path) as (connection, version):
+        with schema.open_index(self.path) as (connection, version):
             return next(iter(_entries(connection, version, "WHERE name = ?", [name])), None)
 
     def views(self, names: Iterable[str] | None = None) -> dict[str, NDArray[np.int8]]:
         """(V, D) descriptors of the maps of some names, or of all, that have some."""
         query = "SELECT id, name, view_length, views FROM maps"
         found: dict[str, NDArray[np.int8]] = {}
-        with schema.opened(self.path) as (connection, version):
+        with schema.open_index(self.path) as (connection, version):
             if version == 0:
                 return {}
             if names is None:

@@ -40,7 +40,7 @@ _MAX_BYTES = MAX_REGIONS * MAX_VIEWS * 1176 + (1 << 20)
 
 
 @contextmanager
-def opened(path: Path, *, write: bool = False) -> Iterator[tuple[sqlite3.Connection, int]]:
+def open_index(path: Path, *, write: bool = False) -> Iterator[tuple[sqlite3.Connection, int]]:
     """Yields a connection in a transaction, and the version of the index; 0 is one without maps.
 
     What was changed is on disk when the block has ended, all of it or, if the block fails, nothing.
@@ -94,7 +94,7 @@ def make(path: Path) -> None:
     """
     # SQLite takes an empty file for a database; its own have permissions that ignore the umask.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o666))
-    with opened(path, write=True):
+    with open_index(path, write=True):
         pass
 
 

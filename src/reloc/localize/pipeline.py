@@ -1,12 +1,13 @@
 """From queries to estimates, in one map or in many: reading, networks and solver side by side."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NoReturn, TypeVar
 
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
@@ -19,7 +20,8 @@ from reloc.scenes.depth import DepthMap
 from reloc.scenes.scene import Depth
 
 Read = TypeVar("Read")
-Started = TypeVar("Started")
+# Searches the pose, or raises why the query cannot be localized.
+Solve = Callable[[], Estimate]
 
 
 @dataclass(frozen=True)
@@ -108,12 +110,16 @@ class LocalizingPipeline(ABC, Generic[Read]):
         """
         with (
             prefetched(self._ready, queries, ahead=workers + 1, workers=workers) as reading,
-            ThreadPoolExecutor(workers) as solvers,
+            prefetched(
+                _solved,
+                (self._begun(query, job) for query, job in reading),
+                ahead=workers + 1,
+                workers=workers,
+            ) as solving,
         ):
-            solving = ((query, self._submitted(query, job, solvers)) for query, job in reading)
-            for query, job in _ahead(solving, workers + 1):
+            for (query, _), solved in solving:
                 try:
-                    estimate = job.result()
+                    estimate = solved.result()
                 except (ImageError, CameraError) as error:
                     if strict:
                         raise
@@ -124,24 +130,26 @@ class LocalizingPipeline(ABC, Generic[Read]):
         with memory_for(query):
             return self._read(query)
 
-    def _submitted(
-        self, query: Query, job: "Future[Read]", solvers: ThreadPoolExecutor
-    ) -> "Future[Estimate]":
-        """Runs the networks on a query that was read; the future is its pose, or its fault."""
+    def _begun(self, query: Query, job: "Future[Read]") -> tuple[Query, Solve]:
+        """Runs the networks on a query that was read."""
         try:
             groups = self._attempts(job.result())
             with memory_for(query):
                 first = next(groups)
         except (ImageError, CameraError) as error:
-            failed: Future[Estimate] = Future()
-            failed.set_exception(error)
-            return failed
-        return solvers.submit(_solved, query, first, groups)
+            return query, partial(_failed, error)
+        return query, partial(_found, query, first, groups)
 
 
-def _solved(
-    query: Query, first: Sequence[Attempt], others: Iterator[Sequence[Attempt]]
-) -> Estimate:
+def _solved(begun: tuple[Query, Solve]) -> Estimate:
+    return begun[1]()
+
+
+def _failed(error: Exception) -> NoReturn:
+    raise error
+
+
+def _found(query: Query, first: Sequence[Attempt], others: Iterator[Sequence[Attempt]]) -> Estimate:
     """The pose that most of the image agrees with, over all attempts that have to be made."""
     if not first:
         return Estimate(query.name, False, None, reason="no map of the library fits")
@@ -161,13 +169,3 @@ def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
         for stage, spent in estimate.seconds.items():
             seconds[stage] = seconds.get(stage, 0.0) + spent
     return replace(best, seconds=seconds)
-
-
-def _ahead(items: Iterable[Started], count: int) -> Iterator[Started]:
-    """The items in order, with up to ``count`` started before the first is handed out."""
-    waiting: list[Started] = []
-    for item in items:
-        waiting.append(item)
-        if len(waiting) >= count:
-            yield waiting.pop(0)
-    yield from waiting

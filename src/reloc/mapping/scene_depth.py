@@ -11,7 +11,7 @@ from reloc.devices import pick_device
 from reloc.errors import ImageError
 from reloc.geometry import Camera
 from reloc.mapping.scene_scale import scene_scale
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.progress import Progress, silent
 from reloc.scenes.depth import DepthAlongRays, read_depth_map

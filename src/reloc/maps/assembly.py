@@ -11,10 +11,10 @@ from reloc.backbone import ConvBackbone
 from reloc.backbone.weights import network_of
 from reloc.geometry import pose_problem
 from reloc.heads import Head
+from reloc.maps.contents import MapContents, MappingCamera, PreviewPoints, Region
 from reloc.maps.header import MOST_SCALE, HeadSpec, MapHeader
 from reloc.maps.layout import BACKBONE, SCALES, by_head
 from reloc.maps.packing import PackedMatrix, PackedWeights, unpacked_matrix
-from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region, SceneMap
 
 Array = NDArray[np.float64]
 Tensors = Mapping[str, Tensor]
@@ -22,7 +22,7 @@ Tensors = Mapping[str, Tensor]
 _NO_VIEWS = torch.zeros((0, 0), dtype=torch.int8)
 
 
-def assembled(header: MapHeader, heads: Sequence[Head], tensors: Tensors) -> SceneMap:
+def assembled(header: MapHeader, heads: Sequence[Head], tensors: Tensors) -> MapContents:
     """The map of a file.
 
     Args:
@@ -47,7 +47,7 @@ def assembled(header: MapHeader, heads: Sequence[Head], tensors: Tensors) -> Sce
         )
         for number, (spec, head) in enumerate(zip(header.heads, heads, strict=True))
     )
-    return SceneMap(
+    return MapContents(
         regions=regions,
         backbone=header.backbone,
         short_side=header.short_side,

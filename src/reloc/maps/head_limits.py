@@ -3,7 +3,7 @@
 from reloc.errors import OptionError
 from reloc.heads.head import MAX_CHANNELS
 from reloc.heads.mlp import MAX_BLOCKS, MAX_WIDTH
-from reloc.maps.scene_map import MAX_SHORT_SIDE
+from reloc.maps.contents import MAX_SHORT_SIDE
 
 # Products that a head may compute for a square photo: a little more than the widest of two blocks
 # does for images of the usual size.

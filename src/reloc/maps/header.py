@@ -8,9 +8,9 @@ from typing import Any, Literal
 from reloc.geometry import Camera
 from reloc.images.files import MAX_PIXELS
 from reloc.images.lens import Lens
+from reloc.maps.contents import MAX_CAMERAS, MAX_REGIONS, MAX_SHORT_SIDE, MapContents
 from reloc.maps.lenses import lens_records, lenses_of
 from reloc.maps.packing import BITS
-from reloc.maps.scene_map import MAX_CAMERAS, MAX_REGIONS, MAX_SHORT_SIDE, SceneMap
 from reloc.untrusted import (
     check_modest,
     integer,
@@ -73,7 +73,7 @@ class MapHeader:
     info: Mapping[str, Any]
 
 
-def header_text(scene_map: SceneMap) -> str:
+def header_text(scene_map: MapContents) -> str:
     """The header of a map as JSON.
 
     Raises:

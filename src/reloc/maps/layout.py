@@ -9,10 +9,10 @@ import torch
 from reloc.backbone.descriptor import descriptor_length
 from reloc.backbone.weights import backbone_layouts, known_channels
 from reloc.heads import Head, build_head
+from reloc.maps.contents import MAX_PREVIEW, MAX_VIEWS
 from reloc.maps.head_limits import is_too_large
 from reloc.maps.header import HeadSpec, MapHeader
 from reloc.maps.packing import packed_shapes
-from reloc.maps.scene_map import MAX_PREVIEW, MAX_VIEWS
 from reloc.tensor_files import Layout
 
 Layouts = Mapping[str, Layout]

@@ -14,9 +14,9 @@ from torch import Tensor
 from reloc.backbone.weights import stored_state
 from reloc.errors import CameraError, MapError
 from reloc.maps.assembly import assembled
+from reloc.maps.contents import MapContents, Region
 from reloc.maps.header import header_text, read_header
 from reloc.maps.layout import BACKBONE, SCALES, expected_layouts
-from reloc.maps.scene_map import Region, SceneMap
 from reloc.tensor_files import Layout, TensorFile, open_tensors, write_tensors
 
 FORMAT = "reloc-map-2"
@@ -26,7 +26,7 @@ MAX_BYTES = 8 * 1024**3
 _KEYS = frozenset({"format", "reloc"})
 
 
-def write_map(scene_map: SceneMap, path: Path) -> None:
+def write_map(scene_map: MapContents, path: Path) -> None:
     """Writes a map atomically, weights in fp16 unless they are compressed.
 
     Raises:
@@ -71,7 +71,7 @@ def _stored_weights(region: Region) -> dict[str, Tensor]:
     return stored
 
 
-def read_map(path: Path) -> SceneMap:
+def read_map(path: Path) -> MapContents:
     """Reads a map, of this version or the one before.
 
     Raises:
@@ -97,7 +97,7 @@ def read_map(path: Path) -> SceneMap:
         ) from error
 
 
-def _read(file: TensorFile, *, upgrade: bool) -> SceneMap:
+def _read(file: TensorFile, *, upgrade: bool) -> MapContents:
     """The map in a file; anything that does not fit raises one of the errors of read_map()."""
     header = read_header(file.metadata["reloc"], upgrade=upgrade)
     names = {name: _new_name(name) if upgrade else name for name in file.layouts}

@@ -1,136 +1,44 @@
 """The map of a place: heads with all that it takes to use them, in one small file."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from reloc.backbone import Backbone, ConvBackbone, FeatureExtractor, find_backbone
+from reloc.backbone import Backbone, FeatureExtractor, find_backbone
 from reloc.errors import MapError
 from reloc.files import StrPath
 from reloc.geometry import Camera
-from reloc.heads import Head
-from reloc.images.lens import Lens
-from reloc.maps.packing import PackedWeights
+from reloc.maps.contents import (
+    LEAST_VIEWS,
+    MAX_CAMERAS,
+    MAX_PREVIEW,
+    MAX_REGIONS,
+    MAX_SHORT_SIDE,
+    MAX_VIEWS,
+    MapContents,
+    MappingCamera,
+    PreviewPoints,
+    Region,
+)
+from reloc.maps.map_file import read_map, write_map
 
-Array = NDArray[np.float64]
-
-# Mapping cameras serve pictures and plans; a sample of this many shows any place.
-MAX_CAMERAS = 1000
-MAX_REGIONS = 1024
-# So many views show what a region looks like from anywhere in it; by so few it is still found.
-MAX_VIEWS = 64
-LEAST_VIEWS = 16
-# So few points serve pictures and cost little beside the weights.
-MAX_PREVIEW = 10_000
-# Three times the usual: a map cannot make its reader blow up images without end.
-MAX_SHORT_SIDE = 1440
-
-
-@dataclass(frozen=True)
-class MappingCamera:
-    """A mapping frame as the map remembers it.
-
-    Attributes:
-        name: of the frame.
-        world_from_cam: (4, 4) pose.
-        camera: intrinsics of the stored pixels.
-        lens: what its photo says of it; None in maps that were made before this was kept.
-    """
-
-    name: str
-    world_from_cam: Array
-    camera: Camera
-    lens: Lens | None = None
+__all__ = [
+    "LEAST_VIEWS",
+    "MAX_CAMERAS",
+    "MAX_PREVIEW",
+    "MAX_REGIONS",
+    "MAX_SHORT_SIDE",
+    "MAX_VIEWS",
+    "MappingCamera",
+    "PreviewPoints",
+    "Region",
+    "SceneMap",
+]
 
 
 @dataclass(frozen=True)
-class Region:
-    """A part of the place, or all of it, that one head knows.
-
-    Attributes:
-        head: the regressor; its coordinates are relative to ``origin``.
-        origin: (3,) float64 mean of the camera centres that it was trained from, world frame.
-        frames: rows of the map's ``cameras`` that it was trained from; None for all.
-        views: (V, D) int8 what mapping images of it look like (``backbone.descriptor``), V may be
-            zero; by them a query finds the region without running its head.
-        packed: how the weights are stored if they are compressed; None for fp16. It belongs to
-            this very head: whoever puts another in its place leaves it out.
-    """
-
-    head: Head
-    origin: Array
-    frames: tuple[int, ...] | None = None
-    views: NDArray[np.int8] = field(default_factory=lambda: np.zeros((0, 0), np.int8))
-    packed: PackedWeights | None = None
-
-    @property
-    def scale(self) -> float:
-        """Typical depth of the region, in scene units."""
-        return float(self.head.scale)
-
-
-@dataclass(frozen=True)
-class PreviewPoints:
-    """A few coloured points of the place, for pictures where there are no images at hand.
-
-    Attributes:
-        points: (N, 3) float64, world frame.
-        colors: (N, 3) uint8 RGB.
-    """
-
-    points: Array
-    colors: NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class SceneMap:
-    """A map of one place.
-
-    Attributes:
-        regions: one or more, which may overlap; a small place has one.
-        backbone: fingerprint of the backbone whose features the heads understand.
-        short_side: images are resampled to this short side in pixels before the backbone.
-        extent: largest side of the mapping camera centres' bounding box, scene units.
-        unit: ``meter`` or ``unknown``.
-        cameras: the mapping frames, at most ``MAX_CAMERAS``, evenly spaced.
-        info: how the map was made (scene, options, seconds, steps, loss); JSON types only.
-        preview: points to draw, if the map has them.
-        own_backbone: the network of ``backbone`` if it was trained for this place alone, fused; it
-            takes the place of whatever backbone a user has.
-        reliability: share of its own mapping frames that the map finds; 1 where that was not
-            checked. No pose is believed more than that.
-    """
-
-    regions: tuple[Region, ...]
-    backbone: str
-    short_side: int
-    extent: float
-    unit: Literal["metre", "unknown"]
-    cameras: tuple[MappingCamera, ...]
-    info: Mapping[str, Any] = field(default_factory=dict)
-    preview: PreviewPoints | None = None
-    own_backbone: ConvBackbone | None = None
-    reliability: float = 1.0
-
-    @property
-    def head(self) -> Head:
-        """The head of the first region: of the only one, where there is one."""
-        return self.regions[0].head
-
-    @property
-    def origin(self) -> Array:
-        """The (3,) origin that belongs to ``head``."""
-        return self.regions[0].origin
-
-    @property
-    def scale(self) -> float:
-        """Typical depth of the scene, in scene units: the median of the regions."""
-        return float(np.median([region.scale for region in self.regions]))
+class SceneMap(MapContents):
+    """A map of one place; see ``MapContents`` for what it holds."""
 
     @property
     def seconds(self) -> float | None:
@@ -180,8 +88,6 @@ class SceneMap:
         Raises:
             OutputError: the file cannot be written.
         """
-        from reloc.maps.map_file import write_map
-
         write_map(self, Path(path))
 
     @classmethod
@@ -191,6 +97,4 @@ class SceneMap:
         Raises:
             MapError: no such file, damaged, of another version, or with impossible contents.
         """
-        from reloc.maps.map_file import read_map
-
-        return read_map(Path(path))
+        return cls(**vars(read_map(Path(path))))

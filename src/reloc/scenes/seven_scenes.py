@@ -17,7 +17,7 @@ LOOKS_FOR = "seq-01/frame-000000.color.png (unpacked)"
 COLOR_CAMERA = Camera.pinhole(width=640, height=480, fx=525.0)
 DEPTH_CAMERA = Camera.pinhole(width=640, height=480, fx=585.0)
 
-Part = Literal["mapping", "query"]
+Split = Literal["mapping", "query"]
 
 
 def matches(root: Path) -> bool:
@@ -74,9 +74,9 @@ def _number(text: str) -> int | None:
     return int(found[1]) if found else None
 
 
-def _split(root: Path) -> dict[int | None, Part]:
-    parts: dict[int | None, Part] = {}
-    files: tuple[tuple[str, Part], ...] = (
+def _split(root: Path) -> dict[int | None, Split]:
+    parts: dict[int | None, Split] = {}
+    files: tuple[tuple[str, Split], ...] = (
         ("TrainSplit.txt", "mapping"),
         ("TestSplit.txt", "query"),
     )

@@ -20,15 +20,15 @@ LAYOUT = "transforms"
 LOOKS_FOR = "transforms.json, or transforms_train.json with transforms_test.json"
 NAMES_IMAGES = True
 
-Part = Literal["mapping", "query", "neither"]
+Split = Literal["mapping", "query", "neither"]
 
-_FILES: tuple[tuple[str, Part], ...] = (
+_FILES: tuple[tuple[str, Split], ...] = (
     ("transforms.json", "mapping"),
     ("transforms_train.json", "mapping"),
     ("transforms_val.json", "query"),
     ("transforms_test.json", "query"),
 )
-_SPLIT_LISTS: tuple[tuple[str, Part], ...] = (
+_SPLIT_LISTS: tuple[tuple[str, Split], ...] = (
     ("train_filenames", "mapping"),
     ("val_filenames", "query"),
     ("test_filenames", "query"),
@@ -43,7 +43,7 @@ def matches(root: Path) -> bool:
     return bool(_present(root))
 
 
-def _present(root: Path) -> list[tuple[str, Part]]:
+def _present(root: Path) -> list[tuple[str, Split]]:
     """``transforms.json`` alone, or else the files of a split one."""
     found = [(name, part) for name, part in _FILES if (root / name).is_file()]
     return found[:1] if found and found[0][0] == "transforms.json" else found
@@ -102,7 +102,7 @@ def _path(entry: Any, key: str) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _listed(files: Sequence[tuple[str, Part, Mapping[str, Any]]], key: str) -> list[str]:
+def _listed(files: Sequence[tuple[str, Split, Mapping[str, Any]]], key: str) -> list[str]:
     paths = (_path(entry, key) for _, _, top in files for entry in top["frames"])
     return [path for path in paths if path is not None]
 
@@ -143,13 +143,13 @@ def _parsed(path: Path) -> dict[str, Any]:
     return top
 
 
-def _split(root: Path, path: Path, top: Mapping[str, Any]) -> Callable[[str, str], Part] | None:
+def _split(root: Path, path: Path, top: Mapping[str, Any]) -> Callable[[str, str], Split] | None:
     """The part of an image, by its listed and its found name; None if the file has no such lists.
 
     Names are compared without their suffix, for either list may leave it out.
     """
     lists = [(key, part) for key, part in _SPLIT_LISTS if top.get(key) is not None]
-    parts: dict[str, Part] = {}
+    parts: dict[str, Split] = {}
     for key, part in lists:
         names = top[key]
         if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -160,7 +160,7 @@ def _split(root: Path, path: Path, top: Mapping[str, Any]) -> Callable[[str, str
         return None
     index = NameIndex(parts)
 
-    def part_of(listed: str, found: str) -> Part:
+    def part_of(listed: str, found: str) -> Split:
         name = index.find(inside(root, listed) or listed) or index.find(found)
         return "neither" if name is None else parts[name]
 

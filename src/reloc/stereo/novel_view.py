@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera, inverted, transformed
-from reloc.images.augment import Gray, relit, resampled_size, smoothed
+from reloc.images.augment import Gray, antialiased, jittered, resampled_size
 from reloc.stereo.inverse_depth import InverseDepth
 
 Array = NDArray[np.float64]
@@ -120,14 +120,14 @@ def novel_view(
     )
     dense = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     drawn = cv2.remap(
-        smoothed(image, scale),
+        antialiased(image, scale),
         # OpenCV has pixel centres at whole numbers.
         dense - np.float32(0.5),
         None,
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return NovelView(relit(np.asarray(drawn, np.uint8), rng, light), old_pixels, usable, scale)
+    return NovelView(jittered(np.asarray(drawn, np.uint8), rng, light), old_pixels, usable, scale)
 
 
 def _refined(inverse_depth: InverseDepth) -> tuple[Array, Array]:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from reloc.synthetic.cast import occluded
 from reloc.synthetic.materials import GLOSS, paint
-from reloc.synthetic.world import FACES, Solid, World, face_frame, surface_points
+from reloc.synthetic.world import FACES, Solid, World, face_frame, face_points
 
 Array = NDArray[np.float64]
 LEVELS = 7
@@ -152,7 +152,7 @@ def _hidden(world: World, solid: Solid, face: int, centers: Array, reach: Array)
     if solid.shape == "room" or not frame.normal.any() or np.prod(frame.size) < _SMALL:
         return False
     u, v = (g.ravel() for g in np.meshgrid([0.02, 0.5, 0.98], [0.02, 0.5, 0.98]))
-    points, normals = surface_points(solid, face, u * frame.size[0], v * frame.size[1])
+    points, normals = face_points(solid, face, u * frame.size[0], v * frame.size[1])
     points = points + 0.004 * normals
     if (world.solids[0].distance(points) < 0).all():
         return True
@@ -188,7 +188,7 @@ def _light(
             u, v = np.meshgrid(
                 *((np.arange(n) + 0.5) * s for n, s in zip(cells, sizes[row], strict=True))
             )
-            p, n = surface_points(solid, face, u.ravel(), v.ravel())
+            p, n = face_points(solid, face, u.ravel(), v.ravel())
             points.append(p + 0.01 * n)
             normals.append(n)
             start += len(p)

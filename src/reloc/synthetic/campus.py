@@ -23,7 +23,7 @@ from reloc.progress import Progress, silent
 from reloc.scenes.scene import Frame, Scene
 from reloc.synthetic.paths import stroll, walk
 from reloc.synthetic.rooms import make_room
-from reloc.synthetic.scene import PARTS, photographed, scene_camera, scene_of
+from reloc.synthetic.scene import PARTS, photographed, scene_camera, scene_of_frames
 from reloc.synthetic.styles import in_style
 from reloc.synthetic.world import World
 
@@ -230,4 +230,4 @@ def write_campus(
             stopped.set()
     for part in PARTS:
         frames[part].sort(key=lambda frame: frame.name)
-    return scene_of(folder, frames)
+    return scene_of_frames(folder, frames)

@@ -69,7 +69,7 @@ def write_synthetic_scene(
         for photo in photographed(world, camera, walks, rng=rng, device=device):
             frames[photo.part].append(photo.write(temporary, folder, depth=depth))
             progress("rendering", sum(map(len, frames.values())), mapping + queries)
-    return scene_of(folder, frames)
+    return scene_of_frames(folder, frames)
 
 
 def scene_camera(width: int, height: int) -> Camera:
@@ -77,7 +77,7 @@ def scene_camera(width: int, height: int) -> Camera:
     return Camera.pinhole(width=width, height=height, fx=0.82 * max(width, height))
 
 
-def scene_of(folder: Path, frames: Mapping[str, Sequence[Frame]]) -> Scene:
+def scene_of_frames(folder: Path, frames: Mapping[str, Sequence[Frame]]) -> Scene:
     """A scene of frames by part."""
     return Scene(
         name=folder.name,

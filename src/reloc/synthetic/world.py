@@ -104,7 +104,7 @@ def face_frame(solid: Solid, face: int) -> FaceFrame:
     return FaceFrame(corner, right, down, normal, (width, height))
 
 
-def surface_points(solid: Solid, face: int, u: Array, v: Array) -> tuple[Array, Array]:
+def face_points(solid: Solid, face: int, u: Array, v: Array) -> tuple[Array, Array]:
     """World points and unit normals (N, 3) at face coordinates u, v (N,) in metres."""
     frame = face_frame(solid, face)
     if frame.normal.any():

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from numpy.typing import NDArray
 
-from reloc.capture.advice import Place
+from reloc.capture.advice import Viewpoint
 from reloc.capture.agreement import FACTORS
 from reloc.capture.coverage import FEW_VIEWS
 from reloc.capture.photos import BLURRED
@@ -24,7 +24,7 @@ WIDTH = 9.4  # inches
 ARROW = 0.03
 
 
-def capture_plan(survey: Survey, places: Sequence[Place]) -> Figure:
+def capture_plan(survey: Survey, places: Sequence[Viewpoint]) -> Figure:
     """The mapping cameras from above, coloured by how many others see the same, and where to go.
 
     Args:

@@ -12,13 +12,13 @@ from torch import nn
 
 from reloc.backbone.meta.episode_loss import (
     Episode,
-    FitOptions,
+    EpisodeFitOptions,
     Rows,
     backward_episode,
     episode_loss,
 )
 
-OPTIONS = FitOptions(neighbours=4, temperature=0.3, ridge=0.05, error_scale=5.0)
+OPTIONS = EpisodeFitOptions(neighbours=4, temperature=0.3, ridge=0.05, error_scale=5.0)
 
 
 def image(seed, *, rows=12, anchors=0):

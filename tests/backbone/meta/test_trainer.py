@@ -6,14 +6,14 @@ import pytest
 import torch
 
 from reloc.backbone.adapter import ContextAdapter
-from reloc.backbone.meta.episode_loss import Episode, FitOptions, Rows
+from reloc.backbone.meta.episode_loss import Episode, EpisodeFitOptions, Rows
 from reloc.backbone.meta.trainer import MetaOptions, meta_train
 from reloc.errors import MapError, OptionError
 
 OPTIONS = MetaOptions(
     steps=40,
     learning_rate=2e-2,
-    fit=FitOptions(neighbours=4, ridge=0.1),
+    fit=EpisodeFitOptions(neighbours=4, ridge=0.1),
     checkpoint_every=10,
 )
 

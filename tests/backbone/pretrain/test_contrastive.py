@@ -5,14 +5,14 @@ import pytest
 import torch
 from torch.nn import functional
 
-from reloc.backbone.pretrain.contrastive import info_nce, sample_features
+from reloc.backbone.pretrain.contrastive import features_at, info_nce
 from reloc.backbone.pretrain.pairs import cell_centers
 
 
 def test_features_at_cell_centers_are_those_of_the_cells():
     features = torch.randn(2, 5, 6, 6)
     centers = torch.from_numpy(cell_centers(48, 8)).float().expand(2, -1, -1)
-    sampled = sample_features(features, centers, stride=8)
+    sampled = features_at(features, centers, stride=8)
     assert sampled.shape == (2, 36, 5)
     torch.testing.assert_close(sampled, features.flatten(2).transpose(1, 2), rtol=0, atol=1e-5)
 
@@ -20,7 +20,7 @@ def test_features_at_cell_centers_are_those_of_the_cells():
 def test_between_centers_features_are_mixed_by_distance():
     features = torch.randn(1, 3, 4, 7)
     # A quarter of the way from cell (1, 2) to cell (1, 3), halfway down to row 2.
-    sampled = sample_features(features, torch.tensor([[[22.0, 16.0]]]), stride=8)[0, 0]
+    sampled = features_at(features, torch.tensor([[[22.0, 16.0]]]), stride=8)[0, 0]
     cells = features[0]
     top = 0.75 * cells[:, 1, 2] + 0.25 * cells[:, 1, 3]
     bottom = 0.75 * cells[:, 2, 2] + 0.25 * cells[:, 2, 3]
@@ -29,7 +29,7 @@ def test_between_centers_features_are_mixed_by_distance():
 
 def test_beyond_the_outer_centers_features_stay():
     features = torch.randn(1, 3, 4, 4)
-    sampled = sample_features(features, torch.tensor([[[0.0, 0.0], [32.0, 32.0]]]), stride=8)[0]
+    sampled = features_at(features, torch.tensor([[[0.0, 0.0], [32.0, 32.0]]]), stride=8)[0]
     torch.testing.assert_close(sampled, torch.stack([features[0, :, 0, 0], features[0, :, -1, -1]]))
 
 

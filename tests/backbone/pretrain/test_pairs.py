@@ -9,7 +9,7 @@ from reloc.backbone.pretrain.pairs import (
     PhotoPairs,
     apply_homography,
     cell_centers,
-    inside,
+    inside_image,
     random_homography,
     warped,
     with_blocks,
@@ -75,7 +75,7 @@ def test_matching_pixels_show_the_same(clean, size):
     for seed in range(25):
         pair = source.pair(seed)
         assert pair.first.shape == pair.second.shape == (160, 160)
-        assert inside(pair.pixels_second, 160).all()
+        assert inside_image(pair.pixels_second, 160).all()
         if len(pair.pixels_first) < 32:
             continue
         first = shown(pair.first, pair.pixels_first)

@@ -4,23 +4,28 @@ import pytest
 
 from reloc.methods.ace.bounds import MAX_SURVEYED, VIEWS_PER_FRAME, Bounds
 from reloc.methods.ace.options import MappingOptions
+from reloc.training import TimeLimit
+
+
+def bounds_of(options, *, frames):
+    return Bounds.of(options, TimeLimit(options.time_limit), frames=frames)
 
 
 def test_every_frame_is_looked_at_and_fewer_are_surveyed_than_there_are_views():
-    bounds = Bounds.of(MappingOptions(views=60), frames=40)
+    bounds = bounds_of(MappingOptions(views=60), frames=40)
     assert bounds == Bounds(surveyed=60 // VIEWS_PER_FRAME, planned=60)
-    assert Bounds.of(MappingOptions(views=10), frames=40).planned == 40
+    assert bounds_of(MappingOptions(views=10), frames=40).planned == 40
 
 
 @pytest.mark.parametrize(("frames", "surveyed"), [(40, 40), (9000, MAX_SURVEYED)])
 def test_against_the_clock_as_many_are_surveyed_as_memory_holds(frames, surveyed):
     options = MappingOptions(views=60, time_limit=30)
-    assert Bounds.of(options, frames=frames).surveyed == surveyed
-    assert Bounds.of(options, frames=frames).rows(options, wanted=frames) is None
+    assert bounds_of(options, frames=frames).surveyed == surveyed
+    assert bounds_of(options, frames=frames).rows(options, wanted=frames) is None
 
 
 def test_a_part_of_the_frames_wants_its_part_of_the_room():
     options = MappingOptions(views=120, cells_per_view=10)
-    bounds = Bounds.of(options, frames=40)
+    bounds = bounds_of(options, frames=40)
     assert bounds.rows(options, wanted=40) == 1200
     assert bounds.rows(options, wanted=4) == 4 * VIEWS_PER_FRAME * 10

@@ -1,6 +1,5 @@
 """Collecting features: from which frames, how much, and what belongs together."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +15,21 @@ from reloc.methods.ace import MappingOptions
 from reloc.methods.ace.bounds import Bounds, ViewCounts
 from reloc.methods.ace.feature_collection import collect_features
 from reloc.methods.ace.feature_sampler import FeatureSampler
-from reloc.methods.ace.multi_view_stereo import Survey
+from reloc.methods.ace.multi_view_stereo import SurveyedFrames
 from reloc.methods.ace.view_reader import ViewReader
 from reloc.scenes import Frame
+from reloc.training import TimeLimit
 
 # An off-centre, distorted camera with two focal lengths, landscape and portrait.
 LANDSCAPE = Camera("OPENCV", 400, 300, (330, 350, 215, 140, -0.18, 0.05, 0.002, -0.001))
 PORTRAIT = Camera("OPENCV", 300, 440, (350, 330, 140, 235, -0.12, 0.03, -0.001, 0.002))
+
+
+class TimeUp(TimeLimit):
+    """A limit of which nothing is left."""
+
+    def left(self, share=1.0):
+        return 0.0
 
 
 class MeanBackbone:
@@ -37,21 +44,20 @@ class MeanBackbone:
 
 def no_survey(frames, **told):
     """Of which no view was seen, so that all views are those of the passes."""
-    nothing = Survey(3.0, (), 0, tuple(range(len(frames))), (), {}, {}, {})
+    nothing = SurveyedFrames(3.0, (), 0, tuple(range(len(frames))), (), {}, {}, {})
     return replace(nothing, **told)
 
 
-def collected(frames, *, capacity=10_000, views=None, seconds=None, wanted=None, seed=0, **more):
+def collected(frames, *, capacity=10_000, views=None, clock=None, wanted=None, seed=0, **more):
     extractor = FeatureExtractor(MeanBackbone(), device=torch.device("cpu"))
     reader = ViewReader(frames, short_side=160, stride=8, seed=seed)
     return collect_features(
         FeatureSampler(reader, extractor, cells_per_view=100, seed=seed),
         no_survey(frames),
         wanted=range(len(frames)) if wanted is None else wanted,
-        bounds=Bounds(1, capacity, views=views, fill_seconds=seconds),
+        bounds=Bounds(1, capacity, views=views, clock=clock or TimeLimit(None)),
         # A row of two channels takes 20 bytes; with a time limit as many are taken as fit.
         options=MappingOptions(buffer_gb=capacity * 20 / 1e9, time_limit=60, seed=seed),
-        began=time.monotonic(),
         scratch=Path(),
         **more,
     )
@@ -101,7 +107,7 @@ def test_filling_ends_at_the_capacity_the_views_or_the_time(frame_of):
         (250, {}, 3),
         (700, {}, 7),
         (10_000, {"views": 4}, 4),
-        (10_000, {"seconds": 0.0}, 1),
+        (10_000, {"clock": TimeUp(0)}, 1),
     ):
         made = collected(frames, capacity=capacity, **limits)
         assert made.counts.views == views
@@ -156,4 +162,4 @@ def test_filling_ends_where_no_wanted_frame_can_be_read(frame_of, tmp_path):
     frames = [frame_of(LANDSCAPE, n) for n in range(4)]
     (tmp_path / "1.png").write_bytes(b"no image")
     with pytest.raises(SceneError, match=r"hardly any mapping image.*1\.png"):
-        collected(frames, capacity=1000, wanted=frozenset([1]), seconds=60)
+        collected(frames, capacity=1000, wanted=frozenset([1]), clock=TimeLimit(60))

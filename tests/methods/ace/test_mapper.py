@@ -11,7 +11,7 @@ from reloc.backbone import ConvBackbone
 from reloc.checkpoint import save_checkpoint
 from reloc.errors import MapError, OptionError, OutputError, SceneError
 from reloc.geometry import Camera, look_at
-from reloc.mapping import survey
+from reloc.mapping import stereo_survey
 from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.ace import mapper, multi_view_stereo, view_reader
@@ -247,7 +247,7 @@ def test_heads_made_one_by_one_are_those_of_the_whole_map(
     corridor = corridor_of(24, scene, tmp_path)
     for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
         monkeypatch.setattr(multi_view_stereo, name, 2)
-        monkeypatch.setattr(survey, name, 2)
+        monkeypatch.setattr(stereo_survey, name, 2)
     options = replace(TOY, heads=4, views=views)
     whole = mapped(corridor, backbone, options).scene_map
     read = set()

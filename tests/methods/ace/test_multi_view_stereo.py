@@ -6,8 +6,8 @@ import torch
 
 from reloc.backbone import FeatureExtractor, load_backbone
 from reloc.geometry import inverted, transformed
-from reloc.mapping import survey
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping import stereo_survey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.methods.ace import MappingOptions, multi_view_stereo, view_reader
 from reloc.methods.ace.bounds import Bounds
@@ -16,8 +16,16 @@ from reloc.methods.ace.feature_sampler import FeatureSampler
 from reloc.methods.ace.multi_view_stereo import measured_depth, survey_frames
 from reloc.methods.ace.view_reader import ViewReader
 from reloc.scenes import Frame, poses_of
+from reloc.training import TimeLimit
 
 WALL = 3.0
+
+
+class TimeUp(TimeLimit):
+    """A limit of which nothing is left."""
+
+    def left(self, share=1.0):
+        return 0.0
 
 
 @pytest.fixture(scope="module")
@@ -35,13 +43,13 @@ def sampler_of(frames, extractor):
     return FeatureSampler(reader, extractor, cells_per_view=300)
 
 
-def surveyed(frames, extractor, *, most, depth=WALL, swept=None, seconds=None, **more):
+def surveyed(frames, extractor, *, most, depth=WALL, swept=None, time_up=False, **more):
     return survey_frames(
         sampler_of(frames, extractor),
         poses_of(frames),
         depth=depth,
         wanted=range(len(frames)),
-        bounds=Bounds(most, 100, swept=swept, survey_seconds=seconds),
+        bounds=Bounds(most, 100, swept=swept, clock=TimeUp(0) if time_up else TimeLimit(None)),
         **more,
     )
 
@@ -54,7 +62,6 @@ def buffer_after(frames, extractor, survey, *, views, tmp_path):
         wanted=range(len(frames)),
         bounds=Bounds(len(survey.due), 100, views=len(survey.due) + views),
         options=MappingOptions(views=100, cells_per_view=300),
-        began=0.0,
         scratch=tmp_path,
     ).buffer
 
@@ -119,7 +126,7 @@ def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
     """Once with all frames at hand, once with those beside the asked ones alone."""
     for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
         monkeypatch.setattr(multi_view_stereo, name, 1)
-        monkeypatch.setattr(survey, name, 1)
+        monkeypatch.setattr(stereo_survey, name, 1)
     whole = surveyed(frames, extractor, most=9, depth=3 * WALL)
     read = []
     prepare = view_reader.prepare_view
@@ -141,7 +148,7 @@ def test_a_survey_ends_at_its_limits(frames, extractor):
         ({"most": 4}, 4, 4),
         ({"most": 6, "swept": 2}, 6, 2),
         ({"most": 6, "swept": 0}, 6, 0),
-        ({"most": 9, "seconds": 0.0}, 1, 0),
+        ({"most": 9, "time_up": True}, 1, 0),
     ):
         seen = surveyed(frames, extractor, **limits)
         assert (len(seen.due), seen.swept) == (due, swept)

@@ -12,7 +12,7 @@ from reloc.maps.compress import compressed
 from reloc.methods.refine import RefineMapOptions, refine_map
 from reloc.methods.refine.heads import seen_by_head
 from reloc.methods.refine.trainer import POSE_CLAMP, PoseTrainer
-from reloc.methods.refine.views import Views
+from reloc.methods.refine.view_collection import ViewFeatures
 from reloc.pose.ransac import Matches
 from reloc.pose.ransac.motion import rotation_from_vector
 
@@ -29,7 +29,7 @@ def known_views(count=12, cells=60):
     translation = torch.randn((count, 3, 1), generator=generator) * 0.3
     points = (seen - translation.mT) @ rotation
     poses = torch.cat([rotation, translation], dim=-1)
-    return Views(
+    return ViewFeatures(
         points, rays, torch.ones(count, cells, dtype=torch.bool), torch.full((count,), 500.0), poses
     )
 

@@ -54,7 +54,7 @@ class Episode:
 
 
 @dataclass(frozen=True)
-class FitOptions:
+class EpisodeFitOptions:
     """The head that is fitted in an episode.
 
     Attributes:
@@ -77,7 +77,7 @@ def alone(tensor: Tensor) -> None:
     """Adds up a tensor over all processes, of which there is one."""
 
 
-def dense_responses(features: Tensor, anchors: Tensor, options: FitOptions) -> Tensor:
+def dense_responses(features: Tensor, anchors: Tensor, options: EpisodeFitOptions) -> Tensor:
     """Responses (n, K) of features (n, C) to anchors (K, C) of unit length; see ``RidgeHead``."""
     cosines = functional.normalize(features, dim=1) @ anchors.T
     nearest = cosines.topk(min(options.neighbours, len(anchors)), dim=1)
@@ -91,7 +91,7 @@ def fitted_points(gram: Tensor, moment: Tensor, prior: Tensor, *, ridge: float) 
     return torch.cholesky_solve(moment + ridge * prior, torch.linalg.cholesky(system))
 
 
-def query_loss(predictions: Tensor, rows: Rows, options: FitOptions) -> Tensor:
+def query_loss(predictions: Tensor, rows: Rows, options: EpisodeFitOptions) -> Tensor:
     """Sum over the rows of the bounded error in pixels."""
     errors = (predictions - rows.coordinates).square().sum(dim=1) * rows.pixels.square()
     return 0.5 * torch.log1p(errors / options.error_scale**2).sum()
@@ -100,7 +100,7 @@ def query_loss(predictions: Tensor, rows: Rows, options: FitOptions) -> Tensor:
 def backward_episode(
     network: nn.Module,
     episode: Episode,
-    options: FitOptions,
+    options: EpisodeFitOptions,
     *,
     rank: int = 0,
     world: int = 1,
@@ -201,14 +201,14 @@ def _anchors(
 
 
 def _sums(
-    network: nn.Module, rows: Rows, anchors: Tensor, options: FitOptions
+    network: nn.Module, rows: Rows, anchors: Tensor, options: EpisodeFitOptions
 ) -> tuple[Tensor, Tensor]:
     """R'R and R'Y of one image, in float64."""
     responses = dense_responses(network(rows.inputs), anchors, options).double()
     return responses.T @ responses, responses.T @ rows.coordinates.double()
 
 
-def episode_loss(network: nn.Module, episode: Episode, options: FitOptions) -> Tensor:
+def episode_loss(network: nn.Module, episode: Episode, options: EpisodeFitOptions) -> Tensor:
     """The loss of an episode with one graph over all its images: the plain reference.
 
     Its gradient is that of ``backward_episode``; its memory grows with the number of images.

@@ -10,7 +10,7 @@ from typing import Protocol
 import torch.distributed as dist
 
 from reloc.backbone.adapter import ContextAdapter
-from reloc.backbone.meta.episode_loss import Episode, FitOptions, alone, backward_episode
+from reloc.backbone.meta.episode_loss import Episode, EpisodeFitOptions, alone, backward_episode
 from reloc.backbone.meta.rooms import EpisodeOptions
 from reloc.backbone.pretrain.parallel import place_among_processes
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
@@ -43,7 +43,7 @@ class MetaOptions:
     weight_decay: float = 1e-2
     seed: int = 0
     episode: EpisodeOptions = field(default_factory=EpisodeOptions)
-    fit: FitOptions = field(default_factory=FitOptions)
+    fit: EpisodeFitOptions = field(default_factory=EpisodeFitOptions)
     checkpoint_every: int = 50
 
     def __post_init__(self) -> None:

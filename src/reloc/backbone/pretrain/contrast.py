@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from reloc.backbone.pretrain.contrastive import info_nce, sample_features
+from reloc.backbone.pretrain.contrastive import features_at, info_nce
 from reloc.backbone.pretrain.objective import Batch
 from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.backbone.pretrain.pairs import Pair, PairSource
@@ -79,8 +79,8 @@ class Contrast:
         views = torch.cat([batch["first"], batch["second"]])
         features = network(views.contiguous(memory_format=torch.channels_last)).float()
         stride = views.shape[-1] // features.shape[-1]
-        first = sample_features(features[:count], batch["pixels_first"], stride=stride)
-        second = sample_features(features[count:], batch["pixels_second"], stride=stride)
+        first = features_at(features[:count], batch["pixels_first"], stride=stride)
+        second = features_at(features[count:], batch["pixels_second"], stride=stride)
         return info_nce(
             gathered(functional.normalize(first.flatten(0, 1), dim=1)),
             gathered(functional.normalize(second.flatten(0, 1), dim=1)),

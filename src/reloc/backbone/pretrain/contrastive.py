@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def sample_features(features: Tensor, pixels: Tensor, *, stride: int) -> Tensor:
+def features_at(features: Tensor, pixels: Tensor, *, stride: int) -> Tensor:
     """Bilinear features at pixel positions.
 
     Args:

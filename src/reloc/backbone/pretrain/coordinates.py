@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from reloc.backbone.pretrain.contrast import stacked_views
-from reloc.backbone.pretrain.contrastive import sample_features
+from reloc.backbone.pretrain.contrastive import features_at
 from reloc.backbone.pretrain.objective import Batch
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import cell_centers, inside, random_homography, warped
+from reloc.backbone.pretrain.pairs import cell_centers, inside_image, random_homography, warped
 from reloc.errors import SceneError
 from reloc.images.augment import apply_homography
 from reloc.images.photometric import retaken
@@ -111,7 +111,7 @@ class Coordinates:
             center = rng.uniform(reach, side - reach, 2)
             crop = random_homography(rng, center=center, reach=reach, size=options.size, tilt=0.05)
             at = apply_homography(np.linalg.inv(crop).astype(np.float64), cells)
-            good = np.flatnonzero(inside(at, side, margin=0.5))
+            good = np.flatnonzero(inside_image(at, side, margin=0.5))
             if len(good) >= LEAST_CELLS:
                 break
         else:
@@ -132,7 +132,7 @@ class Coordinates:
     ) -> tuple[Tensor, Tensor]:
         """See ``Objective``. Distances count as the pixels that they would be across the view."""
         views = batch["views"].contiguous(memory_format=torch.channels_last)
-        features = sample_features(network(views).float(), batch["pixels"], stride=STRIDE)
+        features = features_at(network(views).float(), batch["pixels"], stride=STRIDE)
         points = self.heads(features, batch["rooms"]).float()
         error = batch["zoom"] * ((points - batch["points"]).square().sum(dim=2) + 1e-8).sqrt()
         loss = ROBUST_PIXELS * torch.log1p(error / ROBUST_PIXELS)

@@ -95,7 +95,7 @@ def with_blocks(image: Gray, rng: np.random.Generator) -> tuple[Gray, NDArray[np
     return covered, visible
 
 
-def inside(pixels: Array, size: int, *, margin: float = 2.0) -> NDArray[np.bool_]:
+def inside_image(pixels: Array, size: int, *, margin: float = 2.0) -> NDArray[np.bool_]:
     """Which pixels (N, 2) lie in a square image, away from its border by a margin."""
     return np.all((pixels > margin) & (pixels < size - margin), axis=1)
 
@@ -126,7 +126,7 @@ def cropped_pair(
 
     crops = [crop(image, around) for image, around in zip(images, matches, strict=True)]
     before, after = (apply_homography(to, at) for to, at in zip(crops, matches, strict=True))
-    keep = inside(before, size) & inside(after, size)
+    keep = inside_image(before, size) & inside_image(after, size)
     first, second = (
         retaken(warped(image, to, size=size), rng) for image, to in zip(images, crops, strict=True)
     )
@@ -211,7 +211,7 @@ class PhotoPairs:
         cells = cell_centers(self.size, self.stride)
         on_photo = apply_homography(np.linalg.inv(first).astype(np.float64), cells)
         matches = apply_homography(second, on_photo)
-        keep = inside(matches, self.size)
+        keep = inside_image(matches, self.size)
         keep &= ((on_photo > 0) & (on_photo < (width, height))).all(axis=1)
         view_first = retaken(warped(photo, first, size=self.size), rng)
         view_second = retaken(warped(photo, second, size=self.size), rng)

@@ -1,9 +1,9 @@
 """Training the backbone for an objective, with checkpoints that survive a kill."""
 
-import queue
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import training_dtype
 from reloc.errors import OptionError
 from reloc.interruption import uninterrupted
+from reloc.prefetching import prefetched
 from reloc.progress import Progress, silent
 from reloc.training import Every, OneCycleTrainer, train
 
@@ -31,25 +32,8 @@ from reloc.training import Every, OneCycleTrainer, train
 WARMUP = 0.08
 # Asking for figures waits for the device.
 STEPS_BETWEEN_FIGURES = 20
-
-
-def _ahead(steps: range, build: Callable[[int], Batch]) -> Iterator[Batch]:
-    """Builds batches in a thread, a few ahead of the training loop."""
-    ready: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=4)
-
-    def work() -> None:
-        try:
-            for step in steps:
-                ready.put(build(step))
-        except BaseException as error:
-            ready.put(error)
-
-    threading.Thread(target=work, daemon=True).start()
-    for _ in steps:
-        item = ready.get()
-        if isinstance(item, BaseException):
-            raise item
-        yield item
+# Batches that are made while those before them are trained on.
+AHEAD = 4
 
 
 def pretrain(
@@ -88,7 +72,7 @@ def pretrain(
     recipe = _recipe(objective, options)
     stored = load_checkpoint(checkpoint, recipe) if resume else None
     diverged = f"{checkpoint}: training diverged; start again with another seed"
-    with damage_named(checkpoint, diverged=diverged):
+    with damage_named(checkpoint, diverged=diverged), closing(trainer):
         train(
             [trainer],
             stage="pretraining",
@@ -148,7 +132,8 @@ class BackboneTrainer(OneCycleTrainer):
             steps=options.steps,
             warmup=WARMUP,
         )
-        self._batches: Iterator[Batch] | None = None
+        self._thread = ExitStack()
+        self._batches: Iterator[tuple[int, Future[Batch]]] | None = None
         self._began = time.monotonic()
         self._last: tuple[Tensor, Tensor] | None = None
 
@@ -156,8 +141,11 @@ class BackboneTrainer(OneCycleTrainer):
         """The next step; the schedule goes by steps alone."""
         if self._batches is None:
             self._began = time.monotonic()
-            self._batches = _ahead(range(self.steps, self.options.steps), self._batch)
-        batch = {k: v.to(self.device, non_blocking=True) for k, v in next(self._batches).items()}
+            steps = range(self.steps, self.options.steps)
+            making = prefetched(self._batch, steps, ahead=AHEAD, workers=1)
+            self._batches = self._thread.enter_context(making)
+        _, job = next(self._batches)
+        batch = {k: v.to(self.device, non_blocking=True) for k, v in job.result().items()}
         amp = training_dtype(self.device)
         # Whole, for the network's running statistics change with its first use.
         with uninterrupted():
@@ -170,6 +158,10 @@ class BackboneTrainer(OneCycleTrainer):
             self.advance()
             self.average.update_parameters(self.network)
             self._last = loss.detach(), correct
+
+    def close(self) -> None:
+        """Ends the making of batches ahead of the steps."""
+        self._thread.close()
 
     def _batch(self, step: int) -> Batch:
         return self.objective.batch(self.options, step, **self._share)

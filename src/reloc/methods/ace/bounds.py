@@ -1,11 +1,12 @@
 """How much of the images a mapping looks at, and how much it did."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from reloc.methods.ace.options import MappingOptions
 from reloc.restoring import fitting
+from reloc.training import TimeLimit
 from reloc.untrusted import integer
 
 # Shares of a time limit that go to the survey, and to it and all other views together.
@@ -42,31 +43,31 @@ class Bounds:
         planned: views of all frames together, where no time limit decides.
         views: of all frames together, where they are to be those of an earlier time.
         swept: frames, at most, whose depth is looked for; None for all that are surveyed.
-        survey_seconds: that the survey may take; None for as many as it needs.
-        fill_seconds: that it and all other views may take together; None likewise.
+        clock: of the whole mapping, or one without a limit where time does not decide.
     """
 
     surveyed: int
     planned: int
     views: int | None = None
     swept: int | None = None
-    survey_seconds: float | None = None
-    fill_seconds: float | None = None
+    clock: TimeLimit = field(default_factory=lambda: TimeLimit(None), compare=False)
 
     @classmethod
-    def of(cls, options: MappingOptions, *, frames: int) -> "Bounds":
+    def of(cls, options: MappingOptions, clock: TimeLimit, *, frames: int) -> "Bounds":
         """Those for so many frames."""
         planned = max(options.views, frames)
         surveyed = min(frames, MAX_SURVEYED)
-        limit = options.time_limit
-        if limit is None:
-            return cls(min(surveyed, -(-planned // VIEWS_PER_FRAME)), planned)
-        return cls(
-            surveyed,
-            planned,
-            survey_seconds=SURVEY_SHARE * limit,
-            fill_seconds=FILL_SHARE * limit,
-        )
+        if clock.seconds is None:
+            surveyed = min(surveyed, -(-planned // VIEWS_PER_FRAME))
+        return cls(surveyed, planned, clock=clock)
+
+    def survey_seconds(self) -> float | None:
+        """What is left for the survey; None for as long as it needs."""
+        return self.clock.left(SURVEY_SHARE)
+
+    def fill_seconds(self) -> float | None:
+        """What is left for the survey and all other views; None for as long as they need."""
+        return self.clock.left(FILL_SHARE)
 
     def again(self, state: Mapping[str, Any]) -> "Bounds":
         """Those to look at the very same as before, however long it takes.
@@ -81,18 +82,11 @@ class Bounds:
             surveyed = integer(state["surveyed"], "frames", least=1, most=self.surveyed)
             swept = integer(state["swept"], "frames", most=surveyed)
             views = integer(state["views"], "views", least=surveyed, most=MAX_VIEWS)
-        return replace(
-            self,
-            surveyed=surveyed,
-            views=views,
-            swept=swept,
-            survey_seconds=None,
-            fill_seconds=None,
-        )
+        return replace(self, surveyed=surveyed, views=views, swept=swept, clock=TimeLimit(None))
 
     def further_views(self, surveyed: int) -> int | None:
         """Views after a survey of so many frames; None where time decides."""
-        if self.views is None and self.fill_seconds is not None:
+        if self.views is None and self.clock.seconds is not None:
             return None
         return (self.views or max(surveyed + 1, self.planned)) - surveyed
 

@@ -1,12 +1,17 @@
-"""Parting a place among several heads: overlapping groups of mapping cameras.
+"""Clusters of mapping cameras, which overlap: each head of a map learns from one.
 
 Hierarchical k-means, as ACE (section 4.3) does it: the largest group is cut in two until there are
 as many as wanted. Not the camera centres are grouped but the points that the cameras look at, a
 typical depth ahead: what a head has to know are surfaces, and two cameras back to back share none.
 """
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
+
+from reloc.errors import OptionError
+from reloc.methods.ace.options import MappingOptions
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.intp]
@@ -23,6 +28,41 @@ HEADS_PER_SQUARE = 16.0
 VIEW_REACH = 0.2
 LEAST_HEADS = 4
 FRAMES_PER_HEAD = 12
+
+
+def clusters_of(
+    poses: Array,
+    options: MappingOptions,
+    *,
+    depth: float,
+    looked_at: Iterable[int] = (),
+) -> tuple[Indices, ...]:
+    """Rows of the frames of each head that a place is to have.
+
+    Args:
+        poses: (F, 4, 4) of the frames, world_from_cam.
+        options: say how many heads there shall be.
+        depth: typical depth of the scene, in scene units.
+        looked_at: rows of frames that were seen; they decide how many heads there are where the
+            options do not.
+    """
+    wanted = options.heads or cluster_count(poses[sorted(looked_at)], depth=depth)
+    return camera_clusters(poses, wanted, depth=depth)
+
+
+def frames_of_head(
+    head: int, clusters: Sequence[Indices], options: MappingOptions, *, place: str
+) -> frozenset[int]:
+    """Rows of the frames of one head.
+
+    Raises:
+        OptionError: the place has fewer heads than the options ask for.
+    """
+    if options.heads is None or len(clusters) < options.heads:
+        raise OptionError(
+            f"{place}: cannot be parted among {options.heads} heads; ask for {len(clusters)}"
+        )
+    return frozenset(clusters[head].tolist())
 
 
 def cluster_count(world_from_cam: Array, *, depth: float) -> int:

@@ -15,7 +15,7 @@ from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.bounds import Bounds, ViewCounts
 from reloc.methods.ace.feature_buffer import FeatureBuffer, empty_buffer
 from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
-from reloc.methods.ace.multi_view_stereo import Survey
+from reloc.methods.ace.multi_view_stereo import SurveyedFrames
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.view_schedule import passes_over
 from reloc.progress import Progress, silent
@@ -43,12 +43,11 @@ class CollectedFeatures:
 
 def collect_features(
     sampler: FeatureSampler,
-    survey: Survey,
+    survey: SurveyedFrames,
     *,
     wanted: Collection[int],
     bounds: Bounds,
     options: MappingOptions,
-    began: float,
     scratch: Path,
     progress: Progress = silent,
 ) -> CollectedFeatures:
@@ -60,7 +59,6 @@ def collect_features(
         wanted: numbers of the frames that are learned from.
         bounds: views to look at, at most, and the time for it.
         options: sizes of the buffer.
-        began: when that time started, by ``time.monotonic``.
         scratch: folder for a buffer that does not fit into memory.
         progress: told after every view.
 
@@ -89,7 +87,7 @@ def collect_features(
     )
     most = bounds.further_views(len(survey.due))
     due, started = 0, time.monotonic()
-    seconds = None if bounds.fill_seconds is None else bounds.fill_seconds - (started - began)
+    seconds = bounds.fill_seconds()
     room = -(-(buffer.capacity - buffer.count) // sampler.cells_per_view)
     views = sampler.sampled(
         islice(schedule, most if room else 0),

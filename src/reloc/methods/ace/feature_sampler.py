@@ -1,6 +1,6 @@
 """Sampling: features of some random cells of each view, with what a head has to know of them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,12 @@ from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
 from reloc.errors import SceneError
+from reloc.images.image_cache import ImageCache
 from reloc.mapping.views import PreparedView
+from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.view_reader import ViewReader
 from reloc.methods.ace.view_schedule import ScheduledView
+from reloc.scenes.scene import Frame
 from reloc.stereo import InverseDepth
 
 
@@ -92,6 +95,20 @@ class FeatureSampler:
     extractor: FeatureExtractor
     cells_per_view: int
     seed: int = 0
+
+    @classmethod
+    def of(
+        cls, frames: Sequence[Frame], extractor: FeatureExtractor, options: MappingOptions
+    ) -> "FeatureSampler":
+        """Of some frames, whose images are decoded once as far as memory allows."""
+        reader = ViewReader(
+            frames,
+            short_side=options.short_side,
+            stride=extractor.stride,
+            seed=options.seed,
+            read=ImageCache().read,
+        )
+        return cls(reader, extractor, cells_per_view=options.cells_per_view, seed=options.seed)
 
     def sampled(
         self,

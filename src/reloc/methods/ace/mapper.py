@@ -1,6 +1,5 @@
 """Mapping a scene: posed images in, a map out."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,25 +13,25 @@ from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device
 from reloc.errors import OptionError
 from reloc.files import StrPath
-from reloc.heads.mlp import new_head
-from reloc.images.image_cache import ImageCache
-from reloc.mapping.result import MappingResult, finished, kept_cameras
+from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import scene_scale
-from reloc.maps.scene_map import Region
 from reloc.methods.ace.bounds import Bounds
-from reloc.methods.ace.feature_buffer import FeatureBuffer
+from reloc.methods.ace.clusters import clusters_of, frames_of_head
 from reloc.methods.ace.feature_collection import collect_features
 from reloc.methods.ace.feature_sampler import FeatureSampler
 from reloc.methods.ace.multi_view_stereo import measured_depth, survey_frames
-from reloc.methods.ace.options import MappingOptions, head_width, views_of_head
-from reloc.methods.ace.parts import Part, clusters_of, frames_of_head, global_descriptors, parts_of
-from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions
-from reloc.methods.ace.training import Learner, TrainingSnapshot, train_heads
-from reloc.methods.ace.view_reader import ViewReader
+from reloc.methods.ace.options import MappingOptions
+from reloc.methods.ace.regions import features_by_region, map_regions
+from reloc.methods.ace.trainer import HeadTrainer
+from reloc.methods.ace.training import Learner, TrainingSnapshot, new_trainers, train_heads
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable, posed, poses_of
 from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder
+from reloc.training import TimeLimit
+
+# Of a time limit, what has gone by when training ends; writing the map takes the rest.
+TRAINING_SHARE = 0.98
 
 
 def map_scene(
@@ -70,8 +69,8 @@ def map_scene(
         MapError: the checkpoint is damaged or belongs to other options.
         OutputError: the checkpoint or a temporary file cannot be written.
     """
-    began = time.monotonic()
     options = options or MappingOptions()
+    clock = TimeLimit(options.time_limit)
     checkpoint = None if checkpoint is None else Path(checkpoint)
     if head is not None and (options.heads is None or not 0 <= head < options.heads):
         raise OptionError(f"head {head} alone needs a number of heads that it is one of")
@@ -87,20 +86,8 @@ def map_scene(
         "frames": [frame.name for frame in scene.mapping],
     }
     stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
-    limit = options.time_limit
-    bounds = Bounds.of(options, frames=len(frames))
-    sampler = FeatureSampler(
-        ViewReader(
-            frames,
-            short_side=options.short_side,
-            stride=extractor.stride,
-            seed=options.seed,
-            read=ImageCache().read,
-        ),
-        extractor,
-        cells_per_view=options.cells_per_view,
-        seed=options.seed,
-    )
+    bounds = Bounds.of(options, clock, frames=len(frames))
+    sampler = FeatureSampler.of(frames, extractor, options)
     diverged = f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
     with damage_named(checkpoint, diverged=diverged), temporary_folder() as scratch:
         depth, wanted = scene_scale(poses), frozenset(range(len(frames)))
@@ -125,20 +112,22 @@ def map_scene(
             wanted=wanted,
             bounds=bounds,
             options=options,
-            began=began,
             scratch=scratch,
             progress=progress,
         )
         # The buffer has the samples; training needs the memory of what they were made from.
         del survey, sampler
-        fill_seconds = time.monotonic() - began
-        found = clusters_of(poses, options, depth=collected.depth, looked_at=collected.descriptors)
-        own = found if head is None else found[head : head + 1]
-        learned = list(parts_of(frames, own, collected.buffer, alone=len(found) == 1))
-        trainers = _trainers(learned, len(found), collected.depth, options, extractor)
+        fill_seconds = clock.elapsed()
+        clusters = clusters_of(
+            poses, options, depth=collected.depth, looked_at=collected.descriptors
+        )
+        heads = len(clusters)
+        own = clusters if head is None else clusters[head : head + 1]
+        regions = list(features_by_region(frames, own, collected.buffer, whole=heads == 1))
+        trainers = new_trainers(regions, extractor, options, depth=collected.depth, of=heads)
         learners = tuple(
-            Learner(trainer.head, part.origin, part.frames)
-            for trainer, part in zip(trainers, learned, strict=True)
+            Learner(trainer.head, region.origin, region.frames)
+            for trainer, region in zip(trainers, regions, strict=True)
         )
 
         def save(state: Mapping[str, Any]) -> None:
@@ -153,31 +142,23 @@ def map_scene(
         training_seconds = train_heads(
             trainers,
             steps=options.steps,
-            # Writing the map takes some of the limit as well.
-            budget=None if limit is None else max(1.0, 0.98 * limit - fill_seconds),
+            budget=clock.left(TRAINING_SHARE),
             stored=stored,
             save=save,
             progress=progress,
             callback=watched,
         )
     states = [trainer.state() for trainer in trainers]
-    kept = kept_cameras(len(frames))
-    several = len(found) > 1
-    regions = [
-        Region(
-            head=trainer.head.cpu().requires_grad_(False).eval(),
-            origin=part.origin,
-            frames=tuple(np.flatnonzero(np.isin(kept, part.frames)).tolist()) if several else None,
-            views=global_descriptors(
-                collected.descriptors, part.frames, most=views_of_head(len(found))
-            ),
-        )
-        for trainer, part in zip(trainers, learned, strict=True)
-    ]
     return finished(
         scene,
         frames,
-        regions,
+        map_regions(
+            [trainer.head for trainer in trainers],
+            regions,
+            collected.descriptors,
+            frames=len(frames),
+            of=heads,
+        ),
         backbone=backbone.fingerprint,
         short_side=options.short_side,
         device=chosen,
@@ -192,27 +173,3 @@ def map_scene(
             "inlier_share": round(float(np.mean([s.inlier_share for s in states])), 4),
         },
     )
-
-
-def _trainers(
-    learned: list[Part],
-    heads: int,
-    depth: float,
-    options: MappingOptions,
-    extractor: FeatureExtractor,
-) -> list[HeadTrainer]:
-    """A new head for each part, of as many as the place has, with what trains it."""
-    width = options.width or head_width(heads, channels=extractor.channels, blocks=options.blocks)
-
-    def trainer_of(part: FeatureBuffer) -> HeadTrainer:
-        head = new_head(
-            channels=extractor.channels,
-            width=width,
-            blocks=options.blocks,
-            scale=depth,
-            seed=options.seed,
-        ).to(extractor.device)
-        settings = TrainerOptions(batch=options.batch, seed=options.seed)
-        return HeadTrainer(head, part, settings, amp=extractor.dtype)
-
-    return [trainer_of(part.buffer) for part in learned]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.backbone.descriptor import global_descriptor
-from reloc.mapping.survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
+from reloc.mapping.stereo_survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
 from reloc.mapping.views import known_inverse_depths
 from reloc.methods.ace.bounds import Bounds
 from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
@@ -24,7 +24,7 @@ LEAST_KNOWN = 0.3
 
 
 @dataclass(frozen=True)
-class Survey:
+class SurveyedFrames:
     """What plain views of frames that are spread evenly have told.
 
     Attributes:
@@ -58,7 +58,7 @@ def survey_frames(
     wanted: Collection[int],
     bounds: Bounds,
     progress: Progress = silent,
-) -> Survey:
+) -> SurveyedFrames:
     """Takes a plain view of frames spread evenly, then finds how far they see.
 
     What is found of a frame does not depend on which others are wanted, as long as images can be
@@ -78,7 +78,7 @@ def survey_frames(
         SceneError: hardly any image could be read.
     """
     began = time.monotonic()
-    seconds = bounds.survey_seconds
+    seconds = bounds.survey_seconds()
     stereo = StereoSurvey(sampler.reader.frames, depth=depth, stride=sampler.extractor.stride)
     order = spread_order(len(poses))[: bounds.surveyed]
     needed = {
@@ -101,10 +101,9 @@ def survey_frames(
     sampler.check_enough(unusable, len(samples))
     if not depth_measured:
         depth = stereo.settle_depth()
-    left = None if seconds is None else seconds - (time.monotonic() - began)
     inverse_depths: dict[int, InverseDepth] = {}
     swept = 0
-    sweeping = islice(stereo.sweep(of=wanted, seconds=left), bounds.swept)
+    sweeping = islice(stereo.sweep(of=wanted, seconds=bounds.survey_seconds()), bounds.swept)
     for swept, (number, found) in enumerate(sweeping, start=1):
         if found is not None:
             known = known_inverse_depths(found, samples[number].pixels)
@@ -114,7 +113,7 @@ def survey_frames(
         progress("depth", swept, len(samples))
     beside = stereo_neighbours(poses[order], depth=depth)
     cover = 2 * sum(map(bool, beside)) > len(order)
-    return Survey(
+    return SurveyedFrames(
         depth=depth,
         due=tuple(order),
         swept=swept,

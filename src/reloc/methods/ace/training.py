@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.backbone import FeatureExtractor
 from reloc.heads import Head
-from reloc.methods.ace.trainer import HeadTrainer, TrainingState
+from reloc.heads.mlp import new_head
+from reloc.methods.ace.options import MappingOptions, head_width
+from reloc.methods.ace.regions import RegionFeatures
+from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions, TrainingState
 from reloc.progress import Progress
 from reloc.training import Every, train
 
@@ -17,7 +21,7 @@ _SECONDS_BETWEEN_FIGURES = 0.5
 
 @dataclass(frozen=True)
 class Learner:
-    """A head in training and its part of the place.
+    """A head in training and its region.
 
     Attributes:
         head: as it is now.
@@ -45,6 +49,39 @@ class TrainingSnapshot:
     steps: int
     fraction: float
     state: Callable[[], TrainingState]
+
+
+def new_trainers(
+    regions: Sequence[RegionFeatures],
+    extractor: FeatureExtractor,
+    options: MappingOptions,
+    *,
+    depth: float,
+    of: int,
+) -> list[HeadTrainer]:
+    """A new head for each region, with what trains it.
+
+    Args:
+        regions: what they learn from.
+        extractor: gave the features.
+        options: sizes of heads and batches.
+        depth: typical depth of the scene, in scene units.
+        of: heads that the place has, these among them; the more, the narrower.
+    """
+    width = options.width or head_width(of, channels=extractor.channels, blocks=options.blocks)
+
+    def trainer_of(region: RegionFeatures) -> HeadTrainer:
+        head = new_head(
+            channels=extractor.channels,
+            width=width,
+            blocks=options.blocks,
+            scale=depth,
+            seed=options.seed,
+        ).to(extractor.device)
+        settings = TrainerOptions(batch=options.batch, seed=options.seed)
+        return HeadTrainer(head, region.buffer, settings, amp=extractor.dtype)
+
+    return [trainer_of(region) for region in regions]
 
 
 def train_heads(

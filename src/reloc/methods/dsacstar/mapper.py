@@ -1,5 +1,6 @@
 """Mapping a scene with a network of its own: posed images in, a map with its backbone out."""
 
+from contextlib import closing
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -94,7 +95,7 @@ def map_scene_dsacstar(
         network, options, meter=meter_of(scene.unit, scale=scale), depth=scale
     )
     diverged = f"{scene.root}: training diverged; map with a smaller learning rate"
-    with damage_named(checkpoint, diverged=diverged):
+    with damage_named(checkpoint, diverged=diverged), closing(images):
         seconds = train(
             [trainer],
             stage="training",

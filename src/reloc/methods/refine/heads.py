@@ -12,9 +12,9 @@ from reloc.heads import Head
 from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.refine.options import RefineMapOptions
-from reloc.methods.refine.parts import Part, Refined, Save
+from reloc.methods.refine.regions import Refined, RegionToRefine, Save
 from reloc.methods.refine.trainer import Draw, PoseTrainer
-from reloc.methods.refine.views import Views, gathered_views
+from reloc.methods.refine.view_collection import ViewFeatures, collect_views
 from reloc.pose.ransac import Matches
 from reloc.progress import Progress
 from reloc.restoring import MAX_SECONDS, MAX_STEPS, fitting, restore, stored_steps
@@ -27,7 +27,7 @@ STAGES = ("features", "refining")
 
 
 def refined_heads(
-    parts: Sequence[Part],
+    regions: Sequence[RegionToRefine],
     scene_map: SceneMap,
     backbone: Backbone,
     options: RefineMapOptions,
@@ -40,7 +40,7 @@ def refined_heads(
     """Each head trained on its views.
 
     Args:
-        parts: the heads with their frames.
+        regions: the heads with their frames.
         scene_map: that they are of.
         backbone: of the map.
         options: schedule and sizes, of all heads together.
@@ -57,30 +57,30 @@ def refined_heads(
     ongoing: dict[str, Any] | None = None
     if stored:
         with fitting():
-            finished = _finished(stored["finished"], parts)
+            finished = _finished(stored["finished"], regions)
             ongoing = record(stored["ongoing"], "state")
-    share = _share(options, len(parts))
-    for part in parts[len(finished) :]:
+    share = _share(options, len(regions))
+    for region in regions[len(finished) :]:
 
         def save_all(state: Mapping[str, Any]) -> None:
             save({"finished": finished, "ongoing": state})
 
         done = _refined(
-            part,
+            region,
             extractor,
             share,
             short_side=scene_map.short_side,
-            meter=meter_of(scene_map.unit, scale=float(part.head.scale)),
+            meter=meter_of(scene_map.unit, scale=float(region.head.scale)),
             ongoing=ongoing,
             save=save_all,
             progress=progress,
         )
         finished.append(done)
         ongoing = None
-    for part, done in zip(parts, finished, strict=True):
-        restore(part.head.cpu(), done["head"])
+    for region, done in zip(regions, finished, strict=True):
+        restore(region.head.cpu(), done["head"])
     return Refined(
-        [part.head for part in parts],
+        [region.head for region in regions],
         None,
         views=sum(done["views"] for done in finished),
         steps=sum(done["steps"] for done in finished),
@@ -89,7 +89,7 @@ def refined_heads(
     )
 
 
-def seen_by_head(head: Head, views: Views, *, batch: int, amp: torch.dtype) -> Draw:
+def seen_by_head(head: Head, views: ViewFeatures, *, batch: int, amp: torch.dtype) -> Draw:
     """What a head sees in ``batch`` views drawn at random; ``amp`` is the precision of products."""
 
     def draw(step: int, generator: torch.Generator) -> tuple[Matches, Tensor]:
@@ -108,7 +108,7 @@ def seen_by_head(head: Head, views: Views, *, batch: int, amp: torch.dtype) -> D
 
 
 def _refined(
-    part: Part,
+    region: RegionToRefine,
     extractor: FeatureExtractor,
     options: RefineMapOptions,
     *,
@@ -120,10 +120,10 @@ def _refined(
 ) -> dict[str, Any]:
     """Trains one head on its frames, from where an interrupted run left it (``ongoing``)."""
     clock = TimeLimit(options.time_limit)
-    views = gathered_views(
-        part.frames,
+    views = collect_views(
+        region.frames,
         extractor,
-        origin=part.origin,
+        origin=region.origin,
         short_side=short_side,
         views=_views(ongoing, options) if ongoing else options.views,
         cells=options.cells,
@@ -132,7 +132,7 @@ def _refined(
         progress=progress,
     )
     fill_seconds = clock.elapsed()
-    head = part.head.to(extractor.device)
+    head = region.head.to(extractor.device)
     trainer = PoseTrainer(
         [(head, options.learning_rate)],
         seen_by_head(head, views, batch=options.batch, amp=extractor.dtype),
@@ -159,11 +159,11 @@ def _refined(
     }
 
 
-def _finished(stored: Any, parts: Sequence[Part]) -> list[dict[str, Any]]:
+def _finished(stored: Any, regions: Sequence[RegionToRefine]) -> list[dict[str, Any]]:
     """What a checkpoint says of the heads that were done; any error if that cannot be."""
     finished = []
-    for part, told in zip(parts, items(stored, "heads", most=len(parts)), strict=False):
-        restore(part.head, told["head"])
+    for region, told in zip(regions, items(stored, "heads", most=len(regions)), strict=False):
+        restore(region.head, told["head"])
         finished.append(
             {
                 "head": told["head"],

@@ -1,19 +1,26 @@
 """The images that a network is trained on, one at a time, as a function of the step."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Protocol
+from itertools import count
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.mapping.views import Kind, prepare_view
+from reloc.prefetching import prefetched
 from reloc.scenes.depth import DepthAlongRays
 from reloc.scenes.scene import Frame, Skipped
 
 MIN_CELLS = 16
+# Views that are read while those before them are trained on.
+AHEAD = 3
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,18 @@ class Depths(Protocol):
         """How far a frame sees, for cells whose rays are so far apart at z = 1."""
 
 
+class _Due(NamedTuple):
+    """The view of a frame that a step is due to see."""
+
+    number: int
+    step: int
+    kind: Kind
+
+
 class TrainingImages:
     """Images in passes over the frames, each in its own random order.
+
+    While a view is in use, a thread reads those of the next steps; ``close`` ends it.
 
     Args:
         frames: that have a pose.
@@ -89,6 +106,13 @@ class TrainingImages:
         self._stride = stride
         self._seed = seed
         self.bad: dict[int, str] = {}
+        self._thread = ExitStack()
+        self._coming: Iterator[tuple[_Due, Future[TrainingImage]]] = iter(())
+
+    def close(self) -> None:
+        """Ends reading ahead; what is asked for later is read all the same."""
+        self._coming = iter(())
+        self._thread.close()
 
     @property
     def skipped(self) -> tuple[Skipped, ...]:
@@ -103,17 +127,43 @@ class TrainingImages:
         Raises:
             SceneError: no image can be used.
         """
-        count = len(self._frames)
-        order = np.random.default_rng([self._seed, step // count]).permutation(count)
-        for number in np.roll(order, -(step % count)).tolist():
-            if number not in self.bad:
-                try:
-                    return self._read(number, step, kind)
-                except (ImageError, CameraError) as error:
-                    self.bad[number] = str(error)
-        raise SceneError(f"no mapping image can be used; the first problem: {self.bad[order[0]]}")
+        while (number := self._number(step)) is not None:
+            try:
+                return self._result(_Due(number, step, kind))
+            except (ImageError, CameraError) as error:
+                self.bad[number] = str(error)
+        first = self.bad[int(self._order(step // len(self._frames))[0])]
+        raise SceneError(f"no mapping image can be used; the first problem: {first}")
 
-    def _read(self, number: int, step: int, kind: Kind) -> TrainingImage:
+    def _order(self, visit: int) -> NDArray[np.intp]:
+        """The order of the frames in a pass over them."""
+        return np.random.default_rng([self._seed, visit]).permutation(len(self._frames))
+
+    def _number(self, step: int) -> int | None:
+        """The frame that a step sees: the next in order that is not known to be bad."""
+        visit, place = divmod(step, len(self._frames))
+        turned = np.roll(self._order(visit), -place).tolist()
+        return next((number for number in turned if number not in self.bad), None)
+
+    def _result(self, due: _Due) -> TrainingImage:
+        """The view that is due, read ahead if what was foreseen holds."""
+        coming = next(self._coming, None)
+        if coming is None or coming[0] != due:
+            self.close()
+            reading = prefetched(self._read, self._foreseen(due), ahead=AHEAD, workers=1)
+            self._coming = self._thread.enter_context(reading)
+            coming = next(self._coming)
+        return coming[1].result()
+
+    def _foreseen(self, due: _Due) -> Iterator[_Due]:
+        """What steps will see from one on, unless more images turn out to be bad."""
+        for step in count(due.step):
+            if (number := self._number(step)) is None:
+                return
+            yield _Due(number, step, due.kind)
+
+    def _read(self, due: _Due) -> TrainingImage:
+        number, step, kind = due
         frame = self._frames[number]
         view = prepare_view(
             frame,

@@ -1,6 +1,7 @@
 """Refining all heads of a map together with a copy of their backbone."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.refine.images import TrainingImages
 from reloc.methods.refine.options import RefineMapOptions
-from reloc.methods.refine.parts import Part, Refined, Save
+from reloc.methods.refine.regions import Refined, RegionToRefine, Save
 from reloc.methods.refine.scene_network import SceneNetwork, drawn_matches, trainable_copy
 from reloc.methods.refine.trainer import Draw, PoseTrainer
 from reloc.pose.ransac import Matches
@@ -23,7 +24,7 @@ from reloc.training import TimeLimit, train
 
 
 def refined_network(
-    parts: Sequence[Part],
+    regions: Sequence[RegionToRefine],
     scene_map: SceneMap,
     backbone: Backbone,
     options: RefineMapOptions,
@@ -40,10 +41,10 @@ def refined_network(
         SceneError: no image can be used.
     """
     clock = TimeLimit(options.time_limit)
-    frames = [frame for part in parts for frame in part.frames]
+    frames = [frame for region in regions for frame in region.frames]
     images = TrainingImages(
         frames,
-        torch.cat([centered_cam_from_world(part.frames, part.origin) for part in parts]),
+        torch.cat([centered_cam_from_world(region.frames, region.origin) for region in regions]),
         short_side=scene_map.short_side,
         stride=backbone.stride,
         seed=options.seed,
@@ -51,14 +52,16 @@ def refined_network(
     dtype = inference_dtype(device)
     network = SceneNetwork(
         trainable_copy(backbone),
-        [part.head for part in parts],
+        [region.head for region in regions],
         images,
-        head_of=np.repeat(np.arange(len(parts)), [len(part.frames) for part in parts]).tolist(),
+        head_of=np.repeat(
+            np.arange(len(regions)), [len(region.frames) for region in regions]
+        ).tolist(),
         device=device,
         # Gradients of a whole network are too small for float16.
         amp=dtype if dtype == torch.bfloat16 else torch.float32,
     )
-    scale = float(np.median([float(part.head.scale) for part in parts]))
+    scale = float(np.median([float(region.head.scale) for region in regions]))
     trainer = PoseTrainer(
         [
             (network.heads, options.learning_rate),
@@ -70,18 +73,19 @@ def refined_network(
         short_side=scene_map.short_side,
         device=device,
     )
-    seconds = train(
-        [trainer],
-        stage="refining",
-        steps=options.steps,
-        budget=clock.left(),
-        stored=stored,
-        save=save,
-        progress=progress,
-    )
+    with closing(images):
+        seconds = train(
+            [trainer],
+            stage="refining",
+            steps=options.steps,
+            budget=clock.left(),
+            stored=stored,
+            save=save,
+            progress=progress,
+        )
     own = network.finished()
     return Refined(
-        [part.head for part in parts],
+        [region.head for region in regions],
         own,
         views=trainer.steps * options.batch,
         steps=trainer.steps,

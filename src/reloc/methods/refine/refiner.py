@@ -16,7 +16,7 @@ from reloc.maps.scene_map import SceneMap
 from reloc.methods.refine.heads import refined_heads
 from reloc.methods.refine.network import refined_network
 from reloc.methods.refine.options import RefineMapOptions
-from reloc.methods.refine.parts import parts_of
+from reloc.methods.refine.regions import regions_to_refine
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Scene, posed
 from reloc.tensor_files import digest_of
@@ -76,18 +76,18 @@ def refine_map(
     options = options or RefineMapOptions()
     checkpoint = None if checkpoint is None else Path(checkpoint)
     own = scene_map.serving_backbone(backbone)
-    parts = parts_of(scene_map, scene)
+    regions = regions_to_refine(scene_map, scene)
     identity = {
         "options": asdict(options),
         "map": _fingerprint(scene_map),
         "backbone": own.fingerprint,
-        "frames": [frame.name for part in parts for frame in part.frames],
+        "frames": [frame.name for region in regions for frame in region.frames],
     }
 
     diverged = f"{scene.root}: training diverged; refine with a smaller learning rate"
     with damage_named(checkpoint, diverged=diverged):
         refined = (refined_network if options.train_backbone else refined_heads)(
-            parts,
+            regions,
             scene_map,
             own,
             options,

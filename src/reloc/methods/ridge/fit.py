@@ -177,7 +177,7 @@ def chosen_ridge(
     candidates: tuple[float, ...] = (1e-3, 1e-2, 1e-1),
     every: int = 5,
 ) -> float:
-    """The lambda that predicts frames best that were left out; every so manieth is.
+    """The lambda that predicts frames best that were left out; every nth is.
 
     One shorter fit per candidate. With fewer frames than ``every`` the options' own lambda.
     """

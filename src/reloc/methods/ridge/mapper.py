@@ -16,16 +16,16 @@ from reloc.errors import ImageError, SceneError
 from reloc.heads.ridge import RidgeHead
 from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import scene_scale
-from reloc.mapping.survey import StereoSurvey
+from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import PreparedView, known_inverse_depths
 from reloc.maps.scene_map import Region
+from reloc.methods.ridge.feature_collection import FrameSample, collect_samples
 from reloc.methods.ridge.fit import (
     FitOptions,
     Observations,
     chosen_ridge,
     fit,
 )
-from reloc.methods.ridge.harvest import Harvest, harvested
 from reloc.methods.ridge.options import RidgeOptions
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable
@@ -75,14 +75,14 @@ class RidgeMapper:
         self._survey = StereoSurvey(self.frames, depth=self.scale, stride=self.extractor.stride)
         count = len(self.frames)
         self._unswept = set(range(count)) - {*np.linspace(0, count - 1, MAX_SWEPT).astype(int)}
-        harvests = list(self._harvested(list(enumerate(self.frames)), progress))
-        if len(harvests) < 2:
+        samples = list(self._collected(list(enumerate(self.frames)), progress))
+        if len(samples) < 2:
             reason = self.skipped[0].reason
             raise SceneError(f"hardly any mapping image can be used; the first problem: {reason}")
         self.seconds = {"features": time.monotonic() - began}
-        self.head = _head_with_anchors(harvests, self.options, self.scale)
+        self.head = _head_with_anchors(samples, self.options, self.scale)
         swept = self._swept(progress)
-        parts = [self._observed(harvest, swept.get(harvest.frame)) for harvest in harvests]
+        parts = [self._observed(sample, swept.get(sample.frame)) for sample in samples]
         self.observations = Observations.joined(parts)
         # Measured depth is as good along a ray as across.
         measured = self.options.targets == "depth"
@@ -104,9 +104,9 @@ class RidgeMapper:
         number, before = len(self.frames), len(self._survey)
         self.frames = (*self.frames, frame)
         self._survey.frames = self.frames
-        for harvest in self._harvested([(number, frame)], silent):
+        for sample in self._collected([(number, frame)], silent):
             swept = self._swept(silent, first=before)
-            added = self._observed(harvest, swept.get(number))
+            added = self._observed(sample, swept.get(number))
             self.observations = Observations.joined([self.observations, added])
             self._solve(start=self.head.points.detach().double())
             return
@@ -134,11 +134,11 @@ class RidgeMapper:
             },
         )
 
-    def _harvested(
+    def _collected(
         self, frames: Sequence[tuple[int, Frame]], progress: Progress
-    ) -> Iterator[Harvest]:
+    ) -> Iterator[FrameSample]:
         """What frames give; those whose image is unusable are noted as skipped."""
-        found = harvested(
+        found = collect_samples(
             frames,
             self.extractor,
             short_side=self.options.short_side,
@@ -146,12 +146,12 @@ class RidgeMapper:
             seed=self.options.seed,
             see=self._see,
         )
-        for done, harvest in enumerate(found, start=1):
+        for done, sample in enumerate(found, start=1):
             progress("features", done, len(frames))
-            if isinstance(harvest, Skipped):
-                self.skipped.append(harvest)
+            if isinstance(sample, Skipped):
+                self.skipped.append(sample)
             else:
-                yield harvest
+                yield sample
 
     def _see(self, view: PreparedView, local: Tensor) -> None:
         if self.options.targets == "rays" and view.frame not in self._unswept:
@@ -165,20 +165,20 @@ class RidgeMapper:
             progress("depth", first + len(found), len(self._survey))
         return found
 
-    def _observed(self, harvest: Harvest, swept: InverseDepth | None) -> Observations:
+    def _observed(self, sample: FrameSample, swept: InverseDepth | None) -> Observations:
         """What a photo tells, in units of the scene scale."""
-        indices, weights = self.head.responses(harvest.features.float())
-        frame = self.frames[harvest.frame]
+        indices, weights = self.head.responses(sample.features.float())
+        frame = self.frames[sample.frame]
         assert frame.world_from_cam is not None
         pose = frame.world_from_cam
-        rays = np.column_stack([harvest.rays, np.ones(len(harvest.rays))]) @ pose[:3, :3].T
+        rays = np.column_stack([sample.rays, np.ones(len(sample.rays))]) @ pose[:3, :3].T
         count = len(rays)
         if self.options.targets == "depth":
             assert frame.depth is not None
-            ahead = read_depth_map(frame.depth, may_be_empty=True).along(harvest.rays)
+            ahead = read_depth_map(frame.depth, may_be_empty=True).along(sample.rays)
         else:
             with np.errstate(divide="ignore"):
-                ahead = 1 / known_inverse_depths(swept, harvest.pixels).astype(np.float64)
+                ahead = 1 / known_inverse_depths(swept, sample.pixels).astype(np.float64)
         ahead[~np.isfinite(ahead)] = np.nan
         lengths = np.linalg.norm(rays, axis=1)
         observed = Observations(
@@ -186,8 +186,8 @@ class RidgeMapper:
             weights=weights.double(),
             rays=torch.from_numpy(rays / lengths[:, None]),
             centers=torch.from_numpy((pose[:3, 3] - self.origin) / self.scale).expand(count, 3),
-            focals=torch.full((count,), harvest.focal, dtype=torch.float64),
-            frames=torch.full((count,), harvest.frame),
+            focals=torch.full((count,), sample.focal, dtype=torch.float64),
+            frames=torch.full((count,), sample.frame),
             depths=torch.from_numpy(ahead * lengths / self.scale),
         )
         if self.options.targets == "rays":
@@ -251,10 +251,10 @@ def _usable_frames(scene: Scene, options: RidgeOptions) -> tuple[Frame, ...]:
 
 
 def _head_with_anchors(
-    harvests: Sequence[Harvest], options: RidgeOptions, scale: float
+    samples: Sequence[FrameSample], options: RidgeOptions, scale: float
 ) -> RidgeHead:
     """A head whose anchors are features drawn from all images alike; its points are not fitted."""
-    features = torch.cat([harvest.features for harvest in harvests])
+    features = torch.cat([sample.features for sample in samples])
     count = min(options.anchors, len(features))
     generator = torch.Generator().manual_seed(options.seed)
     picks = torch.randperm(len(features), generator=generator)[:count]

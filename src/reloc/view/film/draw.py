@@ -107,7 +107,7 @@ def draw_pyramid(
     patch[:] = cv2.addWeighted(inked, strength, np.ascontiguousarray(patch), 1 - strength, 0)
 
 
-def joined(image: Image, camera: Camera, pose: Array, ends: Array, color: Color) -> None:
+def draw_segment(image: Image, camera: Camera, pose: Array, ends: Array, color: Color) -> None:
     """Draws a thin line between two points (2, 3) of the world, in place."""
     in_view = transformed(inverted(pose), ends)
     if in_view[:, 2].min() > 0:

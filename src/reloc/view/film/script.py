@@ -18,7 +18,7 @@ from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, posed, poses_of
 from reloc.view.density import point_spacing, size_octaves
 from reloc.view.film.captions import Caption
-from reloc.view.film.draw import draw_points, draw_pyramid, joined
+from reloc.view.film.draw import draw_points, draw_pyramid, draw_segment
 from reloc.view.film.recording import Recording
 from reloc.view.film.stage import Stage
 from reloc.view.film.video import FPS
@@ -234,7 +234,7 @@ class _Scene:
         ends = [pose for pose, _, _ in known if pose is not None]
         if len(ends) == 2:
             centers = np.array([pose[:3, 3] for pose in ends])
-            joined(picture, self.camera, self.pose, centers, arrival.color)
+            draw_segment(picture, self.camera, self.pose, centers, arrival.color)
         for pose, color, width in known:
             if pose is not None:
                 draw_pyramid(

@@ -19,8 +19,8 @@ Save = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
-class Part:
-    """A head to refine.
+class RegionToRefine:
+    """A region of a map whose head is to be refined.
 
     Attributes:
         head: a copy, which is changed.
@@ -38,7 +38,7 @@ class Refined:
     """What came of it.
 
     Attributes:
-        heads: one for each part, on the processor.
+        heads: one for each region, on the processor.
         backbone: that was trained along with them, or None.
         views: that they learned from, together.
         steps: that were made, together.
@@ -54,8 +54,8 @@ class Refined:
     seconds: Mapping[str, float]
 
 
-def parts_of(scene_map: SceneMap, scene: Scene) -> list[Part]:
-    """The heads of a map with their frames.
+def regions_to_refine(scene_map: SceneMap, scene: Scene) -> list[RegionToRefine]:
+    """The regions of a map, each with a copy of its head and its frames.
 
     Raises:
         SceneError: no frame has a pose, or a head has none of its frames.
@@ -64,7 +64,9 @@ def parts_of(scene_map: SceneMap, scene: Scene) -> list[Part]:
     if not frames:
         raise SceneError(f"{scene.root}: no mapping frame has a pose; look with `reloc info`")
     return [
-        Part(copy.deepcopy(region.head), region.origin, _own(scene_map, region, frames, scene))
+        RegionToRefine(
+            copy.deepcopy(region.head), region.origin, _own(scene_map, region, frames, scene)
+        )
         for region in scene_map.regions
     ]
 

@@ -1,7 +1,6 @@
 """What the fit takes of each photo: some of its features, with their viewing rays."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from reloc.backbone import FeatureExtractor
 from reloc.errors import CameraError, ImageError
 from reloc.mapping.views import PreparedView, prepare_view
+from reloc.prefetching import prefetched
 from reloc.scenes.scene import Frame, Skipped
 
 _MIN_CELLS = 16
@@ -20,7 +20,7 @@ _AHEAD = 6
 
 
 @dataclass(frozen=True)
-class Harvest:
+class FrameSample:
     """Cells drawn from one photo.
 
     Attributes:
@@ -38,7 +38,7 @@ class Harvest:
     focal: float
 
 
-def harvested(
+def collect_samples(
     frames: Sequence[tuple[int, Frame]],
     extractor: FeatureExtractor,
     *,
@@ -46,8 +46,8 @@ def harvested(
     cells: int,
     seed: int,
     see: Callable[[PreparedView, Tensor], None],
-) -> Iterator[Harvest | Skipped]:
-    """Harvests of numbered frames in order, read a few ahead; unusable photos come as skipped.
+) -> Iterator[FrameSample | Skipped]:
+    """Samples of numbered frames in order, read a few ahead; unusable photos come as skipped.
 
     Args:
         frames: numbers and frames; what is drawn from one depends on the seed and its number.
@@ -58,31 +58,29 @@ def harvested(
         see: is shown every view, with its local features (all cells, channels).
     """
     read = partial(_read, short_side=short_side, stride=extractor.stride)
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(0, len(frames), _AHEAD):
-            for view in pool.map(read, frames[start : start + _AHEAD]):
-                if isinstance(view, Skipped):
-                    yield view
-                    continue
-                rng = np.random.default_rng([seed, view.frame])
-                picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
-                features, local = extractor.with_local(view.image)
-                see(view, local)
-                yield Harvest(
-                    frame=view.frame,
-                    features=features.cpu()[torch.from_numpy(picks)].bfloat16(),
-                    pixels=view.pixels[picks],
-                    rays=view.rays[picks].astype(np.float64),
-                    focal=view.focal,
-                )
+    with prefetched(read, frames, ahead=_AHEAD) as made:
+        for (_, frame), job in made:
+            try:
+                view = job.result()
+            except (ImageError, CameraError) as error:
+                yield Skipped(frame.name, str(error))
+                continue
+            rng = np.random.default_rng([seed, view.frame])
+            picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
+            features, local = extractor.with_local(view.image)
+            see(view, local)
+            yield FrameSample(
+                frame=view.frame,
+                features=features.cpu()[torch.from_numpy(picks)].bfloat16(),
+                pixels=view.pixels[picks],
+                rays=view.rays[picks].astype(np.float64),
+                focal=view.focal,
+            )
 
 
-def _read(numbered: tuple[int, Frame], *, short_side: int, stride: int) -> PreparedView | Skipped:
+def _read(numbered: tuple[int, Frame], *, short_side: int, stride: int) -> PreparedView:
     number, frame = numbered
-    try:
-        view = prepare_view(frame, number, kind="plain", short_side=short_side, stride=stride)
-        if view.usable.sum() < _MIN_CELLS:
-            raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
-    except (ImageError, CameraError) as error:
-        return Skipped(frame.name, str(error))
+    view = prepare_view(frame, number, kind="plain", short_side=short_side, stride=stride)
+    if view.usable.sum() < _MIN_CELLS:
+        raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
     return view

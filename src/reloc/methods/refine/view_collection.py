@@ -1,9 +1,8 @@
 """Whole views to refine on: where a feature buffer mixes cells, RANSAC wants them by image."""
 
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,14 +14,16 @@ from reloc.backbone import FeatureExtractor
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import inverted
 from reloc.mapping.views import PreparedView, prepare_view
+from reloc.prefetching import prefetched
 from reloc.progress import Progress
 from reloc.scenes.scene import Frame
 
 MIN_CELLS = 16
+AHEAD = 4
 
 
 @dataclass(frozen=True)
-class Views:
+class ViewFeatures:
     """Features of V views, K cells of each.
 
     Attributes:
@@ -43,7 +44,7 @@ class Views:
         return len(self.focals)
 
 
-def gathered_views(
+def collect_views(
     frames: Sequence[Frame],
     extractor: FeatureExtractor,
     *,
@@ -54,7 +55,7 @@ def gathered_views(
     seed: int,
     seconds: float | None = None,
     progress: Progress,
-) -> Views:
+) -> ViewFeatures:
     """Features of plain views of posed frames, in passes over them in random order.
 
     Plain, since queries come so: with augmented views among them the pose got better by less.
@@ -78,22 +79,24 @@ def gathered_views(
     half = torch.bfloat16 if extractor.dtype == torch.float32 else extractor.dtype
     device = extractor.device
     features, rays, usable, focals, poses = [], [], [], [], []
-    for view in _reading(frames, short_side=short_side, stride=extractor.stride, seed=seed):
-        picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
-        padded = torch.from_numpy(np.resize(picks, cells))
-        features.append(extractor(view.image)[padded.to(device)].to(half))
-        rays.append(torch.from_numpy(view.rays)[padded])
-        usable.append(torch.arange(cells) < len(picks))
-        focals.append(view.focal)
-        pose = frames[view.frame].world_from_cam
-        assert pose is not None
-        poses.append(inverted(_around(pose, origin))[:3])
-        progress("features", len(focals), views)
-        if len(focals) == views or (seconds and time.monotonic() - began > seconds):
-            break
+    reading = _reading(frames, short_side=short_side, stride=extractor.stride, seed=seed)
+    with closing(reading):
+        for view in reading:
+            picks = rng.permutation(np.flatnonzero(view.usable))[:cells]
+            padded = torch.from_numpy(np.resize(picks, cells))
+            features.append(extractor(view.image)[padded.to(device)].to(half))
+            rays.append(torch.from_numpy(view.rays)[padded])
+            usable.append(torch.arange(cells) < len(picks))
+            focals.append(view.focal)
+            pose = frames[view.frame].world_from_cam
+            assert pose is not None
+            poses.append(inverted(_around(pose, origin))[:3])
+            progress("features", len(focals), views)
+            if len(focals) == views or (seconds and time.monotonic() - began > seconds):
+                break
     if not focals:
         raise SceneError("no mapping image can be read; look at them with `reloc info`")
-    return Views(
+    return ViewFeatures(
         torch.stack(features),
         torch.stack(rays).to(device),
         torch.stack(usable).to(device),
@@ -112,7 +115,7 @@ def _around(
 
 def _reading(
     frames: Sequence[Frame], *, short_side: int, stride: int, seed: int
-) -> Iterator[PreparedView]:
+) -> Generator[PreparedView, None, None]:
     """Endless views in passes over the frames, read a few ahead, until no frame is left."""
     rng = np.random.default_rng([seed, 7])
     bad = set[int]()
@@ -121,28 +124,17 @@ def _reading(
         while len(bad) < len(frames):
             yield from rng.permutation(len(frames)).tolist()
 
-    def finished(index: int, job: "Future[PreparedView]") -> Iterator[PreparedView]:
-        try:
-            yield job.result()
-        except (ImageError, CameraError):
-            bad.add(index)
+    def read(index: int) -> PreparedView:
+        frame = frames[index]
+        view = prepare_view(frame, index, kind="plain", short_side=short_side, stride=stride)
+        if view.usable.sum() < MIN_CELLS:
+            raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
+        return view
 
-    waiting: deque[tuple[int, Future[PreparedView]]] = deque()
-    with ThreadPoolExecutor(2) as pool:
-        try:
-            for index in schedule():
-                if index not in bad:
-                    job = pool.submit(_read, frames[index], index, short_side, stride)
-                    waiting.append((index, job))
-                if len(waiting) >= min(4, len(frames)):
-                    yield from finished(*waiting.popleft())
-        finally:
-            for _, job in waiting:
-                job.cancel()
-
-
-def _read(frame: Frame, index: int, short_side: int, stride: int) -> PreparedView:
-    view = prepare_view(frame, index, kind="plain", short_side=short_side, stride=stride)
-    if view.usable.sum() < MIN_CELLS:
-        raise CameraError(f"{frame.name}: hardly a pixel has a viewing ray")
-    return view
+    due = (index for index in schedule() if index not in bad)
+    with prefetched(read, due, ahead=min(AHEAD, len(frames))) as made:
+        for index, job in made:
+            try:
+                yield job.result()
+            except (ImageError, CameraError):
+                bad.add(index)

@@ -9,7 +9,7 @@ from reloc.backbone import FeatureExtractor
 from reloc.backbone.network import ConvBackbone
 from reloc.errors import SceneError
 from reloc.geometry import Camera
-from reloc.methods.refine.views import gathered_views
+from reloc.methods.refine.view_collection import collect_views
 from reloc.progress import silent
 from reloc.scenes.scene import Frame
 
@@ -35,13 +35,13 @@ def extractor():
     return FeatureExtractor(ConvBackbone(channels=8, width=8).fuse(), device=torch.device("cpu"))
 
 
-def gathered(frames, extractor, **changes):
+def collected(frames, extractor, **changes):
     options = {"short_side": 48, "views": 8, "cells": 60, "seed": 0, "progress": silent} | changes
-    return gathered_views(frames, extractor, origin=ORIGIN, **options)
+    return collect_views(frames, extractor, origin=ORIGIN, **options)
 
 
 def test_every_frame_is_seen_from_where_it_stands(frames, extractor):
-    views = gathered(frames, extractor)
+    views = collected(frames, extractor)
     assert len(views) == 8
     assert views.features.shape == (8, 60, 8)
     centers = -views.cam_from_world[:, :, 3]
@@ -54,7 +54,7 @@ def test_every_frame_is_seen_from_where_it_stands(frames, extractor):
 
 
 def test_the_seed_decides(frames, extractor):
-    first, again, other = (gathered(frames, extractor, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (collected(frames, extractor, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(first.rays, again.rays)
     assert not torch.equal(first.rays, other.rays)
 
@@ -62,13 +62,13 @@ def test_the_seed_decides(frames, extractor):
 def test_bad_images_are_left_out_and_nothing_else_is_an_error(frames, extractor):
     frames[1].image.write_bytes(b"no image")
     cv2.imwrite(str(frames[2].image), np.zeros((30, 30), np.uint8))
-    views = gathered(frames, extractor)
+    views = collected(frames, extractor)
     assert set((-views.cam_from_world[:, 0, 3]).tolist()) == {0, 3}
     for frame in frames:
         frame.image.write_bytes(b"no image")
     with pytest.raises(SceneError, match="no mapping image can be read"):
-        gathered(frames, extractor)
+        collected(frames, extractor)
 
 
 def test_a_time_limit_ends_it(frames, extractor):
-    assert 1 <= len(gathered(frames, extractor, views=10**6, seconds=0.2)) < 10**5
+    assert 1 <= len(collected(frames, extractor, views=10**6, seconds=0.2)) < 10**5
