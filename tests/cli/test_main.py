@@ -95,6 +95,6 @@ def test_mistakes_of_ours_are_not_hidden(monkeypatch, small_scene):
     def broken(*args, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(module, "_function", lambda verb: broken)
+    monkeypatch.setattr(module, "function_of", lambda verb: broken)
     with pytest.raises(ZeroDivisionError):
         main(["info"])

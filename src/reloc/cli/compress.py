@@ -7,7 +7,7 @@ import tyro
 
 from reloc.backbone import FeatureExtractor
 from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.devices import pick_device
 from reloc.files import check_writable
 from reloc.maps import SceneMap

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import tyro
 
 from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.files import check_new_folder
 from reloc.scenes import open_scene
 from reloc.scenes.writers import write_scene

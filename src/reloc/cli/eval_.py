@@ -10,7 +10,7 @@ import tyro
 from numpy.typing import NDArray
 
 from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.errors import ImageError, SceneError
 from reloc.evaluate import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
 from reloc.files import check_writable

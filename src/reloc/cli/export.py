@@ -8,7 +8,7 @@ import tyro
 
 from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.errors import OptionError
 from reloc.files import atomic_folder, check_new_folder, check_writable
 from reloc.localize import Estimate, Localizer

@@ -7,7 +7,7 @@ import tyro
 
 from reloc.cli.console import console, progress_bar
 from reloc.cli.eval_ import localize_frames
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.errors import OptionError, SceneError
 from reloc.evaluate import evaluate
 from reloc.localize import Localizer

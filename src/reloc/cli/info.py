@@ -11,7 +11,7 @@ from rich.table import Table
 
 from reloc.capture import Survey, survey_scene
 from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.files import check_writable, json_text
 from reloc.scenes import open_scene
 from reloc.scenes.summary import SceneSummary, summarize

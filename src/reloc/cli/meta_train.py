@@ -19,7 +19,7 @@ from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.meta.trainer import meta_train as train
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.cli.processes import processes
 from reloc.errors import OptionError, SceneError
 from reloc.evaluate import evaluate

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.methods.refine import RefineMapOptions, refine_map

@@ -8,7 +8,7 @@ import numpy as np
 import tyro
 
 from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ImageFolder
 from reloc.errors import MapError, OptionError
 from reloc.evaluate import read_evaluation
 from reloc.evaluate.figures import bytes_text

@@ -1,9 +1,12 @@
-"""The option that says where the images of a scene are, of all verbs that open one."""
+"""The options that verbs share."""
 
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+
+# How tyro reads the arguments of every verb.
+CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
 
 ImageFolder = Annotated[
     Path | None,
