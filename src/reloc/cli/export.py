@@ -76,7 +76,7 @@ def export(
         if to == "tum":
             summary = write_trajectories(out, localizer, found, progress=progress)
         elif to == "colmap":
-            summary, notes = write_model(
+            summary, notes = write_colmap_folder(
                 out, localizer, found, views, points, strip_metadata, progress=progress
             )
         else:
@@ -89,7 +89,7 @@ def export(
         console().print(line, markup=False)
 
 
-def write_model(
+def write_colmap_folder(
     out: Path,
     localizer: Localizer,
     scene: Scene,
