@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from reloc.cli import info as info_module
 from reloc.cli import main as module
+from reloc.cli import options as options_module
 from reloc.cli.main import VERBS, main
 
 
@@ -86,7 +86,7 @@ def test_what_stops_a_verb_from_outside(reloc, monkeypatch, small_scene, error, 
     def stopped(*args, **options):
         raise error
 
-    monkeypatch.setattr(info_module, "open_scene", stopped)
+    monkeypatch.setattr(options_module, "open_scene", stopped)
     run = reloc("info", small_scene)
     assert (run.status, run.out, run.err) == (status, "", line)
 

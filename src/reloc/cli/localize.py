@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 import tyro
 
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console
 from reloc.cli.library import library_localizer, parsed_hint
 from reloc.cli.measured_depth import MeasuredDepth
+from reloc.cli.options import ComputeOptions, File, ProgressOptions
 from reloc.errors import CameraError, ImageError, MapError, OptionError
 from reloc.files import check_new_folder, check_writable, json_text
 from reloc.geometry import Camera
@@ -35,7 +36,7 @@ def localize(
     /,
     *,
     camera: str | None = None,
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    out: File = None,
     format: Literal["json", "tum", "colmap", "ace"] = "json",
     every: int = 1,
     depth: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None,
@@ -44,10 +45,8 @@ def localize(
     place: str | None = None,
     near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METERS")] = None,
     overlay: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Say where photos were taken.
 
@@ -65,10 +64,6 @@ def localize(
         place: With a library, try only the maps of this place.
         near: With a library, try only maps within so many metres of a position in degrees.
         overlay: Draw on a copy of each image, in this folder, what the map says should be there.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     if not images:
         raise OptionError("no images given; name files, folders or videos after the map")
@@ -85,14 +80,16 @@ def localize(
     scene_map: SceneMap | None = None
     localizer: Localizer | LibraryLocalizer
     if is_library(map):
-        localizer = library_localizer(map, hint=hint, backbone=backbone, device=device)
+        localizer = library_localizer(
+            map, hint=hint, backbone=compute.backbone, device=compute.device
+        )
         units = [entry.unit for entry in localizer.library.entries(hint)]
     elif hint is not None:
         raise OptionError("--place and --near go with a library; a map is one place")
     else:
         scene_map = SceneMap.load(Path(map))
         units = [scene_map.unit]
-        localizer = Localizer(scene_map, backbone, device=device)
+        localizer = Localizer(scene_map, compute.backbone, device=compute.device)
     # Where all can be listed without decoding, a progress bar knows its end.
     only_files = not any(is_video(path) for path in images)
     named = list(named_images(images, every=every)) if only_files else None
@@ -125,10 +122,10 @@ def localize(
                 overlays.expect(item)
             yield Query(item.name, item.image, given, known, fault)
 
-    for note in () if quiet else stretch_notes(files):
+    for note in () if log.quiet else stretch_notes(files):
         print(f"note: {note}", file=sys.stderr)
     try:
-        with progress_bar(quiet=quiet or out is None, json_log=json_log) as progress:
+        with log.shown(quiet=out is None) as progress:
             for estimate in localizer.localize_many(queries()):
                 if out is None:
                     print(json_text(estimate_record(estimate), indent=None), flush=True)
