@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import tyro
 
-from reloc.cli.options import File
+from reloc.cli.options import File, given
 from reloc.errors import OptionError
 from reloc.methods.ace import preset_options
 from reloc.methods.ace.options import Preset
@@ -90,7 +90,7 @@ class MapOptions:
             time_limit=self.time_limit,
             heads=None if self.heads == "auto" else self.heads,
             seed=self.seed,
-            **self._given("width", "blocks", "buffer_gb"),
+            **given(width=self.width, blocks=self.blocks, buffer_gb=self.buffer_gb),
         )
         if self.method == "ridge":
             return RidgeOptions(targets=self.targets, seed=self.seed)
@@ -99,10 +99,11 @@ class MapOptions:
                 supervision=self.supervision,
                 time_limit=self.time_limit,
                 seed=self.seed,
-                **self._given("width", "blocks", "steps", "learning_rate"),
+                **given(
+                    width=self.width,
+                    blocks=self.blocks,
+                    steps=self.steps,
+                    learning_rate=self.learning_rate,
+                ),
             )
         return mlp
-
-    def _given(self, *names: str) -> dict[str, Any]:
-        """Those of some options that have a value; the others have that of the method."""
-        return {name: value for name in names if (value := getattr(self, name)) is not None}

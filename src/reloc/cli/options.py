@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -30,6 +30,11 @@ MappingBackbone = Annotated[
         "rendered rooms alone.",
     ),
 ]
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that have a value; the others are left to the defaults of what takes them."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,14 @@
 """``reloc refine``: train a map end to end for the pose."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.markup import escape
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.console import console
-from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions
+from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions, given
 from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.methods.refine import RefineMapOptions, refine_map
@@ -55,16 +54,17 @@ def refine(
     check_writable(out)
     scene_map = SceneMap.load(map)
     found = frames.open(scene)
-    given: dict[str, Any] = {
-        "steps": steps,
-        "learning_rate": learning_rate,
-        "hypotheses": hypotheses,
-        "views": views,
-        "reprojection": reprojection,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
-    options = replace(
-        RefineMapOptions(time_limit=time_limit, train_backbone=train_backbone, seed=seed), **changes
+    options = RefineMapOptions(
+        time_limit=time_limit,
+        train_backbone=train_backbone,
+        seed=seed,
+        **given(
+            steps=steps,
+            learning_rate=learning_rate,
+            hypotheses=hypotheses,
+            views=views,
+            reprojection=reprojection,
+        ),
     )
     checkpoint = checkpoint_of(out)
     with kept_until_done(checkpoint, resumed=resume), log.shown() as progress:
