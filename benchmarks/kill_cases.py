@@ -23,7 +23,7 @@ from safetensors import safe_open
 
 from reloc.backbone.meta import trainer as meta_trainer
 from reloc.backbone.pretrain.contrast import Contrast
-from reloc.cli import download, map_, meta_train, pretrain
+from reloc.cli import download, mapping_options, meta_train, pretrain
 from reloc.cli.main import main
 from reloc.geometry import look_at
 from reloc.library.library import MapLibrary, is_library
@@ -174,8 +174,8 @@ def toy_main(arguments: list[str]) -> int:
     PRESETS["draft"] = MappingOptions(
         views=12, steps=60, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
     )
-    map_.DsacStarOptions = partial(DsacStarOptions, short_side=120)  # type: ignore[misc, assignment]
-    map_.RidgeOptions = partial(  # type: ignore[misc, assignment]
+    mapping_options.DsacStarOptions = partial(DsacStarOptions, short_side=120)  # type: ignore[misc, assignment]
+    mapping_options.RidgeOptions = partial(  # type: ignore[misc, assignment]
         RidgeOptions, short_side=240, anchors=1024, features=8000
     )
     full = pretrain.PretrainOptions

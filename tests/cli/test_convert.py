@@ -5,6 +5,7 @@ import pytest
 from PIL import ExifTags, Image
 
 from reloc.cli.convert import convert
+from reloc.cli.options import ProgressOptions
 from reloc.errors import OutputError
 from reloc.images.metadata import tells_position
 from reloc.scenes import open_scene
@@ -38,7 +39,7 @@ def test_positions_in_photos_are_told_or_left_out(capsys, small_scene, tmp_path)
 def test_quiet_shows_no_progress(capsys, small_scene, tmp_path):
     convert(small_scene, tmp_path / "a", to="colmap")
     assert "images: " in capsys.readouterr().err
-    convert(small_scene, tmp_path / "b", to="colmap", quiet=True)
+    convert(small_scene, tmp_path / "b", to="colmap", log=ProgressOptions(quiet=True))
     assert capsys.readouterr().err == ""
 
 

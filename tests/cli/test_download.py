@@ -12,6 +12,7 @@ import pytest
 
 from reloc.cli import download as module
 from reloc.cli.download import download
+from reloc.cli.options import ProgressOptions
 from reloc.errors import OptionError
 from reloc.scenes.datasets import Addresses, dataset
 
@@ -71,7 +72,7 @@ def test_the_user_is_asked_and_may_refuse(tmp_path, wayspots, monkeypatch):
             download("wayspots", to=tmp_path / "sets")
     assert not (tmp_path / "sets").exists()
     monkeypatch.setattr("sys.stdin", Keyboard("yes\n"))
-    download("wayspots", to=tmp_path / "sets", quiet=True)
+    download("wayspots", to=tmp_path / "sets", log=ProgressOptions(quiet=True))
     assert (tmp_path / "sets" / "wayspots" / "therock").is_dir()
 
 

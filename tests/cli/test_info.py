@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reloc.cli.info import info
+from reloc.cli.options import SceneOptions
 from reloc.errors import SceneError
 
 
@@ -36,7 +37,8 @@ def test_query_list_and_pose_set_are_laid_over(capsys, small_scene):
     (small_scene / "set.txt").write_text(
         "".join(f"train/rgb/{n}.png 1 0 0 0 {-5 * n} 0 0 31.5\n" for n in range(3))
     )
-    info(small_scene, query=small_scene / "mine.txt", poses=small_scene / "set.txt", json=True)
+    frames = SceneOptions(query=small_scene / "mine.txt", poses=small_scene / "set.txt")
+    info(small_scene, frames=frames, json=True)
     facts = json.loads(capsys.readouterr().out)
     assert (facts["mapping"], facts["queries"], facts["extent"]) == (2, 1, 5.0)
     assert facts["cameras"][0]["focal_min"] == 31.5

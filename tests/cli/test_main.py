@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from reloc.cli import info as info_module
 from reloc.cli import main as module
+from reloc.cli import options as options_module
 from reloc.cli.main import VERBS, main
 
 
@@ -86,7 +86,7 @@ def test_what_stops_a_verb_from_outside(reloc, monkeypatch, small_scene, error, 
     def stopped(*args, **options):
         raise error
 
-    monkeypatch.setattr(info_module, "open_scene", stopped)
+    monkeypatch.setattr(options_module, "open_scene", stopped)
     run = reloc("info", small_scene)
     assert (run.status, run.out, run.err) == (status, "", line)
 
@@ -95,6 +95,6 @@ def test_mistakes_of_ours_are_not_hidden(monkeypatch, small_scene):
     def broken(*args, **options):
         raise ZeroDivisionError
 
-    monkeypatch.setattr(module, "_function", lambda verb: broken)
+    monkeypatch.setattr(module, "function_of", lambda verb: broken)
     with pytest.raises(ZeroDivisionError):
         main(["info"])

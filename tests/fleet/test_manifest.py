@@ -64,6 +64,7 @@ def test_fingerprints_tell_jobs_apart(tmp_path):
         ("", "names no map"),
         ("{", "line 1|is no JSONL"),
         ("[1]", "by name"),
+        ('{"scene": "a", "map": "a.safetensors", "seed": 1, "seed": 2}', "a key twice"),
         ('{"map": "a.safetensors"}', "line 1: has no scene"),
         ('{"scene": "a"}', "has no map"),
         ('{"scene": "a", "map": "a"}', "ends in .safetensors"),

@@ -263,6 +263,8 @@ def test_unknown_format(tmp_path: Path) -> None:
         '{"estimates": [{"image": "a", "localized": 1}]}',
         '{"estimates": [{"image": 3, "localized": false}]}',
         '{"estimates": [{"image": "a", "localized": false, "inliers": 1e999}]}',
+        '{"estimates": [{"image": "a", "localized": false, "confidence": NaN}]}',
+        '{"estimates": [{"image": "a", "image": "b", "localized": false}]}',
         "[" * 100_000,
     ],
 )

@@ -6,8 +6,8 @@ from typing import Annotated
 import tyro
 
 from reloc.backbone import FeatureExtractor
-from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.console import console
+from reloc.cli.options import ComputeOptions, ImageFolder, ProgressOptions
 from reloc.devices import pick_device
 from reloc.files import check_writable
 from reloc.maps import SceneMap
@@ -24,10 +24,8 @@ def compress(
     bits: int = 8,
     scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
     images: ImageFolder = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Write a map in fewer bytes.
 
@@ -36,18 +34,14 @@ def compress(
         out: The map file to write.
         bits: For each weight: 8 or 6 lose nothing that shows; 5, 4 and 3 want the scene.
         scene: Folder that the map was made from; its images tell what rounding matters.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     check_writable(out)
     scene_map = SceneMap.load(map)
     features = None
     if scene is not None:
-        network = scene_map.serving_backbone(backbone)
-        extractor = FeatureExtractor(network, device=pick_device(device))
-        with progress_bar(quiet=quiet, json_log=json_log) as progress:
+        network = scene_map.serving_backbone(compute.backbone)
+        extractor = FeatureExtractor(network, device=pick_device(compute.device))
+        with log.shown() as progress:
             frames = open_scene(scene, images=images).mapping
             features = region_features(scene_map, frames, extractor, progress=progress)
     compressed(scene_map, bits=bits, features=features).save(out)

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console
+from reloc.cli.options import ProgressOptions
 from reloc.errors import OptionError
 from reloc.scenes.datasets import Dataset
 from reloc.scenes.datasets import dataset as dataset_called
@@ -22,8 +23,7 @@ def download(
     *,
     to: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("datasets"),
     accept_licence: bool = False,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Fetch a public dataset as ready scenes, with both pose sets where there are two.
 
@@ -34,8 +34,6 @@ def download(
         scene: One scene of it; all scenes if left out.
         to: Folder to put the dataset's folder into.
         accept_licence: Accept the dataset's licence without being asked.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     chosen = dataset_called(dataset)
     archives = chosen.archives_of(scene)
@@ -45,7 +43,7 @@ def download(
         "scenes: " + ", ".join(name for archive in archives for name in archive.scenes),
         markup=False,
     )
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    with log.shown() as progress:
         downloaded = download_scenes(chosen, to / chosen.name, scene=scene, progress=progress)
     for note in downloaded.notes:
         screen.print(f"note: {note}", markup=False)

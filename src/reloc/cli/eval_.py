@@ -9,8 +9,8 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
-from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.console import console
+from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
 from reloc.errors import ImageError, SceneError
 from reloc.evaluation import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
 from reloc.files import check_writable
@@ -19,7 +19,6 @@ from reloc.localize import Estimate, Localizer, Query
 from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.reconstruct.point_cloud import map_point_cloud
-from reloc.scenes import open_scene
 from reloc.scenes.scene import Frame, Scene, posed
 from reloc.view.points import render_points
 from reloc.view.report import WorstFrame, write_report
@@ -33,38 +32,28 @@ def eval_(
     scene: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
     /,
     *,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    images: ImageFolder = None,
     depth: bool = False,
-    json: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    json: File = None,
     report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    frames: SceneOptions = SceneOptions(),
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Localize a scene's queries and measure the errors against their known poses.
 
     Args:
         map: A map made by `reloc map`.
         scene: Folder of the scene, in any of the layouts that reloc reads.
-        query: File that lists the query images, one per line; the scene's own split without it.
-        poses: Pose file to use in place of the scene's own poses.
         depth: Use the measured depth of those queries that have some.
         json: Write all figures, and those of every frame, to this file.
         report: Write a page with plots and the worst frames to this folder.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     if json is not None:
         check_writable(json)
     if report is not None:
         check_writable(report / "index.html")
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses, images=images)
+    found = frames.open(scene)
     if not found.queries:
         raise SceneError(
             f"{scene}: has no queries; name them with --query FILE, one image path per line"
@@ -76,8 +65,8 @@ def eval_(
         )
     if depth and all(frame.depth is None for frame in found.queries):
         raise SceneError(f"{scene}: no query has depth that can be used; evaluate without --depth")
-    localizer = Localizer(scene_map, backbone, device=device)
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    localizer = Localizer(scene_map, compute.backbone, device=compute.device)
+    with log.shown() as progress:
         estimates = localize_frames(localizer, found.queries, depth=depth, progress=progress)
         evaluation = evaluate(
             estimates,

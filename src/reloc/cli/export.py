@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 import tyro
 
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console
 from reloc.cli.eval_ import localize_frames
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ComputeOptions, ProgressOptions, SceneOptions
 from reloc.errors import OptionError
 from reloc.files import atomic_folder, check_new_folder, check_writable
 from reloc.localize import Estimate, Localizer
@@ -16,7 +16,6 @@ from reloc.localize.pose_files import write_poses
 from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.reconstruct.point_cloud import map_point_cloud
-from reloc.scenes import open_scene
 from reloc.scenes.scene import Frame, Scene
 from reloc.scenes.writers.colmap_binary import write_binary_model
 from reloc.scenes.writers.content import content_of
@@ -35,14 +34,10 @@ def export(
     to: Format | None = None,
     points: int = 500_000,
     views: int = 100,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    frames: SceneOptions = SceneOptions(),
     strip_metadata: bool = False,
-    images: ImageFolder = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Write what a map knows for other programs: its points, a COLMAP model, or trajectories.
 
@@ -54,14 +49,8 @@ def export(
             trajectories); by default ply if OUT ends in .ply.
         points: At most so many points.
         views: Mapping images to take points from.
-        query: File that lists the query images, one per line; the scene's own split without it.
-        poses: Pose file to use in place of the scene's own poses.
         strip_metadata: Copy the images of a COLMAP model without EXIF (GPS among it) and the like;
             pixels stay the same.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     if to is None and out.suffix.lower() != ".ply":
         raise OptionError(f"{out}: say what to write with --to ply, colmap or tum")
@@ -69,14 +58,14 @@ def export(
         raise OptionError("--points and --views are at least 1")
     (check_new_folder if to in ("colmap", "tum") else check_writable)(out)
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses, images=images)
-    localizer = Localizer(scene_map, backbone, device=device)
+    found = frames.open(scene)
+    localizer = Localizer(scene_map, compute.backbone, device=compute.device)
     notes: list[str] = []
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    with log.shown() as progress:
         if to == "tum":
             summary = write_trajectories(out, localizer, found, progress=progress)
         elif to == "colmap":
-            summary, notes = write_model(
+            summary, notes = write_colmap_folder(
                 out, localizer, found, views, points, strip_metadata, progress=progress
             )
         else:
@@ -89,7 +78,7 @@ def export(
         console().print(line, markup=False)
 
 
-def write_model(
+def write_colmap_folder(
     out: Path,
     localizer: Localizer,
     scene: Scene,

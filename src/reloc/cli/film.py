@@ -5,16 +5,15 @@ from typing import Annotated
 
 import tyro
 
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console
 from reloc.cli.eval_ import localize_frames
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
 from reloc.errors import OptionError, SceneError
 from reloc.evaluation import evaluate
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.progress import Progress
 from reloc.reconstruct.point_cloud import map_point_cloud
-from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene, posed
 from reloc.view.film import (
     Recording,
@@ -34,15 +33,11 @@ def film(
     out: Annotated[Path, tyro.conf.arg(metavar="FILM")],
     /,
     *,
-    growth: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    growth: File = None,
     height: int = 720,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    images: ImageFolder = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    frames: SceneOptions = SceneOptions(),
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Film a finished map: its points appear, then the queries find their place.
 
@@ -55,23 +50,17 @@ def film(
         out: Film to write: .mp4, .gif, or a new folder of PNG pictures.
         growth: What `reloc map --growth` kept of the mapping: films that first.
         height: Of the picture in pixels; it is 16:9.
-        query: File that lists the query images, one per line; the scene's own split without it.
-        poses: Pose file to use in place of the scene's own poses.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     check_film_path(out)
     if not 90 <= height <= MAX_HEIGHT:
         raise OptionError(f"the height of a film is 90 to {MAX_HEIGHT} pixels, not {height}")
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses, images=images)
+    found = frames.open(scene)
     recording = None if growth is None else read_training_history(growth)
     if recording is not None:
         recording.check_frames(found.mapping)
-    localizer = Localizer(scene_map, backbone, device=device)
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    localizer = Localizer(scene_map, compute.backbone, device=compute.device)
+    with log.shown() as progress:
         make_film(out, localizer, found, recording=recording, height=height, progress=progress)
     size = f", {out.stat().st_size / 1e6:.1f} MB" if out.is_file() else ""
     console().print(f"{out}: filmed{size}", markup=False)

@@ -10,10 +10,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from reloc.capture import Survey, survey_scene
-from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.console import console
+from reloc.cli.options import ProgressOptions, SceneOptions
 from reloc.files import check_writable, json_text
-from reloc.scenes import open_scene
 from reloc.scenes.summary import SceneSummary, summarize
 
 
@@ -21,34 +20,27 @@ def info(
     path: Annotated[Path, tyro.conf.arg(metavar="SCENE")],
     /,
     *,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    images: ImageFolder = None,
     json: bool = False,
     advice: bool = False,
     report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    frames: SceneOptions = SceneOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Say what a scene holds: frames, cameras, extent, and what cannot be used.
 
     Args:
         path: Folder of the scene, in any of the layouts that reloc reads.
-        query: File that lists the query images, one per line.
-        poses: Pose file to use in place of the scene's own poses.
         json: Print one JSON object in place of text.
         advice: Look into the photos, half a minute at most, and say what will hurt a map.
         report: Write the advice as a page with a floor plan to this folder; implies advice.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     if report is not None:
         check_writable(report / "index.html")
-    scene = open_scene(path, query=query, poses=poses, images=images)
+    scene = frames.open(path)
     summary = summarize(scene)
     survey = None
     if advice or report is not None:
-        with progress_bar(quiet=quiet, json_log=json_log) as progress:
+        with log.shown() as progress:
             survey = survey_scene(scene, progress=progress)
     if json:
         advised = {} if survey is None else {"survey": survey.as_dict()}

@@ -1,5 +1,6 @@
 """``reloc library``: many maps in one place, found by what an image looks like or by a hint."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,7 +10,24 @@ from rich.text import Text
 
 from reloc.cli.console import console, printable
 from reloc.errors import MapError, OptionError
-from reloc.library import Hint, LibraryLocalizer, MapLibrary
+from reloc.library import Hint, MapLibrary
+
+
+@dataclass(frozen=True)
+class HintOptions:
+    """What is known of the place before an image is looked at.
+
+    Attributes:
+        place: With a library, try only the maps of this place.
+        near: With a library, try only maps within so many metres of a position in degrees.
+    """
+
+    place: str | None = None
+    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METERS")] = None
+
+    def hint(self) -> Hint | None:
+        """The hint, None without any. Raises OptionError."""
+        return parsed_hint(self.place, self.near)
 
 
 def library(
@@ -97,13 +115,6 @@ def parsed_hint(place: str | None, near: str | None) -> Hint | None:
         return None if place is None else Hint(place=place)
     latitude, longitude, radius = _numbers(near, 3, "near", "LAT,LON,METERS")
     return Hint(place, latitude, longitude, radius)
-
-
-def library_localizer(
-    location: str, *, hint: Hint | None, backbone: Path | None, device: str | None
-) -> LibraryLocalizer:
-    """A localizer for ``reloc localize LIBRARY``. Raises MapError and OptionError."""
-    return LibraryLocalizer(MapLibrary(location), backbone, hint=hint, device=device)
 
 
 def _numbers(text: str, count: int, option: str, form: str) -> list[float]:

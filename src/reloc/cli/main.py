@@ -36,7 +36,8 @@ VERBS = {
 _MODULES = {"meta-train": "meta_train", "map-many": "map_many", "map": "map_", "eval": "eval_"}
 
 
-def _function(verb: str) -> Callable[..., Any]:
+def function_of(verb: str) -> Callable[..., Any]:
+    """What does the work of a verb; its parameters are the arguments."""
     name = _MODULES.get(verb, verb)
     function: Callable[..., Any] = getattr(import_module(f"reloc.cli.{name}"), name)
     return function
@@ -108,12 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(verb: str, arguments: Sequence[str]) -> None:
     import tyro
 
-    tyro.cli(
-        _function(verb),
-        prog=f"reloc {verb}",
-        args=arguments,
-        config=(tyro.conf.FlagCreatePairsOff,),
-    )
+    from reloc.cli.options import CONFIG
+
+    tyro.cli(function_of(verb), prog=f"reloc {verb}", args=arguments, config=CONFIG)
 
 
 def _tell(line: str, reason: BaseException) -> None:

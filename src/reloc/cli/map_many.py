@@ -14,6 +14,7 @@ from rich.text import Text
 from reloc.backbone import load_backbone
 from reloc.backbone.weights import backbone_path
 from reloc.cli.console import console, recorded
+from reloc.cli.options import MappingBackbone, ProgressOptions
 from reloc.errors import OptionError
 from reloc.fleet import FleetView, JobTable, WorkerPoolOptions, map_fleet, read_manifest
 from reloc.progress import silent
@@ -31,9 +32,8 @@ def map_many(
     gpus: float = 0.0,
     address: str | None = None,
     jobs: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    backbone: MappingBackbone = None,
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Map many places, each from its scene. The same command goes on after whatever ended it.
 
@@ -46,17 +46,13 @@ def map_many(
         address: Of a Ray cluster; by default RAY_ADDRESS, or else this machine alone.
         jobs: Table of what is done and what failed: a file, by default beside the manifest, or a
             PostgreSQL database at postgresql://...
-        backbone: Backbone weights; by default those that come with reloc, and `rooms` for those of
-            rendered rooms alone.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     began = time.monotonic()
     listed = read_manifest(manifest)
     pool = WorkerPoolOptions(workers=workers, cpus=cpus, gpus=gpus, address=address)
     fingerprint = load_backbone(backbone).fingerprint
     with JobTable(jobs or manifest.with_name(manifest.name + ".jobs")) as table:
-        with _shown(quiet=quiet, json_log=json_log) as callback:
+        with _shown(quiet=log.quiet, json_log=log.json_log) as callback:
             try:
                 failures = map_fleet(
                     listed,

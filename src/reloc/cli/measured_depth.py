@@ -2,7 +2,11 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+import tyro
 
 from reloc.errors import CameraError, ImageError, OptionError
 from reloc.geometry import same_aspect
@@ -15,6 +19,45 @@ from reloc.scenes.sidecar_files import SidecarFiles, first_word
 from reloc.scenes.text import image_files
 
 _UNITS = {"mm": 0.001, "m": 1.0}
+
+
+@dataclass(frozen=True)
+class DepthOptions:
+    """Measured depth of the images.
+
+    Attributes:
+        depth: Measured depth of the image, or a folder of files called as the images are.
+        depth_unit: Of depth: mm, m, or metres per stored step; told by the values without it.
+        depth_camera: The depth camera's intrinsics, as for --camera; those of the image without it.
+
+    Raises:
+        OptionError: a unit or a camera of no depth.
+    """
+
+    depth: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
+    depth_unit: Annotated[str | None, tyro.conf.arg(metavar="UNIT")] = None
+    depth_camera: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth is None and (self.depth_unit is not None or self.depth_camera is not None):
+            raise OptionError("depth-unit and depth-camera need --depth PATH")
+
+    def measured(
+        self, images: Sequence[NamedImage] | None, units: Collection[str]
+    ) -> "MeasuredDepth | None":
+        """The depth of images, None if none is given; ``images`` is None where there are videos.
+
+        Raises:
+            OptionError: depth with videos; and as ``MeasuredDepth``.
+            ImageError: as ``MeasuredDepth``.
+        """
+        if self.depth is None:
+            return None
+        if images is None:
+            raise OptionError("depth goes with images, not with videos")
+        return MeasuredDepth(
+            self.depth, images, units, unit=self.depth_unit, camera=self.depth_camera
+        )
 
 
 class MeasuredDepth:

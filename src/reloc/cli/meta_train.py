@@ -19,7 +19,7 @@ from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.meta.trainer import meta_train as train
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.options import SceneOptions
 from reloc.cli.processes import processes
 from reloc.errors import OptionError, SceneError
 from reloc.evaluation import evaluate
@@ -27,7 +27,6 @@ from reloc.localize.localizer import Localizer
 from reloc.methods.ridge import map_scene_ridge
 from reloc.progress import silent
 from reloc.sampling import evenly
-from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
 from reloc.view.training_curves import write_training_curves
 
@@ -47,12 +46,10 @@ def meta_train(
     steps: int = 2000,
     learning_rate: float = 1e-3,
     validate: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    images: ImageFolder = None,
     seed: int = 0,
     resume: bool = False,
     quiet: bool = False,
+    frames: SceneOptions = SceneOptions(),
 ) -> None:
     """Meta-train the adapter of the shipped backbone, for heads that are fitted in closed form.
 
@@ -67,11 +64,10 @@ def meta_train(
         steps: Optimiser steps, of one episode each.
         learning_rate: Peak of the schedule.
         validate: Scene that is mapped and localized in at every checkpoint.
-        query: File that lists the query images of that scene, one per line.
-        poses: Pose file to use in place of that scene's own poses.
         seed: Of weights and episodes.
         resume: Go on from the checkpoint in the folder.
         quiet: Show no progress.
+        frames: What is read of the scene to validate in.
     """
     if rooms < 1:
         raise OptionError("rooms must be at least 1")
@@ -84,9 +80,7 @@ def meta_train(
     source = RoomEpisodes(rooms_folder or out / "rooms", rooms=rooms, grid_of=stacker)
     validation = None
     if validate is not None:
-        validation = _validation(
-            open_scene(validate, query=query, poses=poses, images=images), backbone
-        )
+        validation = _validation(frames.open(validate), backbone)
     with processes("cpu") as (first, _), progress_bar(quiet=quiet or not first) as bar:
         adapter.begin_at(source.sample(_FIRST_ROOMS))
         start = copy.deepcopy(adapter)

@@ -7,10 +7,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.errors import ImageError, OutputError, RelocError
+from reloc.errors import ImageError, RelocError
 from reloc.files import atomic_file
 from reloc.geometry import Camera
-from reloc.images.files import read_image
+from reloc.images.files import encoded_image, read_image
 from reloc.images.sources import NamedImage
 from reloc.localize import Estimate
 from reloc.view.overlay import Overlay
@@ -62,11 +62,8 @@ class Overlays:
             camera = Camera.pinhole(width=width, height=height, fx=float(width))
         picture = self._proof.drawn(photo, camera, estimate)
         path = self._free_path(Path(item.name).name)
-        done, data = cv2.imencode(".jpg", picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
-        if not done:
-            raise OutputError(f"{path}: could not be encoded; name another image")
         with atomic_file(path) as file:
-            file.write(data.tobytes())
+            file.write(encoded_image(picture, path.suffix, quality=90))
 
     def _free_path(self, name: str) -> Path:
         """Images of several folders may share a name; later ones get a number."""

@@ -1,19 +1,17 @@
 """``reloc refine``: train a map end to end for the pose."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 from rich.markup import escape
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
-from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.console import console
+from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions, given
 from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.methods.refine import RefineMapOptions, refine_map
-from reloc.scenes import open_scene
 
 
 def refine(
@@ -29,15 +27,11 @@ def refine(
     views: int | None = None,
     reprojection: float | None = None,
     train_backbone: bool = False,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    images: ImageFolder = None,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
     seed: int = 0,
     resume: bool = False,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    frames: MappingSceneOptions = MappingSceneOptions(),
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Train a map end to end for the pose, through differentiable RANSAC.
 
@@ -53,40 +47,33 @@ def refine(
         reprojection: Weight of reprojection errors beside the pose, by default 1; 0 for the pose
             alone.
         train_backbone: Train a copy of the backbone along with the heads; the map then holds it.
-        query: File that lists images to hold back, one per line; take the same as for the map.
-        poses: Pose file to use in place of the scene's own poses; take the same as for the map.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
         seed: Of everything random; the same seed gives the same map on a CPU.
         resume: Go on with a refinement that was interrupted.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
+        frames: What is read of the scene; take the same as for the map.
     """
     check_writable(out)
     scene_map = SceneMap.load(map)
-    found = open_scene(scene, query=query, poses=poses, images=images)
-    given: dict[str, Any] = {
-        "steps": steps,
-        "learning_rate": learning_rate,
-        "hypotheses": hypotheses,
-        "views": views,
-        "reprojection": reprojection,
-    }
-    changes = {name: value for name, value in given.items() if value is not None}
-    options = replace(
-        RefineMapOptions(time_limit=time_limit, train_backbone=train_backbone, seed=seed), **changes
+    found = frames.open(scene)
+    options = RefineMapOptions(
+        time_limit=time_limit,
+        train_backbone=train_backbone,
+        seed=seed,
+        **given(
+            steps=steps,
+            learning_rate=learning_rate,
+            hypotheses=hypotheses,
+            views=views,
+            reprojection=reprojection,
+        ),
     )
     checkpoint = checkpoint_of(out)
-    with (
-        kept_until_done(checkpoint, resumed=resume),
-        progress_bar(quiet=quiet, json_log=json_log) as progress,
-    ):
+    with kept_until_done(checkpoint, resumed=resume), log.shown() as progress:
         result = refine_map(
             scene_map,
             found,
-            backbone,
+            compute.backbone,
             options=options,
-            device=device,
+            device=compute.device,
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,

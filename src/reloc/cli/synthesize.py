@@ -7,7 +7,8 @@ from typing import Annotated
 import tyro
 from rich.markup import escape
 
-from reloc.cli.console import console, progress_bar
+from reloc.cli.console import console
+from reloc.cli.options import ProgressOptions
 from reloc.errors import OptionError
 
 # More would be a mistake: a thousand rooms are days of rendering.
@@ -24,8 +25,7 @@ def synthesize(
     queries: int = 30,
     width: int = 640,
     height: int = 480,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Make a synthetic scene: furnished rooms, walked through for mapping and for queries.
 
@@ -37,8 +37,6 @@ def synthesize(
         queries: Frames to localize, likewise.
         width: Of the pictures, in pixels.
         height: Of the pictures, in pixels.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     if mapping < 1 or queries < 0 or seed < 0:
         raise OptionError("mapping must be at least 1, queries and seed not negative")
@@ -48,7 +46,7 @@ def synthesize(
     from reloc.synthetic.scene import write_synthetic_scene
 
     write = write_synthetic_scene if rooms == 1 else partial(write_campus, rooms=rooms)
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    with log.shown() as progress:
         scene = write(
             out,
             seed=seed,

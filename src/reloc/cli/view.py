@@ -7,8 +7,8 @@ from typing import Annotated
 import numpy as np
 import tyro
 
-from reloc.cli.console import console, progress_bar
-from reloc.cli.image_folder import ImageFolder
+from reloc.cli.console import console
+from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
 from reloc.errors import MapError, OptionError
 from reloc.evaluation import read_evaluation
 from reloc.evaluation.figures import bytes_text
@@ -17,7 +17,6 @@ from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, preview_cloud
-from reloc.scenes import open_scene
 from reloc.view.exhibit import Exhibit, exhibit
 from reloc.view.gallery import gallery_exhibit
 from reloc.view.recording import write_recording
@@ -34,17 +33,13 @@ def view(
     /,
     *,
     scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
-    eval: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    query: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    poses: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    images: ImageFolder = None,
+    eval: File = None,
     rerun: Annotated[Path | None, tyro.conf.arg(metavar="FILE.rrd")] = None,
     points: int = 500_000,
     photos: int = 400,
-    backbone: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
-    device: str | None = None,
-    quiet: bool = False,
-    json_log: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    frames: SceneOptions = SceneOptions(),
+    compute: ComputeOptions = ComputeOptions(),
+    log: ProgressOptions = ProgressOptions(),
 ) -> None:
     """Make a page to move about in a place: its points, cameras, queries and photos.
 
@@ -54,15 +49,9 @@ def view(
         out: The page to write: one file that needs no network.
         scene: Folder of the scene that the map was made from: gives points and photos.
         eval: What `reloc eval --json` wrote: shows estimates and their errors.
-        query: File that lists the query images, one per line.
-        poses: Pose file to use in place of the scene's own poses.
         rerun: Write a recording for the viewer of Rerun as well; needs the extra viz.
         points: How many points to show at most.
         photos: How many photos to hold at most.
-        backbone: Backbone weights that the map was made with; by default those of reloc.
-        device: cpu, cuda or mps; by default the best there is.
-        quiet: Show no progress.
-        json_log: Write the progress as JSON lines to this file.
     """
     if not 0 <= points <= MAX_POINTS or photos < 0:
         raise OptionError(f"points go from 0 to {MAX_POINTS}, photos from 0 on")
@@ -76,13 +65,13 @@ def view(
     if path.is_dir() and scene is not None:
         raise OptionError(f"{source}: is a scene already; give a map beside --scene {scene}")
     folder = path if path.is_dir() and not shelved else scene
-    if folder is None and (query is not None or poses is not None):
+    if folder is None and (frames.query is not None or frames.poses is not None):
         raise OptionError("--query and --poses belong to a scene; add --scene FOLDER")
     scene_map = None if path.is_dir() or shelved else SceneMap.load(path)
-    found = None if folder is None else open_scene(folder, query=query, poses=poses, images=images)
+    found = None if folder is None else frames.open(folder)
     evaluation = None if eval is None else read_evaluation(eval)
     left_out = 0
-    with progress_bar(quiet=quiet, json_log=json_log) as progress:
+    with log.shown() as progress:
         if shelved:
             shown, left_out = _library(source)
         else:
@@ -92,7 +81,7 @@ def view(
                 cloud = preview_cloud(scene_map)
             shown = exhibit(cloud=cloud, scene_map=scene_map, scene=found, evaluation=evaluation)
         if scene_map is not None and found is not None and points:
-            localizer = Localizer(scene_map, backbone, device=device)
+            localizer = Localizer(scene_map, compute.backbone, device=compute.device)
             cloud = map_point_cloud(
                 localizer, found.mapping, views=VIEWS, max_points=points, progress=progress
             )

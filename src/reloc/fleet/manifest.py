@@ -14,6 +14,7 @@ from reloc.files import StrPath
 from reloc.library.entry import is_text
 from reloc.methods.ace.options import PRESETS, MappingOptions, preset_options
 from reloc.scenes.names import inside
+from reloc.untrusted import parsed_json
 
 MAX_BYTES = 256 << 20
 _OPTIONS = frozenset(asdict(PRESETS["standard"]))
@@ -106,7 +107,7 @@ def _entries(path: Path) -> Iterable[tuple[str, Mapping[str, Any]]]:
         if path.suffix == ".jsonl":
             # Strings may hold what else ends a line.
             lines = enumerate(text.split("\n"), start=1)
-            return [(f"line {n}", json.loads(line)) for n, line in lines if line.strip()]
+            return [(f"line {n}", parsed_json(line)) for n, line in lines if line.strip()]
     except OSError as error:
         raise OptionError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:

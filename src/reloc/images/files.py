@@ -191,16 +191,21 @@ def write_image(path: StrPath, pixels: NDArray[Any], *, quality: int = 95) -> No
         OSError: it cannot be written, or the pixels do not fit the format.
     """
     path = Path(path)
+    path.write_bytes(encoded_image(pixels, path.suffix, quality=quality))
+
+
+def encoded_image(pixels: NDArray[Any], suffix: str, *, quality: int = 95) -> bytes:
+    """The content of an image file; arguments and errors as of ``write_image``."""
     ordered = pixels[:, :, ::-1] if pixels.ndim == 3 else pixels
-    jpeg = path.suffix.lower() in (".jpg", ".jpeg")
+    jpeg = suffix.lower() in (".jpg", ".jpeg")
     options = [cv2.IMWRITE_JPEG_QUALITY, quality] if jpeg else []
     try:
-        done, data = cv2.imencode(path.suffix, ordered, options)
+        done, data = cv2.imencode(suffix, ordered, options)
     except cv2.error as error:
-        raise OSError(f"{path.name} could not be encoded") from error
+        raise OSError(f"the pixels could not be encoded as {suffix}") from error
     if not done:
-        raise OSError(f"{path.name} could not be encoded")
-    path.write_bytes(data.tobytes())
+        raise OSError(f"the pixels could not be encoded as {suffix}")
+    return bytes(data)
 
 
 def read_depth(path: StrPath) -> NDArray[np.uint16] | NDArray[np.float32]:

@@ -6,7 +6,6 @@ Only poses to be trusted are written as poses. JSON also lists the frames that w
 with null for the pose; the other formats have no way to say so and leave them out.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -31,6 +30,7 @@ from reloc.localize.pairing import paired
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
 from reloc.scenes.writers.colmap import write_model
+from reloc.untrusted import parsed_json
 
 Array = NDArray[np.float64]
 # As Python has a byte of a file's name that is not UTF-8.
@@ -100,14 +100,13 @@ def read_estimates(path: StrPath) -> tuple[Estimate, ...]:
     """
     text = read_text(path)
     try:
-        return tuple(_estimate_of(row) for row in json.loads(text)["estimates"])
+        return tuple(_estimate_of(row) for row in parsed_json(text)["estimates"])
     except (
         ValueError,
         KeyError,
         TypeError,
         AttributeError,
         OverflowError,
-        RecursionError,
     ) as error:
         raise SceneError(
             f"{path}: not a JSON file of estimates ({type(error).__name__}: {error!s:.80}); "

@@ -11,6 +11,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 from numpy.typing import NDArray
 
+from reloc.images.files import encoded_image
+
 PHOTO_SIDE = 640  # pixels of the longer side of a photo on the page
 
 
@@ -57,8 +59,7 @@ def jpeg(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE, quality: int = 82
     if factor < 1:
         size = (max(1, round(width * factor)), max(1, round(height * factor)))
         pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".jpg", pixels[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return data.tobytes()
+    return encoded_image(pixels, ".jpg", quality=quality)
 
 
 def jpeg_address(pixels: NDArray[np.uint8], *, side: int = PHOTO_SIDE) -> str:

@@ -1,0 +1,109 @@
+"""The options of ``reloc map`` that say how: the method, its settings, and what goes with which."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from reloc.cli.options import File, given
+from reloc.errors import OptionError
+from reloc.methods.ace import preset_options
+from reloc.methods.ace.options import Preset
+from reloc.methods.dispatch import MethodOptions
+from reloc.methods.dsacstar import DsacStarOptions, Supervision
+from reloc.methods.ridge import RidgeOptions
+from reloc.methods.ridge.options import Targets
+
+
+@dataclass(frozen=True)
+class MapOptions:
+    """How the place is mapped.
+
+    Attributes:
+        method: mlp trains a head in minutes; ridge fits one in closed form, in seconds;
+            dsacstar trains the whole network, for days unless steps or time_limit say less.
+        targets: What ridge fits to: the viewing rays of the poses alone, or depth images too.
+        supervision: What dsacstar learns from: poses alone (rgb); depth images or the points of a
+            COLMAP model too (depth); depth images only, for queries with depth (rgbd).
+        steps: Of dsacstar, an image each; by default 1,100,000.
+        learning_rate: Of dsacstar before it trains for the pose; by default 1e-4.
+        preset: How much work to put in; draft is a minute on a laptop, standard a few.
+        time_limit: Seconds to be done in; plans the work to end within it on this machine.
+        heads: Part the place among so many heads; auto lets what is seen of it decide.
+        width: Of the heads' hidden layers; by default as wide as 4 MB allow, 512 for one head.
+        blocks: Residual blocks of the head, three layers each; by default 2.
+        seed: Of everything random; the same seed gives the same map on a CPU.
+        buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
+        resume: Go on with a mapping that was interrupted.
+        film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
+        growth: Keep how the map grew in this file, some 10 MB, for `reloc film`.
+
+    Raises:
+        OptionError: options that the method does not take.
+    """
+
+    method: Literal["mlp", "ridge", "dsacstar"] = "mlp"
+    targets: Targets = "rays"
+    supervision: Supervision = "rgb"
+    steps: int | None = None
+    learning_rate: float | None = None
+    preset: Preset = "standard"
+    time_limit: float | None = None
+    heads: Literal["auto"] | int = "auto"
+    width: int | None = None
+    blocks: int | None = None
+    seed: int = 0
+    buffer_gb: float | None = None
+    resume: bool = False
+    film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None
+    growth: File = None
+
+    def __post_init__(self) -> None:
+        several, watched = self.heads not in ("auto", 1), self.watched
+        if self.method == "ridge":
+            if self.resume or self.time_limit is not None or several:
+                raise OptionError(
+                    "ridge takes seconds and one head: leave out resume, time-limit and heads"
+                )
+            if watched:
+                raise OptionError("ridge has no training to watch; film its map with `reloc film`")
+        if self.method == "mlp" and self.targets != "rays":
+            raise OptionError(f"targets {self.targets} is for --method ridge")
+        if self.method == "dsacstar":
+            if several or watched:
+                raise OptionError(
+                    "dsacstar trains one head and is not filmed: leave out heads, film and growth"
+                )
+        elif self.supervision != "rgb" or self.steps is not None or self.learning_rate is not None:
+            raise OptionError("supervision, steps and learning-rate are for --method dsacstar")
+
+    @property
+    def watched(self) -> bool:
+        """Whether the training is recorded."""
+        return self.film is not None or self.growth is not None
+
+    def of_method(self) -> MethodOptions:
+        """The options of the chosen method. Raises OptionError for an impossible value."""
+        mlp = preset_options(
+            self.preset,
+            time_limit=self.time_limit,
+            heads=None if self.heads == "auto" else self.heads,
+            seed=self.seed,
+            **given(width=self.width, blocks=self.blocks, buffer_gb=self.buffer_gb),
+        )
+        if self.method == "ridge":
+            return RidgeOptions(targets=self.targets, seed=self.seed)
+        if self.method == "dsacstar":
+            return DsacStarOptions(
+                supervision=self.supervision,
+                time_limit=self.time_limit,
+                seed=self.seed,
+                **given(
+                    width=self.width,
+                    blocks=self.blocks,
+                    steps=self.steps,
+                    learning_rate=self.learning_rate,
+                ),
+            )
+        return mlp

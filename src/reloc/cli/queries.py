@@ -1,0 +1,75 @@
+"""Queries of images that a user names, with the camera and the depth that are given for them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reloc.cli.measured_depth import MeasuredDepth
+from reloc.errors import CameraError, ImageError
+from reloc.geometry import Camera
+from reloc.images.camera_spec import parse_camera
+from reloc.images.files import image_size
+from reloc.images.lens import read_lens
+from reloc.images.sources import NamedImage, named_images
+from reloc.localize import Query
+
+
+def queries_of(
+    images: Sequence[Path],
+    *,
+    every: int,
+    camera: str | None,
+    depth: MeasuredDepth | None,
+    expect: Callable[[NamedImage], None],
+) -> Iterator[Query]:
+    """A query for each image; what is wrong with one goes with it, so that the others go on.
+
+    Args:
+        images: image files, folders and videos.
+        every: take only every so many frames of a video.
+        camera: what the user gives for all, as ``parse_camera`` reads it.
+        depth: of the images.
+        expect: told of each image before its query is yielded.
+    """
+    for item, fault in _readable(images, every=every):
+        given, known = None, None
+        try:
+            given = None if fault else given_camera(item, camera)
+            known = depth.of(item) if depth else None
+        except (ImageError, CameraError) as error:
+            fault = error
+        expect(item)
+        yield Query(item.name, item.image, given, known, fault)
+
+
+def _readable(
+    images: Sequence[Path], *, every: int
+) -> Iterator[tuple[NamedImage, ImageError | CameraError | None]]:
+    """All images, and what has become unreadable since it was looked at, with the reason."""
+    for path in images:
+        try:
+            for item in named_images([path], every=every):
+                yield item, None
+        except ImageError as error:
+            yield NamedImage(path.as_posix(), path), error
+
+
+def given_camera(item: NamedImage, text: str | None) -> Camera | None:
+    """The camera that a user gives for an image; None leaves it to the localizer.
+
+    Raises:
+        CameraError: what was given describes no camera.
+    """
+    if text is None:
+        return None
+    turn = 0
+    if isinstance(item.image, np.ndarray):
+        height, width = item.image.shape[:2]
+    else:
+        try:
+            width, height = image_size(item.image)
+        except ImageError:
+            return None  # the localizer will say what is wrong with the image
+        turn = read_lens(item.image).turn or 0
+    return parse_camera(text, width=width, height=height, turn=turn)
