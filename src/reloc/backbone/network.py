@@ -44,6 +44,7 @@ class ConvBlock(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolves (B, C_in, H, W), normalizes and clips at zero: (B, C_out, H', W')."""
         return functional.relu(self.norm(self.conv(x)))
 
     @torch.no_grad()
