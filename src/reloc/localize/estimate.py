@@ -48,4 +48,5 @@ class Estimate:
 
     @property
     def total_seconds(self) -> float:
+        """The sum of all stages' seconds."""
         return sum(self.seconds.values())
