@@ -81,7 +81,11 @@ def refine_pose_with_depth(
 
     Args:
         world_from_cam: (4, 4) to begin at.
-        scene_coordinates, rays, focal, depths, short_side: as above.
+        scene_coordinates: (N, 3), world frame.
+        rays: (N, 2) viewing rays at z = 1, camera frame.
+        focal: pixels per unit at z = 1.
+        depths: (N,) measured along the optical axis, scene units; NaN where nothing was.
+        short_side: of the view, in pixels.
     """
     first = torch.from_numpy(inverted(world_from_cam)[:3])[None, None]
     matches = _matches(scene_coordinates, rays, focal, depths)

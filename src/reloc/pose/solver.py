@@ -89,6 +89,7 @@ def solve_pose(
         scene_coordinates: (N, 3), world frame.
         rays: (N, 2) viewing rays at z = 1, camera frame.
         focal: pixels per unit at z = 1; sets the unit of thresholds.
+        options: of the search.
 
     Returns:
         None if there are fewer than four points or no pose was found.
