@@ -7,7 +7,7 @@ import pytest
 
 from reloc.geometry import Camera, look_at, transformed
 from reloc.images.augment import cell_pixels
-from reloc.localize.localizer import Correspondences
+from reloc.localize.place import Correspondences
 from reloc.reconstruct.depth_views import DepthView, confirmed, depth_view, smoothed
 
 CAMERA = Camera.pinhole(width=160, height=120, fx=140)

@@ -92,7 +92,7 @@ class ConvBackbone(nn.Module):
             ConvBlock(width, width),
             ConvBlock(width, width),
         )
-        self.merge = ConvBlock(width, width)
+        self.merge: nn.Module = ConvBlock(width, width)
         self.out = nn.Conv2d(width, channels, 1)
 
     def forward(self, images: Tensor) -> Tensor:
