@@ -10,8 +10,6 @@ from typing import Any
 from unittest import mock
 
 from reloc.methods.ace import mapper
-from reloc.methods.ace.feature_collection import collect_features
-from reloc.methods.ace.multi_view_stereo import survey_frames
 
 
 @contextlib.contextmanager
@@ -40,8 +38,8 @@ def sharing_views(clock: Callable[[], float]) -> Iterator[None]:
         return call
 
     with (
-        mock.patch.object(mapper, "survey_frames", once(survey_frames)),
-        mock.patch.object(mapper, "collect_features", once(collect_features)),
+        mock.patch.object(mapper, "survey_frames", once(vars(mapper)["survey_frames"])),
+        mock.patch.object(mapper, "collect_features", once(vars(mapper)["collect_features"])),
         mock.patch.object(time, "monotonic", now),
         mock.patch.object(time, "perf_counter", now),
     ):
