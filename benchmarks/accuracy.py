@@ -28,8 +28,8 @@ from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError, SceneError
 from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.files import json_text, write_text
+from reloc.localize import Localizer, Query
 from reloc.localize.estimate import Estimate
-from reloc.localize.localizer import Localizer, Query
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, map_scene
 from reloc.progress import Progress
@@ -200,7 +200,7 @@ class Results:
     def add(self, row: Row) -> None:
         """Puts a row in the place of the one of the same scene, method and seed, or at the end."""
 
-        def place(r: Row) -> tuple:
+        def place(r: Row) -> tuple[Any, ...]:
             return r["scene"], r["method"], r["seed"]
 
         rows = [r for r in self.rows if place(r) != place(row)] + [row]

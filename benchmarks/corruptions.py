@@ -88,9 +88,10 @@ def compressed(shot: Shot, quality: float, _: Rng) -> Shot:
     """Through JPEG of a quality, 1 to 100."""
     options = [cv2.IMWRITE_JPEG_QUALITY, round(quality)]
     # OpenCV has blue first.
-    _, data = cv2.imencode(".jpg", shot.image[:, :, ::-1], options)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR)[:, :, ::-1]
-    return replace(shot, image=np.ascontiguousarray(image))
+    encoded = cv2.imencode(".jpg", shot.image[:, :, ::-1], options)[1]
+    image = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+    assert image is not None
+    return replace(shot, image=np.ascontiguousarray(image[:, :, ::-1]))
 
 
 def resampled(shot: Shot, factor: float, _: Rng) -> Shot:

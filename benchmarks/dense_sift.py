@@ -30,7 +30,7 @@ class DenseSift:
         grids = []
         for image in images[:, 0].float().cpu().numpy():
             gray = np.clip(np.rint(image * 255), 0, 255).astype(np.uint8)
-            _, found = cv2.SIFT_create().compute(gray, keypoints)
+            _, found = cv2.SIFT.create().compute(gray, keypoints)
             roots = np.sqrt(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-6))
             grids.append(roots.reshape(rows, columns, self.channels).transpose(2, 0, 1))
         features = torch.from_numpy(np.stack(grids)) * math.sqrt(self.channels)

@@ -76,8 +76,11 @@ def pose_errors(estimates: Sequence[Estimate], frames: Sequence[Frame]) -> NDArr
     errors = []
     for frame, estimate in paired(estimates, frames):
         found = estimate.world_from_cam if estimate is not None else None
-        known = found is not None and frame.world_from_cam is not None
-        errors.append(pose_error(found, frame.world_from_cam) if known else (np.inf, np.inf))
+        true = frame.world_from_cam
+        if found is None or true is None:
+            errors.append((np.inf, np.inf))
+        else:
+            errors.append(pose_error(found, true))
     return np.array(errors)
 
 

@@ -194,7 +194,7 @@ def sift(image: NDArray[np.uint8], camera: Camera) -> Features:
     """
     # The contrast threshold is COLMAP's, at OpenCV's scale. Without precise upscaling all
     # keypoints are shifted by a quarter of a pixel.
-    detector = cv2.SIFT_create(
+    detector = cv2.SIFT.create(
         nfeatures=KEYPOINTS, contrastThreshold=0.02, enable_precise_upscale=True
     )
     keypoints, descriptors = detector.detectAndCompute(image, None)
@@ -203,7 +203,7 @@ def sift(image: NDArray[np.uint8], camera: Camera) -> Features:
     # OpenCV has pixel centres at whole numbers.
     pixels = np.array([k.pt for k in keypoints], np.float32) + np.float32(0.5)
     roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6))
-    usable = np.isfinite(camera.rays(pixels)).all(axis=1)
+    usable = np.all(np.isfinite(camera.rays(pixels)), axis=1)
     # OpenCV may return a few more than asked for where the last ones are equally strong.
     usable[KEYPOINTS:] = False
     stored = np.clip(np.rint(512 * roots), 0, 255).astype(np.uint8)
@@ -242,6 +242,7 @@ def _matched_points(
 ) -> tuple[Indices, Indices]:
     """Rows of the query's keypoints and of the map's points that match, each pair once."""
     poses = _poses(reference_map.frames, np.zeros(3))
+    assert frame.world_from_cam is not None
     near = nearest_frames(frame.world_from_cam, poses, extent=reference_map.extent, count=RETRIEVED)
     pairs = [np.zeros((0, 2), np.int64)]
     for row in near:

@@ -33,7 +33,7 @@ from reloc.synthetic.scene import write_synthetic_scene
 
 SCENES_PER_ROOM = 5
 FRAMES = 8
-SIZE = {"width": 160, "height": 120}
+WIDTH, HEIGHT = 160, 120
 # A map of these takes half a second of one core: it is about the fleet, not about the maps.
 SMALL = {
     "heads": 1,
@@ -76,7 +76,15 @@ def write_scenes(folder: Path, count: int) -> list[Path]:
         room = folder / "room"
         shutil.rmtree(room, ignore_errors=True)
         frames = FRAMES * len(batch)
-        write_synthetic_scene(room, seed=first, mapping=frames, queries=0, depth=False, **SIZE)
+        write_synthetic_scene(
+            room,
+            seed=first,
+            mapping=frames,
+            queries=0,
+            width=WIDTH,
+            height=HEIGHT,
+            depth=False,
+        )
         for scene in batch:
             shutil.rmtree(scene, ignore_errors=True)
             for kind in ("rgb", "poses", "calibration"):

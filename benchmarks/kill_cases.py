@@ -22,7 +22,9 @@ import torch
 from safetensors import safe_open
 
 from reloc.backbone.meta import trainer as meta_trainer
+from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.pretrain.contrast import Contrast
+from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.cli import download, mapping_options, meta_train, pretrain
 from reloc.cli.main import main
 from reloc.geometry import look_at
@@ -174,19 +176,16 @@ def toy_main(arguments: list[str]) -> int:
     PRESETS["draft"] = MappingOptions(
         views=12, steps=60, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
     )
-    mapping_options.DsacStarOptions = partial(DsacStarOptions, short_side=120)  # type: ignore[misc, assignment]
-    mapping_options.RidgeOptions = partial(  # type: ignore[misc, assignment]
-        RidgeOptions, short_side=240, anchors=1024, features=8000
+    vars(mapping_options).update(
+        DsacStarOptions=partial(DsacStarOptions, short_side=120),
+        RidgeOptions=partial(RidgeOptions, short_side=240, anchors=1024, features=8000),
     )
-    full = pretrain.PretrainOptions
 
-    def small(**given: Any) -> Any:
-        return full(**given, width=8, channels=8, checkpoint_every=CHECKPOINT_STEPS)
+    def small(**given: Any) -> PretrainOptions:
+        return PretrainOptions(**given, width=8, channels=8, checkpoint_every=CHECKPOINT_STEPS)
 
-    pretrain.PretrainOptions = small  # type: ignore[misc, assignment]
-    meta_train.MetaOptions = partial(  # type: ignore[misc, assignment]
-        meta_train.MetaOptions, checkpoint_every=CHECKPOINT_STEPS
-    )
+    vars(pretrain).update(PretrainOptions=small)
+    vars(meta_train).update(MetaOptions=partial(MetaOptions, checkpoint_every=CHECKPOINT_STEPS))
     return main(arguments)
 
 
@@ -231,7 +230,7 @@ def served(scene: Path, folder: Path) -> Iterator[None]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
         Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         addresses = Addresses(wayspots=f"http://127.0.0.1:{server.server_port}")
-        download.dataset_called = lambda name: dataset(name, addresses)
+        vars(download).update(dataset_called=lambda name: dataset(name, addresses))
         yield
         server.shutdown()
 

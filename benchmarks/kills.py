@@ -107,7 +107,7 @@ class Bench:
 
     def moments(self, most: int) -> list[TrainingSnapshot]:
         """Before each fsync and rename, of many the first and the last, and after the last."""
-        calls = range(self.whole.calls)
+        calls: Sequence[int] = range(self.whole.calls)
         if len(calls) > most:
             calls = [*calls[: most // 2], *calls[-(most - most // 2) :]]
         return (

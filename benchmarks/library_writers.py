@@ -158,12 +158,12 @@ def operate(library: MapLibrary, log: Log, line: dict[str, Any], maps: list[Path
                 assert found == entry.sha256, f"{entry.name}: a row of another file"
     else:
         try:
-            found = library.load(name)
+            scene_map = library.load(name)
         except MapError as error:
             assert "has no map called" in str(error), str(error)
             assert not line["own"] or None in log.allowed().get(name, {None}), f"{name} was lost"
         else:
-            assert found.regions[0].views[0, 0] == found.extent, f"{name}: a mixed map"
+            assert scene_map.regions[0].views[0, 0] == scene_map.extent, f"{name}: a mixed map"
 
 
 def check_own(library: MapLibrary, log: Log, digests: list[str]) -> None:

@@ -139,10 +139,10 @@ class LookingBackbone(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """See ``Backbone.__call__``."""
         features = self.backbone(images)
-        global_feature = [
+        found = [
             (global_descriptor(own.flatten(1).T) - self._mean) @ self._basis for own in features
         ]
-        global_feature = torch.from_numpy(np.stack(global_feature)).to(features)[..., None, None]
+        global_feature = torch.from_numpy(np.stack(found)).to(features)[..., None, None]
         return torch.cat([features, global_feature.expand(-1, -1, *features.shape[2:])], dim=1)
 
 
@@ -241,7 +241,7 @@ def measured(scene: Scene, name: str, options: Options, progress: Progress) -> R
     """The figures of a variant."""
     variant, backbone = VARIANTS[name], load_backbone()
     channels = backbone.channels
-    looking = backbone
+    looking: Backbone = backbone
     if variant.global_feature:
         looking = LookingBackbone.of(scene, backbone, short_side=options.short_side)
     path = (

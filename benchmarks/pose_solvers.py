@@ -8,7 +8,10 @@ and how far the poses are off.
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -47,6 +50,7 @@ class Options:
 
 
 FOCAL = 525.0
+T = TypeVar("T")
 
 
 def made_matches(options: Options) -> tuple[Matches, torch.Tensor]:
@@ -94,10 +98,12 @@ def run(options: Options) -> None:
     rows.append((f"PoseLib, {options.images} calls", "cpu", seconds, poses))
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         there = Matches(
-            *(getattr(matches, f).to(device) for f in ("scene_coordinates", "rays", "focals")),
+            matches.scene_coordinates.to(device),
+            matches.rays.to(device),
+            matches.focals.to(device),
             matches.usable.to(device),
         )
-        seconds, solved = _fastest(lambda there=there: in_a_batch(there, options), options.repeats)
+        seconds, solved = _fastest(partial(in_a_batch, there, options), options.repeats)
         found = solved.cam_from_world.double().numpy()
         poses = [
             inverted(_square(pose)) if good else None
@@ -125,15 +131,16 @@ def _square(pose: np.ndarray) -> np.ndarray:
     return np.vstack([pose, (0.0, 0.0, 0.0, 1.0)])
 
 
-def _fastest(work, repeats: int):
+def _fastest(work: Callable[[], T], repeats: int) -> tuple[float, T]:
     """Seconds of the fastest run, and what it gave."""
-    best = None
+    best: tuple[float, T] | None = None
     for _ in range(repeats):
         began = time.perf_counter()
         result = work()
         seconds = time.perf_counter() - began
         if best is None or seconds < best[0]:
             best = seconds, result
+    assert best is not None
     return best
 
 

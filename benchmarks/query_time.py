@@ -18,7 +18,7 @@ import tyro
 
 from reloc.backbone import load_backbone
 from reloc.errors import RelocError, SceneError
-from reloc.localize.localizer import Localizer, Query
+from reloc.localize import Localizer, Query
 from reloc.maps.scene_map import SceneMap
 from reloc.scenes import open_scene
 

@@ -29,8 +29,8 @@ from reloc.errors import OptionError, RelocError
 from reloc.evaluation.metrics import evaluate
 from reloc.files import json_text, write_text
 from reloc.images.files import read_image, write_image
+from reloc.localize import Localizer, Query
 from reloc.localize.estimate import Estimate
-from reloc.localize.localizer import Localizer, Query
 from reloc.progress import Progress
 from reloc.sampling import evenly
 from reloc.scenes import Frame, Scene, posed
@@ -80,6 +80,7 @@ def spoiled(frame: Frame, change: str, strength: float, path: Path) -> Frame:
     What chance decides depends on the names of frame and change alone, so that all methods see the
     same images and a stronger change differs in its strength only.
     """
+    assert frame.world_from_cam is not None
     shot = Shot(read_image(frame.image), frame.camera, frame.world_from_cam)
     if change != UNTOUCHED:
         rng = np.random.default_rng(crc32(f"{frame.name} {change}".encode()))
@@ -161,7 +162,7 @@ def run(options: Options) -> None:
         methods = {"reloc": (str(map_path), cache(partial(by_map, map_path, options)))}
         if options.reference:
             methods[REFERENCE] = ("", cache(partial(by_matching, scene)))
-        places = {"scene": name, "queries": len(scene.queries)}
+        places: Row = {"scene": name, "queries": len(scene.queries)}
         wanted = [
             (places | {"method": method, "map": used, "change": c, "strength": s}, prepare)
             for c, s in strengths(options.changes)

@@ -38,8 +38,8 @@ def sharing_views(clock: Callable[[], float]) -> Iterator[None]:
         return call
 
     with (
-        mock.patch.object(mapper, "survey_frames", once(mapper.survey_frames)),
-        mock.patch.object(mapper, "collect_features", once(mapper.collect_features)),
+        mock.patch.object(mapper, "survey_frames", once(vars(mapper)["survey_frames"])),
+        mock.patch.object(mapper, "collect_features", once(vars(mapper)["collect_features"])),
         mock.patch.object(time, "monotonic", now),
         mock.patch.object(time, "perf_counter", now),
     ):

@@ -38,6 +38,7 @@ def on_config(config: MkDocsConfig) -> None:
     """Puts the reference into the navigation: the names that ``reloc`` exports."""
     classes = [name for name in reloc.__all__ if inspect.isclass(getattr(reloc, name))]
     others = [name for name in reloc.__all__ if name not in classes]
+    assert config.nav is not None
     config.nav[2]["Python"] += [
         {kind: [{name: f"reference/{name}.md"} for name in names]}
         for kind, names in (("Functions", others), ("Classes", classes))

@@ -4,6 +4,7 @@ python examples/localize_video.py kitchen.safetensors walk.mp4 [EVERY]
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from reloc import Localizer, Query
@@ -16,7 +17,7 @@ def main(map_file: str, video: str, every: str = "10") -> None:
     # Frames are decoded as they are needed; only their names and times are kept.
     times = {}
 
-    def queries():
+    def queries() -> Iterator[Query]:
         for frame in named_images([Path(video)], every=int(every)):
             times[frame.name] = frame.time
             yield Query(frame.name, frame.image)

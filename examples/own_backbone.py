@@ -23,6 +23,7 @@ class PatchBackbone(nn.Module):
     channels = 128
     stride = 8
     fingerprint = "patches-1"  # another one whenever the features change
+    weights: torch.Tensor
 
     def __init__(self) -> None:
         super().__init__()

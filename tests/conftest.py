@@ -77,10 +77,13 @@ def made_scene(made_once: Callable[..., Path]) -> Callable[..., Path]:
             return made_once(f"{name}-rgb", lambda to: shutil.copytree(whole, to, ignore=ignored))
         from reloc.synthetic.scene import write_synthetic_scene
 
-        size = {"width": width, "height": height}
-        return made_once(
-            name, lambda to: write_synthetic_scene(to, mapping=mapping, queries=queries, **size)
-        )
+        sizes: dict[str, Any] = {
+            "mapping": mapping,
+            "queries": queries,
+            "width": width,
+            "height": height,
+        }
+        return made_once(name, lambda to: write_synthetic_scene(to, **sizes))
 
     return made
 

@@ -72,7 +72,7 @@ def test_the_package_shows_its_names_and_its_version():
 
 def test_a_name_that_is_none_is_refused():
     with pytest.raises(AttributeError, match="'reloc' has no attribute 'Relocator'"):
-        _ = reloc.Relocator
+        _ = reloc.Relocator  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

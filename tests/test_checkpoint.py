@@ -5,6 +5,7 @@ import os
 import struct
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -82,7 +83,7 @@ def test_a_diverged_training_is_told_and_leaves_no_checkpoint(tmp_path):
     assert not path.exists()
 
 
-STATE = {"step": 2, "weights": torch.arange(100.0), "sums": torch.ones(100)}
+STATE: dict[str, Any] = {"step": 2, "weights": torch.arange(100.0), "sums": torch.ones(100)}
 
 
 @pytest.mark.parametrize("seal", [True, False])

@@ -1,5 +1,7 @@
 """Choosing where to compute."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -68,7 +70,7 @@ def test_nothing_is_multiplied_in_bfloat16_where_it_is_emulated(
 def test_jobs_share_the_threads_that_there_are(monkeypatch):
     before = torch.get_num_threads()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
-    given = []
+    given: list[Any] = []
     monkeypatch.setattr(torch, "set_num_threads", given.append)
     cpu, other = torch.device("cpu"), torch.device("meta")
     for device, jobs, workers, each in (

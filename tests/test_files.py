@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reloc import files
 from reloc.errors import OutputError
 from reloc.files import (
     atomic_folder,
@@ -209,7 +208,7 @@ def test_content_lasts_before_its_name_does(tmp_path, monkeypatch):
         done.append("rename")
         return replace(path, target)
 
-    monkeypatch.setattr(files.os, "fsync", synced)
+    monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr(Path, "replace", renamed)
     write_text(tmp_path / "a.txt", "new")
     with atomic_folder(tmp_path / "b") as temporary:

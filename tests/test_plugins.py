@@ -2,7 +2,9 @@
 
 import sys
 import textwrap
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,19 +115,18 @@ def test_a_broken_backbone_is_named_in_a_line(package):
         assert repr(name) in str(refused.value)
         assert "demo-plugin" in str(refused.value)
         assert "\n" not in str(refused.value)
-    with pytest.raises(MapError, match=r"does not come with reloc.*'broken'") as refused:
+    with pytest.raises(MapError, match=r"does not come with reloc.*'broken'") as unknown:
         find_backbone("of-none")
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(unknown.value)
     assert load_backbone().channels
 
 
 def test_a_map_with_the_head_of_a_package_is_read(package, tmp_path):
-    from demo_plugin import Offset
-
-    head = Offset(channels=4, width=8, blocks=1, scale=2.0)
+    offset = import_module("demo_plugin").Offset
+    head = offset(channels=4, width=8, blocks=1, scale=2.0)
     map_with(head).save(tmp_path / "map.safetensors")
     read = SceneMap.load(tmp_path / "map.safetensors").head
-    assert type(read) is Offset
+    assert type(read) is offset
     expected = torch.cat([p.flatten() for p in head.parameters()]).half().float()
     assert torch.equal(torch.cat([p.flatten() for p in read.parameters()]), expected)
 
@@ -139,9 +140,8 @@ def test_a_map_with_the_head_of_a_package_is_read(package, tmp_path):
     ],
 )
 def test_a_map_whose_head_is_not_there_is_refused_in_a_line(package, tmp_path, kind, error, told):
-    from demo_plugin import Offset
-
-    head = Offset(channels=4, width=8, blocks=1)
+    offset = import_module("demo_plugin").Offset
+    head = offset(channels=4, width=8, blocks=1)
     head.kind = kind
     map_with(head).save(tmp_path / "map.safetensors")
     with pytest.raises(error, match=told) as refused:
@@ -224,7 +224,7 @@ def test_the_example_of_the_documentation_works(tmp_path):
 
 
 def test_a_backbone_that_cannot_be_made_is_named_in_a_line():
-    reloc.register_backbone("raising")(lambda: 1 / 0)
+    reloc.register_backbone("raising")(lambda: 1 / 0)  # type: ignore[type-var]
     reloc.register_backbone("nothing")(lambda: None)
     for name, told in (("raising", "ZeroDivisionError"), ("nothing", "lacks channels")):
         with pytest.raises(PluginError, match=told):
@@ -273,12 +273,13 @@ def test_what_is_none_or_takes_a_name_of_the_package_is_not_registered():
     class Colmap:
         LAYOUT = "colmap"
 
-    for register, item, told in (
+    refused: tuple[tuple[Any, Any, str], ...] = (
         (reloc.register_head, Named, "'mlp': give it a name of its own"),
         (reloc.register_head, object, "give it a name of its own"),
         (reloc.register_reader, Bare, "lacks LOOKS_FOR, matches, read"),
         (reloc.register_reader, Colmap, "'colmap': give it a name of its own"),
         (reloc.register_backbone("own"), 3, "no class or function"),
-    ):
+    )
+    for register, item, told in refused:
         with pytest.raises(OptionError, match=told):
             register(item)

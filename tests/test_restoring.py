@@ -1,4 +1,5 @@
 import copy
+from typing import Any
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ def parts() -> tuple[nn.Linear, torch.optim.AdamW, torch.optim.lr_scheduler.OneC
     return network, optimizer, torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=10)
 
 
-def train(made: tuple, steps: int) -> None:
+def train(made: tuple[Any, ...], steps: int) -> None:
     network, optimizer, schedule = made
     for step in range(steps):
         optimizer.zero_grad()
@@ -26,6 +27,8 @@ def train(made: tuple, steps: int) -> None:
 def test_a_restored_training_goes_on_to_the_same_bits() -> None:
     first, again = parts(), parts()
     train(first, 3)
+    part: Any
+    of: Any
     for part, of in zip(again, first, strict=True):
         restore(part, copy.deepcopy(of.state_dict()))
     train(first, 4)

@@ -1,5 +1,7 @@
 """Values of JSON from outside: what they are taken for, and what is refused."""
 
+from typing import Any
+
 import pytest
 
 from reloc.untrusted import check_modest, integer, items, number, parsed_json, printable, text
@@ -42,6 +44,7 @@ def test_texts_are_one_line(value):
 
 def test_lists_have_an_end():
     assert items([1, 2], "list", most=2) == [1, 2]
+    value: object
     for value in ([1, 2, 3], (1,), "ab", {}):
         with pytest.raises(ValueError, match="impossible list"):
             items(value, "list", most=2)
@@ -49,7 +52,7 @@ def test_lists_have_an_end():
 
 def test_what_is_only_shown_is_small():
     check_modest({"a": [1, 2.5, None, True, "x" * 80]}, "info", most=100)
-    deep = [[]]
+    deep: list[Any] = [[]]
     for _ in range(40):
         deep = [deep]
     for value in (deep, ["x" * 101], [0] * 101, ["ab"] * 50, {"a\n": 1}, {"a": 2**70}):

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from reloc.backbone import find_backbone, load_backbone, load_context_backbone, save_backbone
+from reloc.backbone.network import ConvBackbone
 from reloc.backbone.weights import FORMAT, backbone_path, fingerprint, known_channels
 from reloc.errors import MapError
 from reloc.tensor_files import DIGEST, write_tensors
@@ -40,6 +41,7 @@ def test_what_is_saved_is_what_is_loaded(small_backbone, tmp_path):
     path = tmp_path / "new" / "weights.safetensors"
     name = save_backbone(network, path)
     loaded = load_backbone(path)
+    assert isinstance(loaded, ConvBackbone)
     assert (loaded.channels, loaded.width, loaded.fingerprint) == (6, 10, name)
     assert not loaded.training
     assert not any(p.requires_grad for p in loaded.parameters())
@@ -59,6 +61,7 @@ def test_eight_bits_are_half_the_bytes_and_nearly_the_same(small_backbone, tmp_p
     name = save_backbone(network, whole)
     rounded = save_backbone(network, half, bits=8)
     loaded = load_backbone(half)
+    assert isinstance(loaded, ConvBackbone)
     assert loaded.fingerprint == rounded != name
     assert half.stat().st_size < 0.56 * whole.stat().st_size
     images = torch.rand(1, 1, 40, 48)

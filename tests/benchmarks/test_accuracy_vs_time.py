@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def place(made_scene: Callable[..., Path]) -> Path:
     return made_scene(mapping=7, queries=3)
 
 
-def row(method: str, limit: float, median: float | None, *, unit: str = "metre") -> dict:
+def row(method: str, limit: float, median: float | None, *, unit: str = "metre") -> dict[str, Any]:
     return {
         "method": method,
         "limit": limit,

@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from reloc.geometry import Camera
+from reloc.mapping.views import PreparedView, prepare_view
 from reloc.methods.ace import view_reader
 from reloc.scenes import Frame, Scene, open_scene
 
@@ -19,7 +21,7 @@ def campus(script: Callable[[str], ModuleType]) -> ModuleType:
     return script("campus")
 
 
-def row(kind: str, heads: int | None, regions: int, recall: float, **more) -> dict:
+def row(kind: str, heads: int | None, regions: int, recall: float, **more) -> dict[str, Any]:
     return {"kind": kind, "heads": heads, "regions": regions, "5cm_5deg": recall, **more}
 
 
@@ -83,10 +85,12 @@ def test_a_row_tells_of_the_map_and_views_are_made_once(campus, tmp_path, monkey
     scene = campus.campus_of(options)
     assert open_scene(scene.root).name == scene.name
     read = []
-    prepare = view_reader.prepare_view
-    monkeypatch.setattr(
-        view_reader, "prepare_view", lambda *a, **k: read.append(0) or prepare(*a, **k)
-    )
+
+    def counted(*given: Any, **options: Any) -> PreparedView:
+        read.append(0)
+        return prepare_view(*given, **options)
+
+    monkeypatch.setattr(view_reader, "prepare_view", counted)
     rows = []
     with campus.sharing_views(time.process_time):
         for heads in (2, 1):

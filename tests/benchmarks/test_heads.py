@@ -23,7 +23,7 @@ def test_crowded(script: Callable[[str], ModuleType]) -> None:
     other = many.regions[0]
     assert other.head.spec() == own.head.spec()
     assert other.scale == 3.0
-    assert not torch.equal(other.head.inlet.weight, own.head.inlet.weight)
+    assert not torch.equal(*(each.head.get_parameter("inlet.weight") for each in (other, own)))
     # As many views as a map of eight heads keeps of each, and no two the same.
     assert all(r.views.shape == (32, 8) for r in many.regions)
     assert {bytes(view) for view in many.regions[2].views} <= {bytes(view) for view in views}

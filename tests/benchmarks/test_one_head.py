@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
@@ -111,11 +112,11 @@ def test_features_are_followed_by_what_the_image_looks_like(one_head, scene) -> 
 
 
 def test_only_a_helped_mapping_makes_helped_heads(one_head, scene) -> None:
-    sizes = {"channels": 8, "width": 16, "blocks": 1, "scale": 1.0, "seed": 0}
+    sizes: dict[str, Any] = {"channels": 8, "width": 16, "blocks": 1, "scale": 1.0, "seed": 0}
     with one_head.mapping_with(one_head.VARIANTS["one head"], scene, 8):
-        assert type(training.new_head(**sizes)) is MlpHead
+        assert type(vars(training)["new_head"](**sizes)) is MlpHead
     with one_head.mapping_with(one_head.VARIANTS["position decoder"], scene, 8):
-        head = training.new_head(**sizes)
+        head = vars(training)["new_head"](**sizes)
         assert HEADS[head.kind] is one_head.OneHead
     assert head.kind not in HEADS
     # Around the mean of all cameras, as the head's coordinates are.

@@ -34,7 +34,8 @@ def test_table_has_a_row_for_each_variant_and_scene(script: Callable[[str], Modu
 
 def test_a_deeper_backbone_fuses_and_promises_the_same(script: Callable[[str], ModuleType]) -> None:
     network = script("pretraining").DeeperBackbone(channels=8, width=16)
-    assert isinstance(network, Backbone)
+    whole: object = network
+    assert isinstance(whole, Backbone)
     images = torch.rand(2, 1, 40, 48)
     for _ in range(3):
         network(images)

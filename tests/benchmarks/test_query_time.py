@@ -6,8 +6,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from reloc.localize import Query
 from reloc.localize.estimate import Estimate
-from reloc.localize.localizer import Query
 
 
 class FakeLocalizer:

@@ -37,7 +37,7 @@ def test_a_mapping_is_filmed_and_the_map_is_the_same(reloc, place, toy, tmp_path
     done = reloc("map", place, maps[0], *arguments, "--film", film)
     assert done.status == 0, done.err
     with Image.open(film) as image:
-        assert image.n_frames == 8
+        assert getattr(image, "n_frames", 1) == 8
     assert reloc("map", place, maps[1], *arguments).status == 0
     filmed, plain = (dict(SceneMap.load(path).head.named_parameters()) for path in maps)
     assert all(torch.equal(filmed[name], plain[name]) for name in plain)

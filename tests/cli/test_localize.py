@@ -95,7 +95,7 @@ def test_bad_images_are_answered_with_the_reason_and_the_others_as_ever(
 def test_frames_of_a_video_have_times(reloc, made_map, made_place, tmp_path, suffix):
     path = tmp_path / f"walk.{suffix}"
     code = {"mp4": "mp4v", "avi": "MJPG"}[suffix]
-    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*code), 10, (160, 120))
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*code), 10, (160, 120))
     for image in sorted((made_place / "train" / "rgb").iterdir()):
         video.write(cv2.imread(str(image)))
     video.release()
@@ -330,7 +330,7 @@ def test_a_name_that_ends_its_line_is_refused_before_a_map_is_read(reloc, tmp_pa
 def test_videos_of_one_trajectory_are_refused_before_a_map_is_read(reloc, tmp_path):
     for name in ("a.avi", "b.avi"):
         video = cv2.VideoWriter(
-            str(tmp_path / name), cv2.VideoWriter_fourcc(*"MJPG"), 10, (160, 120)
+            str(tmp_path / name), cv2.VideoWriter.fourcc(*"MJPG"), 10, (160, 120)
         )
         for gray in (0, 200):
             video.write(np.full((120, 160, 3), gray, np.uint8))

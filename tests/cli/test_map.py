@@ -17,7 +17,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reloc import files
 from reloc.errors import OutputError
 from reloc.maps import SceneMap
 from reloc.methods.ace.trainer import HeadTrainer
@@ -289,7 +288,7 @@ def test_a_disk_that_is_full_at_the_end_leaves_the_old_map(
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(files.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     message = mapped(made_place).refusal()
     assert str(out) in message
     assert "space" in message
@@ -430,7 +429,7 @@ def test_a_second_interruption_while_saving_destroys_nothing(
         fsync(handle)
 
     monkeypatch.setattr(HeadTrainer, "step", interrupted)
-    monkeypatch.setattr(files.os, "fsync", again)
+    monkeypatch.setattr(os, "fsync", again)
     run = mapped(made_place, "--quiet")
     assert run.status == 1
     assert run.err == "reloc: interrupted; the same command with --resume goes on\n"

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,14 @@ from reloc.fleet import FleetView, JobTable, Running, Tally
 from reloc.fleet.worker import Activity
 from reloc.maps import SceneMap
 
-SMALL = {"heads": 1, "views": 12, "batch": 64, "width": 32, "blocks": 1, "short_side": 120}
+SMALL: dict[str, Any] = {
+    "heads": 1,
+    "views": 12,
+    "batch": 64,
+    "width": 32,
+    "blocks": 1,
+    "short_side": 120,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +88,7 @@ def test_the_same_command_goes_on_after_the_driver_was_killed(
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_ray")
 def test_failed_scenes_are_told_with_the_reason(
-    reloc: Callable, small_scene: Path, tmp_path: Path
+    reloc: Callable[..., Any], small_scene: Path, tmp_path: Path
 ) -> None:
     manifest = manifest_of(tmp_path, small_scene, {"heads": 2, "parallel_heads": True}, steps=10)
     run = reloc("map-many", manifest, "--workers", 1)
@@ -96,7 +104,7 @@ def test_failed_scenes_are_told_with_the_reason(
     assert "0 of 1 maps" in run.out
 
 
-def test_bad_input_is_one_clear_line(reloc: Callable, tmp_path: Path) -> None:
+def test_bad_input_is_one_clear_line(reloc: Callable[..., Any], tmp_path: Path) -> None:
     assert "cannot be read" in reloc("map-many", tmp_path / "none.toml").refusal()
     manifest = manifest_of(tmp_path, tmp_path / "scene", {}, steps=10)
     assert "positive" in reloc("map-many", manifest, "--workers", 0).refusal()

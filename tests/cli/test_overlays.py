@@ -1,5 +1,7 @@
 """What is drawn on: the stored pixels, with the camera that the estimate is for."""
 
+from typing import Any
+
 import numpy as np
 from PIL import ExifTags, Image
 
@@ -22,7 +24,8 @@ def test_pictures_stored_on_their_side_are_drawn_on_as_they_are_stored(tmp_path)
     exif = Image.Exif()
     exif[ExifTags.Base.Orientation] = 6
     Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=exif)
-    camera, recorder = Camera.pinhole(width=40, height=30, fx=35), Recorder()
+    camera = Camera.pinhole(width=40, height=30, fx=35)
+    recorder: Any = Recorder()
     overlays = Overlays(tmp_path / "out", recorder)
     for estimate in (
         Estimate("a", True, np.eye(4), camera=camera, camera_source="map"),

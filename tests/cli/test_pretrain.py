@@ -10,6 +10,7 @@ import pytest
 
 from reloc.backbone import load_backbone
 from reloc.backbone.pretrain.contrast import Contrast
+from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.cli import pretrain as module
 
 SIZE = ("--size", 64, "--pairs", 2, "--device", "cpu")
@@ -32,10 +33,9 @@ def photos(tmp_path):
 @pytest.fixture
 def small_network(monkeypatch):
     """A network of a few weights and a checkpoint after every step."""
-    full = module.PretrainOptions
 
     def options(**given):
-        return full(**given, width=8, channels=8, checkpoint_every=1)
+        return PretrainOptions(**given, width=8, channels=8, checkpoint_every=1)
 
     monkeypatch.setattr(module, "PretrainOptions", options)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ CAMERA = Camera.pinhole(width=64, height=48, fx=50)
 LABELS = ("a", "b")
 
 
-def evaluation(errors: list[float | None] | np.ndarray, **options: object) -> Evaluation:
+def evaluation(errors: list[float | None] | np.ndarray, **options: Any) -> Evaluation:
     """Frames that are off by so many metres, and ten times as many degrees; None is lost."""
     frames = [
         Frame(f"{i}.jpg", Path("x"), CAMERA, pose_from(np.eye(3), (i, 0, 0)))

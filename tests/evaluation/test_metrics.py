@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,15 +25,15 @@ def pose(x: float = 0.0, degrees: float = 0.0) -> np.ndarray:
     return pose_from(rotation_from_vector((0, np.radians(degrees), 0)), (x, 0, 0))
 
 
-def found(name: str, x: float, degrees: float, **fields: object) -> Estimate:
+def found(name: str, x: float, degrees: float, **fields: Any) -> Estimate:
     return Estimate(name, True, pose(x, degrees), inliers=100, confidence=0.9, **fields)
 
 
-def lost(name: str, **fields: object) -> Estimate:
+def lost(name: str, **fields: Any) -> Estimate:
     return Estimate(name, False, None, reason="too few inliers", **fields)
 
 
-def measured(estimates: list[Estimate], frames: list[Frame], **options: object) -> Evaluation:
+def measured(estimates: list[Estimate], frames: list[Frame], **options: Any) -> Evaluation:
     defaults = {"scene_extent": 2.0, "map_bytes": 4_200_000, "mapping_seconds": 60.0}
     return evaluate(estimates, frames, **{**defaults, **options})
 

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,7 +17,9 @@ from reloc.localize.estimate import Estimate
 from reloc.scenes.scene import Frame
 
 
-def evaluation(unit: str = "metre", *, x: float = 0.03, name: str = "one.reloc") -> Evaluation:
+def evaluation(
+    unit: Literal["metre", "unknown"] = "metre", *, x: float = 0.03, name: str = "one.reloc"
+) -> Evaluation:
     camera = Camera.pinhole(width=64, height=48, fx=50)
     estimate = Estimate("a", True, pose_from(np.eye(3), (x, 0, 0)), seconds={"pose": 0.25})
     return evaluate(
@@ -31,9 +34,9 @@ def evaluation(unit: str = "metre", *, x: float = 0.03, name: str = "one.reloc")
 
 
 def shown(*evaluations: Evaluation) -> str:
-    console = Console(file=io.StringIO(), width=120)
-    console.print(evaluation_table(evaluations))
-    return console.file.getvalue()
+    written = io.StringIO()
+    Console(file=written, width=120).print(evaluation_table(evaluations))
+    return written.getvalue()
 
 
 def row(text: str, label: str) -> list[str]:

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from reloc.fleet.session import Session, sweep
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stands for the folder of temporary files."""
     monkeypatch.setattr(session, "_MAX_BASE", 1000)
-    monkeypatch.setattr(session.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     return tmp_path
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -118,7 +119,7 @@ def _listed(folder: Path) -> None:
 
 
 def _backbone(number: int) -> Files:
-    bits = (16, 8)[number]
+    bits: Literal[8, 16] = 8 if number else 16
     name = "backbone.safetensors"
     return {name: file_of(lambda path: save_backbone(backbone(), path, bits=bits), name)}
 

@@ -3,6 +3,7 @@
 import struct
 import zlib
 from random import Random
+from typing import Literal
 
 from tests.fuzz.raw_bytes import Change
 
@@ -54,7 +55,8 @@ def _chunks(content: bytes) -> list[tuple[bytes, bytes]]:
 def side_replaced(rng: Random, content: bytes) -> bytes:
     """Wherever a small integer stands as in a header, another side of an image stands."""
     width = rng.choice((2, 4))
-    order = rng.choice(("little", "big"))
+    orders: tuple[Literal["little", "big"], ...] = ("little", "big")
+    order = rng.choice(orders)
     side = rng.choice((24, 32, 48, 64)).to_bytes(width, order)
     at = content.find(side, rng.choice((0, 0, 8, 16, 20)))
     if at < 0:

@@ -72,7 +72,7 @@ def _ace(number: int) -> Files:
         files[f"{part}/calibration/{i:04d}.txt"] = _rows(matrix) if number else b"30.5\n"
         if number:
             files[f"{part}/depth/{i:04d}.png"] = depth()
-    return files | (_lists("train/rgb/") if number == 2 else {})
+    return {**files, **(_lists("train/rgb/") if number == 2 else {})}
 
 
 def _seven(number: int) -> Files:
@@ -181,7 +181,7 @@ def _colmap_text(number: int) -> Files:
     files["sparse/0/cameras.txt"] = f"# cameras\n{camera}\n".encode()
     files["sparse/0/images.txt"] = ("# images\n" + "\n".join(rows) + "\n").encode()
     files["sparse/0/points3D.txt"] = ("# points\n" + "\n".join(points) + "\n").encode()
-    return files | (_lists("") if number == 2 else {})
+    return {**files, **(_lists("") if number == 2 else {})}
 
 
 def _colmap_binary(number: int) -> Files:

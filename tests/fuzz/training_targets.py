@@ -85,8 +85,10 @@ def _dsacstar(**options: Any) -> None:
 
 
 def _stopped_at(stage: str) -> Progress:
-    def stop(now: str, done: int, total: int, **figures: float) -> None:
-        if now == stage and done >= 1:
+    wanted = stage
+
+    def stop(stage: str, done: int, total: int, **metrics: float) -> None:
+        if stage == wanted and done >= 1:
             raise KeyboardInterrupt
 
     return stop

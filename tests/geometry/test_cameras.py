@@ -149,7 +149,7 @@ def test_pixels_beyond_the_fold_of_a_lens_are_nan(model, distortion):
 
     pixels = pixel_grid(camera, 8)
     rays = camera.rays(pixels)
-    seen = np.isfinite(rays).all(axis=1)
+    seen = np.all(np.isfinite(rays), axis=1)
     reach = np.linalg.norm((pixels - (320, 240)) / 100, axis=1)
     assert seen[reach < furthest - 0.02].all()
     assert not seen[reach > furthest + 0.02].any()

@@ -1,5 +1,7 @@
 """The plan of a scene: seen from above, whatever way its world is turned."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -36,9 +38,9 @@ def test_plan_of_a_line_or_a_point_follows_the_tops_of_the_images(steps: np.ndar
 
 
 @pytest.mark.parametrize("target", [(0, 0, 1), (0, 0, -3), (90, 40, 0)])
-def test_up_is_found_whether_cameras_look_ahead_down_or_one_way(target: tuple) -> None:
+def test_up_is_found_whether_cameras_look_ahead_down_or_one_way(target: tuple[Any, ...]) -> None:
     """Of cameras that all look far down the tops of the images alone would be no good."""
     poses = np.array([look_at(pose[:3, 3], target) for pose in ring()[:7]])
     turn = pose_from(rotation_from_vector((0.3, 1.2, -0.4)), (9, 9, 9))
-    angle = np.degrees(np.arccos(min(1.0, up_direction(turn @ poses) @ turn[:3, 2])))
+    angle = np.degrees(np.arccos(min(1.0, float(up_direction(turn @ poses) @ turn[:3, 2]))))
     assert angle < (15 if target[0] else 1)

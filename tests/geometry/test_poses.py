@@ -177,7 +177,7 @@ def test_look_at_puts_the_target_ahead_and_up_above(up):
     assert pose_problem(pose) is None
     np.testing.assert_array_equal(pose[:3, 3], eye)
     seen = transformed(inverted(pose), [target, target + np.array(up) * 0.1])
-    np.testing.assert_allclose(seen[0], (0, 0, np.linalg.norm(target - eye)), atol=1e-12)
+    np.testing.assert_allclose(seen[0], (0, 0, float(np.linalg.norm(target - eye))), atol=1e-12)
     assert seen[1][1] < 0, "up in the world must be up in the image, where y points down"
     assert seen[1][0] == pytest.approx(0, abs=1e-12)
 

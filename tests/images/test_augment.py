@@ -88,8 +88,8 @@ def test_an_augmented_view_maps_back_exactly(size, short_side, seed):
 def test_gradients_keep_their_values():
     """What the view shows at p equals the original at original_pixels(p), level for level."""
     x = np.tile(np.linspace(10, 240, 461), (461, 1))
-    for image in (x, x.T):
-        image = image.round().astype(np.uint8)
+    for levels in (x, x.T):
+        image = levels.round().astype(np.uint8)
         for seed in range(4):
             rng = np.random.default_rng(seed)
             view = augmented_view(image, rng, short_side=480, light=0.0)
@@ -99,7 +99,7 @@ def test_gradients_keep_their_values():
             inside &= (cells < np.array(view.image.shape[::-1]) - 1).all(axis=1)
             maps = [p[inside].astype(np.float32) - np.float32(0.5) for p in (cells, there)]
             shown, original = (
-                cv2.remap(i.astype(np.float32), m, None, cv2.INTER_LINEAR)[:, 0]
+                cv2.remap(np.asarray(i, np.float32), m, None, cv2.INTER_LINEAR)[:, 0]
                 for i, m in zip((view.image, image), maps, strict=True)
             )
             assert inside.sum() > 500

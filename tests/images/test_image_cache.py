@@ -24,7 +24,12 @@ def paths(tmp_path):
 def decoded(monkeypatch):
     """Names of what was decoded."""
     names, read = [], image_cache.read_gray
-    monkeypatch.setattr(image_cache, "read_gray", lambda p: names.append(p.name) or read(p))
+
+    def noted(path):
+        names.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(image_cache, "read_gray", noted)
     return names
 
 

@@ -122,7 +122,7 @@ def test_colors_of_an_adobe_jpeg_stay(tmp_path: Path) -> None:
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16])
 def test_a_tiff_is_encoded_anew_without_loss(tmp_path: Path, depth: type) -> None:
     source, target = tmp_path / "a.tif", tmp_path / "b.tif"
-    pixels = PIXELS.astype(depth) * (1 if depth is np.uint8 else 257)
+    pixels: np.ndarray = PIXELS.astype(depth) * (1 if depth is np.uint8 else 257)
     assert cv2.imwrite(str(source), pixels)
     if depth is np.uint8:
         with Image.open(source) as image:

@@ -32,7 +32,7 @@ vr98gvr9+JpmQgPh1G+YX0G+fX0G/a8f7MNJBQggQA==
 def video(tmp_path):
     """Eight frames at 10 Hz, each a little lighter than the one before."""
     path = tmp_path / "walk.mp4"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48))
     for number in range(8):
         writer.write(np.full((48, 64, 3), 30 * number, np.uint8))
     writer.release()
@@ -129,7 +129,7 @@ def test_interlaced_video_is_decoded_or_refused(tmp_path):
 
 def test_frames_that_never_change_are_refused_before_work(tmp_path):
     path = tmp_path / "still.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
     for _ in range(3):
         writer.write(np.full((48, 64, 3), 77, np.uint8))
     writer.release()

@@ -7,6 +7,7 @@ from reloc.images.files import read_image
 from reloc.landmarks.building import LandmarkOptions, build_landmarks
 from reloc.landmarks.keypoints import detect_keypoints, unit_descriptors
 from reloc.landmarks.matching import LandmarkMatcher, seen_keypoints
+from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.solver import SolverOptions, solve_pose
 
 from ..mapping.conftest import wall_frames
@@ -36,9 +37,9 @@ def test_they_give_the_pose_of_another_photo(built, wall_frames):
     seen = seen_keypoints(keypoints, frame.camera, landmarks)
     keys, rows = LandmarkMatcher(landmarks).among_all(seen)
     found = solve_pose(
-        landmarks.points[rows],
-        seen.rays[keys],
-        frame.camera.focal,
+        Correspondences.of_kind(
+            Kind.LANDMARK, landmarks.points[rows], seen.rays[keys], frame.camera.focal
+        ),
         options=SolverOptions(threshold=4, refine_scale=1),
     )
     distance, angle = pose_error(found.world_from_cam, frame.world_from_cam)

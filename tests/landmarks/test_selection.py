@@ -15,8 +15,9 @@ def made(*, tracks=600, views=20, seed=0):
 
 def plain(track, views, cells, most):
     """The same, with every gain computed anew each time."""
-    count, place = {}, views * CELLS**2 + cells
-    chosen, left = [], list(np.unique(track))
+    count: dict[int, int] = {}
+    chosen: list[int] = []
+    place, left = views * CELLS**2 + cells, list(np.unique(track))
     while len(chosen) < most:
         gains = [sum(1 / (1 + count.get(p, 0)) for p in place[track == t]) for t in left]
         best = left.pop(int(np.argmax(gains)))

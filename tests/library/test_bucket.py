@@ -1,6 +1,7 @@
 """Libraries in a bucket: one writer at a time."""
 
 import uuid
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,7 +87,8 @@ def test_where_locks_do_not_hold_a_change_of_the_index_is_noticed(url, one, monk
 def test_a_repair_takes_the_lock_of_a_writer_that_was_killed(url, one, monkeypatch):
     library = MapLibrary(url, create=True)
     library.add(one)
-    library._store._files.pipe_file(library._store._path(bucket.LOCK), b"host 1 x")
+    store: Any = library._store
+    store._files.pipe_file(store._path(bucket.LOCK), b"host 1 x")
     with pytest.raises(MapError, match="repair"):
         library.repair()
     monkeypatch.setattr("reloc.library.library.SECONDS_OF_WORK", -1.0)

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -105,7 +106,7 @@ def library(tmp_path, monkeypatch):
         maps[name] = made
         return library.add(file, name=name, place=at or ("odd" if place % 2 else "even"))
 
-    library_ = MapLibrary(tmp_path / "shelf", create=True)
+    library_: Any = MapLibrary(tmp_path / "shelf", create=True)
     for place in range(1, 10):
         put(library_, place)
     library_.put = lambda *a, **k: put(library_, *a, **k)
@@ -386,7 +387,7 @@ def test_depth_counts_in_maps_that_are_in_meters(library):
 
 
 def test_an_image_and_its_depth_are_read_once_for_all_maps(library, tmp_path, monkeypatch):
-    read = Counter()
+    read: Counter[Any] = Counter()
     for name in ("read_image", "read_depth_map"):
         function = getattr(query_module, name)
         monkeypatch.setattr(
@@ -404,7 +405,7 @@ def test_an_image_and_its_depth_are_read_once_for_all_maps(library, tmp_path, mo
 
 
 def test_queries_are_read_as_they_are_needed(library):
-    asked = []
+    asked: list[Any] = []
 
     def endless():
         while True:

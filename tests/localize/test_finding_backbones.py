@@ -1,9 +1,11 @@
 """A map finds its backbone by the fingerprint, from Python as from the command line."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
-from reloc.backbone import ConvBackbone, load_backbone, load_context_backbone
+from reloc.backbone import Backbone, ConvBackbone, load_backbone, load_context_backbone
 from reloc.backbone.weights import network_of, stored_state
 from reloc.errors import MapError
 from reloc.heads.mlp import MlpHead
@@ -11,7 +13,7 @@ from reloc.library import LibraryLocalizer, MapLibrary
 from reloc.localize import Localizer
 from reloc.maps.scene_map import Region, SceneMap
 
-SHIPPED = {
+SHIPPED: dict[str, Callable[[], Backbone]] = {
     "photos": load_backbone,
     "rooms": lambda: load_backbone("rooms"),
     "context": load_context_backbone,

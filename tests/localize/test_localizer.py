@@ -64,8 +64,9 @@ class Echo(torch.nn.Module):
 
 
 def made_map(*, cameras=(LANDSCAPE,), short_side=300, head=None, **changes):
+    head = head or Echo()
     scene_map = SceneMap(
-        regions=(Region(head or Echo(), ORIGIN),),
+        regions=(Region(head, ORIGIN),),
         backbone="oracle",
         short_side=short_side,
         extent=4.0,

@@ -1,6 +1,7 @@
 """Maps of several regions: the head that knows is found among those that do not."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,8 +54,8 @@ class Knows(torch.nn.Module):
 
 
 def region(share, *, shift=(0, 0, 0), views=None):
-    head = Knows(share, shift)
-    more = {} if views is None else {"views": np.asarray(views, np.int8)}
+    head: Any = Knows(share, shift)
+    more: dict[str, Any] = {} if views is None else {"views": np.asarray(views, np.int8)}
     return Region(head, ORIGIN + np.asarray(shift), **more)
 
 
@@ -138,7 +139,8 @@ def measured_depth():
 
 @pytest.mark.parametrize("depth", [None, measured_depth()])
 def test_the_pose_is_refined_on_what_several_heads_see(depth):
-    regions = [Region(KnowsOneSide(right), ORIGIN) for right in (False, True)]
+    heads: list[Any] = [KnowsOneSide(right) for right in (False, True)]
+    regions = [Region(head, ORIGIN) for head in heads]
 
     def error(place):
         return pose_error(place.localize(photo(), depth=depth).world_from_cam, POSE)[0]

@@ -1,6 +1,7 @@
 """How many of its own mapping frames a map finds."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -41,7 +42,8 @@ class Echo(torch.nn.Module):
 
 @pytest.fixture
 def scene_map():
-    return SceneMap((Region(Echo(), np.zeros(3)),), "oracle", 120, 4.0, "metre", ())
+    head: Any = Echo()
+    return SceneMap((Region(head, np.zeros(3)),), "oracle", 120, 4.0, "metre", ())
 
 
 def frames(folder, offsets):

@@ -49,8 +49,8 @@ def test_a_map_remembers_a_sample_of_its_frames_and_tells_how_it_was_made():
 def test_a_map_remembers_the_lenses_of_its_photos(tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.Model] = "Phone"
-    for name, options in (("a.jpg", {"exif": exif}), ("b.jpg", {})):
-        Image.new("RGB", (40, 30)).save(tmp_path / name, **options)
+    Image.new("RGB", (40, 30)).save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGB", (40, 30)).save(tmp_path / "b.jpg")
     frames = [
         Frame(name, tmp_path / name, CAMERA, np.eye(4)) for name in ("a.jpg", "b.jpg", "gone")
     ]

@@ -2,6 +2,8 @@
 
 import json
 import struct
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,40 +82,44 @@ def at(*keys, value):
 
 
 def nested(depth):
-    value = 0
+    value: Any = 0
     for _ in range(depth):
         value = [value]
     return value
 
 
+def wrong(keys: tuple[str | int, ...], values: Iterable[Any]) -> list[tuple[Any, Any]]:
+    return [(keys, value) for value in values]
+
+
 WRONG_INTEGERS = [True, 1.5, "3", -1, 10**30, None, [1]]
-ENTRIES = [
-    *[(("short_side",), v) for v in (*WRONG_INTEGERS, 480.0, MAX_SHORT_SIDE + 1)],
-    *[(("heads", 0, "channels"), v) for v in (*WRONG_INTEGERS, 6.0, 7)],
-    *[(("heads", 0, "width"), v) for v in WRONG_INTEGERS],
-    *[(("heads", 0, "blocks"), v) for v in WRONG_INTEGERS],
-    *[(("heads", 1, "anchors"), v) for v in WRONG_INTEGERS],
-    *[(("heads", 1, "neighbours"), v) for v in (*WRONG_INTEGERS, 17)],
-    *[(("heads", 0, "bits"), v) for v in (True, 4.0, "4")],
-    *[(("heads", 0, "scale"), v) for v in (True, "2", 0, -1, 1e-40, 1e39, 10**40, None)],
-    *[(("heads", 1, "frames"), v) for v in ([-1], [True], [1.0], ["1"], [3], "01", {}, [0] * 9999)],
-    *[(("camera_of_frame", 0), v) for v in (-1, True, 0.0, "0", 1, None)],
-    *[(("extent",), v) for v in (True, "7", -1, 1e300, 10**400, None)],
-    *[(("reliability",), v) for v in (True, "1", 2, None)],
-    *[(("unit",), v) for v in ("foot", None, 1, ["metre"])],
-    *[(("backbone",), v) for v in (7, None, "a\nb", "f" * 10**6)],
-    *[(("frame_names", 0), v) for v in (7, None, "a\x1b[2J", "a\nb", "\ud800", "n" * 10**6)],
-    *[(("own_backbone",), v) for v in ({}, 7, {"channels": True, "width": 8})],
+ENTRIES: list[tuple[tuple[str | int, ...], Any]] = [
+    *wrong(("short_side",), (*WRONG_INTEGERS, 480.0, MAX_SHORT_SIDE + 1)),
+    *wrong(("heads", 0, "channels"), (*WRONG_INTEGERS, 6.0, 7)),
+    *wrong(("heads", 0, "width"), WRONG_INTEGERS),
+    *wrong(("heads", 0, "blocks"), WRONG_INTEGERS),
+    *wrong(("heads", 1, "anchors"), WRONG_INTEGERS),
+    *wrong(("heads", 1, "neighbours"), (*WRONG_INTEGERS, 17)),
+    *wrong(("heads", 0, "bits"), (True, 4.0, "4")),
+    *wrong(("heads", 0, "scale"), (True, "2", 0, -1, 1e-40, 1e39, 10**40, None)),
+    *wrong(("heads", 1, "frames"), ([-1], [True], [1.0], ["1"], [3], "01", {}, [0] * 9999)),
+    *wrong(("camera_of_frame", 0), (-1, True, 0.0, "0", 1, None)),
+    *wrong(("extent",), (True, "7", -1, 1e300, 10**400, None)),
+    *wrong(("reliability",), (True, "1", 2, None)),
+    *wrong(("unit",), ("foot", None, 1, ["metre"])),
+    *wrong(("backbone",), (7, None, "a\nb", "f" * 10**6)),
+    *wrong(("frame_names", 0), (7, None, "a\x1b[2J", "a\nb", "\ud800", "n" * 10**6)),
+    *wrong(("own_backbone",), ({}, 7, {"channels": True, "width": 8})),
     (("own_backbone",), {"channels": 10**6, "width": 10**6}),
-    *[(("camera_models", 0, 1), v) for v in (True, 640.0, "640", 0, -640, 10**5 + 1)],
-    *[(("camera_models", 0), v) for v in (["PINHOLE", 10**5, 10**5, [500, 500, 3, 2]], [], 7)],
-    *[(("camera_models", 0, 3, 0), v) for v in (True, "500", 1e300, -500, None)],
-    *[(("info",), v) for v in (None, 7, [], {"notes": nested(900)}, {"notes": "x" * (2 << 20)})],
+    *wrong(("camera_models", 0, 1), (True, 640.0, "640", 0, -640, 10**5 + 1)),
+    *wrong(("camera_models", 0), (["PINHOLE", 10**5, 10**5, [500, 500, 3, 2]], [], 7)),
+    *wrong(("camera_models", 0, 3, 0), (True, "500", 1e300, -500, None)),
+    *wrong(("info",), (None, 7, [], {"notes": nested(900)}, {"notes": "x" * (2 << 20)})),
     (("info",), {"notes": [0] * (1 << 20)}),
-    *[(("info", "notes"), v) for v in ("\x1b]0;", 10**300, {"a\n": 1})],
-    *[(("info", "steps"), v) for v in ("10", True, 1.5, [])],
-    *[(("info", "scene"), v) for v in (7, None, ["attic"])],
-    *[(("info", "seconds"), v) for v in (7, [1.5], {"training": "1"}, {"training": 10**400})],
+    *wrong(("info", "notes"), ("\x1b]0;", 10**300, {"a\n": 1})),
+    *wrong(("info", "steps"), ("10", True, 1.5, [])),
+    *wrong(("info", "scene"), (7, None, ["attic"])),
+    *wrong(("info", "seconds"), (7, [1.5], {"training": "1"}, {"training": 10**400})),
 ]
 
 
@@ -199,8 +205,9 @@ def test_heads_for_another_backbone_are_refused_where_it_is_known(saved, tmp_pat
     class Other:
         channels, stride, fingerprint = 7, 8, unknown.backbone
 
+    other: Any = Other()
     with pytest.raises(MapError, match="features of length 6"):
-        SceneMap.load(path).serving_backbone(Other())
+        SceneMap.load(path).serving_backbone(other)
 
 
 def test_heads_of_different_channels_are_refused(tmp_path):

@@ -1,6 +1,7 @@
 """Mapping from Python gives what ``reloc map`` writes, whatever the method."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
 from reloc.maps.scene_map import PreviewPoints
 from reloc.methods import dispatch
-from reloc.methods.ace import PRESETS, MappingOptions, MappingResult
+from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.ridge import RidgeOptions
 from reloc.scenes import open_scene
@@ -57,6 +58,7 @@ def looked(monkeypatch):
 @pytest.mark.parametrize("method", COMMANDS)
 def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypatch, tmp_path):
     monkeypatch.setitem(PRESETS, "draft", TOY)
+    options: Any
     options, command = COMMANDS[method]
     written = tmp_path / "command.safetensors"
     assert main(["map", str(room), str(written), "--device", "cpu", "--quiet", *command]) == 0
@@ -92,9 +94,10 @@ def test_time_is_left_for_the_sketch(room, monkeypatch):
 
     def mapped(scene, backbone, *, options, **_):
         limits.append(options.time_limit)
-        return MappingResult("a map")
+        made: Any = "a map"
+        return MappingResult(made)
 
-    monkeypatch.setattr(dispatch.mapper, "map_scene", mapped)
+    monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
     monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
     for limit in (5.0, 30.0, 600.0):

@@ -1,6 +1,7 @@
 """Poses from scene coordinates: exact where the data is, and an end where it is not."""
 
 import numpy as np
+import poselib
 import pytest
 
 from reloc.geometry import (
@@ -136,7 +137,7 @@ def test_a_poselib_with_other_options_is_named(monkeypatch):
     from reloc.pose import solver
 
     solver._check_poselib.cache_clear()
-    monkeypatch.setattr(solver.poselib, "RansacOptions", lambda: {"max_error": 1})
+    monkeypatch.setattr(poselib, "RansacOptions", lambda: {"max_error": 1})
     points, rays, _, _ = correspondences()
     try:
         with pytest.raises(ImportError, match=r"poselib<2\.1"):

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -37,6 +38,10 @@ class Place:
         )
 
 
+def place(error_px: float = 0.0) -> Any:
+    return Place(error_px)
+
+
 @pytest.fixture
 def frame(tmp_path):
     image = np.full((120, 160, 3), RED, np.uint8)
@@ -45,7 +50,7 @@ def frame(tmp_path):
 
 
 def test_points_lie_where_the_map_says_and_have_the_colors_of_the_photo(frame):
-    cloud = map_point_cloud(Place(), [frame])
+    cloud = map_point_cloud(place(), [frame])
     assert len(cloud) > 1000
     np.testing.assert_allclose(transformed(np.linalg.inv(POSE), cloud.points)[:, 2], 3, rtol=1e-5)
     assert (cloud.colors == RED).all()
@@ -54,15 +59,18 @@ def test_points_lie_where_the_map_says_and_have_the_colors_of_the_photo(frame):
 
 
 def test_points_that_reproject_badly_are_left_out(frame):
-    assert len(map_point_cloud(Place(14), [frame])) == 0
-    assert len(map_point_cloud(Place(14), [frame], max_error=15)) > 1000
+    assert len(map_point_cloud(place(14), [frame])) == 0
+    assert len(map_point_cloud(place(14), [frame], max_error=15)) > 1000
 
 
 def test_views_are_spread_evenly_and_told(frame):
     told = []
     frames = [replace(frame, name=str(n)) for n in range(10)]
     map_point_cloud(
-        Place(), frames, views=3, progress=lambda stage, done, total: told.append((done, total))
+        place(),
+        frames,
+        views=3,
+        progress=lambda stage, done, total, **_: told.append((done, total)),
     )
     assert told == [(1, 3), (2, 3), (3, 3)]
 
@@ -73,17 +81,17 @@ def test_frames_that_cannot_be_used_are_left_out(frame, tmp_path):
         replace(frame, name="gone", image=Path(tmp_path / "gone.png")),
         frame,
     ]
-    assert len(map_point_cloud(Place(), frames)) == len(map_point_cloud(Place(), [frame]))
+    assert len(map_point_cloud(place(), frames)) == len(map_point_cloud(place(), [frame]))
 
 
 def test_nothing_to_see_is_an_empty_cloud():
-    cloud = map_point_cloud(Place(), [])
+    cloud = map_point_cloud(place(), [])
     assert (cloud.points.shape, cloud.colors.shape) == ((0, 3), (0, 3))
     assert cloud.normals.shape == (0, 3)
 
 
 def test_a_cloud_is_thinned_to_what_was_asked_for(frame):
-    cloud = map_point_cloud(Place(), [frame], max_points=300)
+    cloud = map_point_cloud(place(), [frame], max_points=300)
     assert 100 < len(cloud) <= 300
 
 

@@ -1,6 +1,7 @@
 """How much of a place is looked at for the few points that a map keeps."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,7 +30,9 @@ def test_a_map_that_knows_nothing_for_sure_stays_as_it_is(monkeypatch):
         map = "the map as it is"
 
     monkeypatch.setattr(preview, "map_point_cloud", nothing)
-    assert preview.with_preview(Localizer(), (), views=20) == "the map as it is"
+    localizer: Any = Localizer()
+    kept: object = preview.with_preview(localizer, (), views=20)
+    assert kept == "the map as it is"
     assert asked == [20]
 
 
@@ -50,7 +53,8 @@ def test_points_are_spread_evenly_over_near_and_far_surfaces(monkeypatch):
     class Localizer:
         map = Map()
 
-    kept = preview.with_preview(Localizer(), ()).preview.points
+    localizer: Any = Localizer()
+    kept = preview.with_preview(localizer, ()).preview.points
     assert 1000 < len(kept) <= preview.POINTS
     nearer = (kept[:, 2] == 0).mean()
     assert 0.4 < nearer < 0.65

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import shutil
 import stat
 import tarfile
 import zipfile
@@ -10,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from reloc.errors import DownloadError, OutputError
-from reloc.scenes import archives
 from reloc.scenes.archives import Limits, unpack
 
 
@@ -300,7 +300,7 @@ def test_two_entries_of_one_name_are_refused(tmp_path):
 
 def test_a_full_disk_is_said_before_writing(tmp_path, monkeypatch):
     usage = type("Usage", (), {"free": 100})
-    monkeypatch.setattr(archives.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OutputError, match="choose another disk"):
         unpacked(make_zip(tmp_path / "a.zip", FILES))
     assert not list((tmp_path / "out").iterdir())

@@ -4,6 +4,7 @@ import json
 import re
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,7 +133,7 @@ def test_impossible_ids_of_points_name_their_line(tmp_path, place, identity):
         points_seen(open_scene(tmp_path).model)
 
 
-VALUES = (
+VALUES: tuple[Any, ...] = (
     float("inf"),
     float("nan"),
     10**400,
@@ -179,7 +180,7 @@ def test_any_value_in_any_field_of_transforms_json(tmp_path, place, value):
     matrix = place.pose(0).tolist()
     entry = {"file_path": "images/0.png", "transform_matrix": matrix, "mask_path": "m.png"}
     entry["depth_file_path"] = "depth/0.png"
-    deep: list = []
+    deep: list[Any] = []
     for _ in range(900):
         deep = [deep]
     path = tmp_path / "transforms.json"
@@ -206,7 +207,16 @@ def test_numbers_that_are_no_numbers_do_not_make_a_pose(tmp_path, place):
 
 def _binary(place, root, **fields):
     place.image(root / "images/0.png")
-    put = {"camera": 1, "model": 1, "w": 64, "h": 48, "f": 70.0, "q": 1.0, "t": 0.0, "id": 7}
+    put: dict[str, Any] = {
+        "camera": 1,
+        "model": 1,
+        "w": 64,
+        "h": 48,
+        "f": 70.0,
+        "q": 1.0,
+        "t": 0.0,
+        "id": 7,
+    }
     put |= {"name": b"0.png", "cameras": 1, "images": 1, "points": 1, "seen": 1, "track": 0}
     put |= {"x": 0.5} | fields
     folder = root / "sparse/0"

@@ -109,7 +109,7 @@ def test_a_file_arrives_with_size_and_checksum(tmp_path, server):
     server.files["/a.zip"] = BODY
     seen = []
     fetched = fetch(
-        f"{server.base}/a.zip", tmp_path / "a.zip", progress=lambda *args: seen.append(args)
+        f"{server.base}/a.zip", tmp_path / "a.zip", progress=lambda *args, **_: seen.append(args)
     )
     assert (tmp_path / "a.zip").read_bytes() == BODY
     assert (fetched.size, fetched.sha256) == (len(BODY), hashlib.sha256(BODY).hexdigest())
@@ -269,7 +269,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 
 def frames(prefix: str, count: int = 2) -> dict[str, bytes]:
-    files = {}
+    files: dict[str, bytes] = {}
     for number in range(count):
         stem = f"{prefix}frame-{number:06d}"
         files |= {f"{stem}.color.png": png(), f"{stem}.depth.png": png(depth=True)}
@@ -295,7 +295,7 @@ def twelve_scenes(place: str, rooms: tuple[str, ...]) -> bytes:
         for kind in ("color", "depth")
     ).replace("m_calibrationcolor", "m_calibrationColor")
     info = info.replace("m_calibrationdepth", "m_calibrationDepth") + "m_depthShift = 1000\n"
-    files = {}
+    files: dict[str, bytes] = {}
     for room in rooms:
         files |= {f"{place}/{room}/{name}": data for name, data in frames("data/", 4).items()}
         files[f"{place}/{room}/info.txt"] = info.encode()

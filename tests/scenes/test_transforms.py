@@ -1,6 +1,7 @@
 """Reading transforms.json of nerfstudio and instant-ngp."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ FOCAL = {"fl_x": 70, "fl_y": 90, "cx": 31, "cy": 25, "w": 64, "h": 48}
 K = [[70, 0, 31], [0, 90, 25], [0, 0, 1]]
 # OpenGL cameras look along -z with y up.
 GL = np.diag([1.0, -1, -1, 1])
-TWO_FRAMES = ({}, {})
+TWO_FRAMES: tuple[dict[str, Any], ...] = ({}, {})
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -34,7 +35,11 @@ FOV = Camera("FOV", 64, 48, (40.0, 41.0, 31.0, 25.0, 0.6))
 
 
 def make_scene(
-    root: Path, cameras: Sequence[Camera], *, folder: str = "images/", unit: str = "metre"
+    root: Path,
+    cameras: Sequence[Camera],
+    *,
+    folder: str = "images/",
+    unit: Literal["metre", "unknown"] = "metre",
 ) -> Scene:
     """Frames on a circle, one for each camera and mapping; the last two are queries."""
     rng = np.random.default_rng(1)

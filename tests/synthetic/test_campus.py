@@ -1,6 +1,7 @@
 """A campus stands together in one frame, its rooms look alike, and each is walked twice."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from reloc.synthetic.campus import ROOM, WALL, make_campus, write_campus
 from reloc.synthetic.styles import PRINTS
 
 pytestmark = pytest.mark.usefixtures("coarse")
-SMALL = {"rooms": 2, "mapping": 4, "queries": 1, "width": 64, "height": 48}
+SMALL: dict[str, Any] = {"rooms": 2, "mapping": 4, "queries": 1, "width": 64, "height": 48}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +103,7 @@ def test_every_space_is_walked_twice_on_different_paths(written):
     assert (len(scene.mapping), len(scene.queries)) == (4 * 2 + 8, 2 + 2)
     assert told == [(n, 20) for n in range(1, 21)]
     spaces = {space.name: space for space in make_campus(2, seed=2)}
-    seen = Counter()
+    seen: Counter[Any] = Counter()
     for frame in (*scene.mapping, *scene.queries):
         space = spaces[frame.image.name[:-10]]
         seen[space.name] += 1

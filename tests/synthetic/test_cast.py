@@ -1,5 +1,7 @@
 """Rays meet what geometry says they meet."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -86,7 +88,7 @@ def test_bounds_leave_nothing_out(model):
     bounded = cast_image(world, grid, pose, CPU)
     # One pixel at a time, so that the bounds of an image play no part.
     for row, column in [(0, 0), (29, 39), (15, 20), (20, 5), (8, 33), (25, 14)]:
-        single = RayGrid(grid.x[row : row + 1, column : column + 1],
+        single: Any = RayGrid(grid.x[row : row + 1, column : column + 1],
                          grid.y[row : row + 1, column : column + 1])  # fmt: skip
         single.window = lambda solid, pose: (slice(None), slice(None))
         alone = cast_image(world, single, pose, CPU)

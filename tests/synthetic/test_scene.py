@@ -1,5 +1,7 @@
 """The scene on disk holds what was rendered, whole or not at all."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +12,7 @@ from reloc.synthetic import scene as module
 from reloc.synthetic.scene import write_synthetic_scene
 
 pytestmark = pytest.mark.usefixtures("coarse")
-SMALL = {"mapping": 8, "queries": 2, "width": 96, "height": 72}
+SMALL: dict[str, Any] = {"mapping": 8, "queries": 2, "width": 96, "height": 72}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,8 @@
 
 import copy
 import itertools
+import time
+from typing import Any
 
 import pytest
 import torch
@@ -98,7 +100,7 @@ class Run:
 def clock(monkeypatch):
     """A second between any two looks at the clock."""
     ticks = itertools.count()
-    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
 
 
 def stop_at(step, error):
@@ -165,6 +167,7 @@ def test_states_of_older_versions_are_read(of_one):
 def test_a_state_of_something_else_is_refused():
     run = Run()
     run.train()
+    change: dict[str, Any]
     for change in ({"trainers": []}, {"spent": "long"}, {"trainers": [{"steps": 3}]}):
         with pytest.raises(UnfitState):
             Run().train(stored=run.saved[-1] | change)

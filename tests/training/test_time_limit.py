@@ -1,11 +1,13 @@
 """Time that a work may take."""
 
+import time
+
 from reloc.training import TimeLimit, time_limit
 
 
 def test_shares_of_a_limit_count_from_its_beginning(monkeypatch):
     now = [100.0]
-    monkeypatch.setattr(time_limit.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     limit, endless = TimeLimit(60.0), TimeLimit(None)
     assert (limit.left(), limit.left(0.5)) == (60.0, 30.0)
     now[0] += 20

@@ -79,9 +79,11 @@ def test_figures(scene):
     assert [t.get_text() for t in axes.texts] == ["1", "2"]
     assert axes.get_xlabel() == "m"
     curve = focal_curve(survey).axes[0].lines[0]
-    assert curve.get_xdata()[np.argmin(curve.get_ydata())] == pytest.approx(1, abs=0.03)
+    assert np.asarray(curve.get_xdata())[np.argmin(np.asarray(curve.get_ydata()))] == pytest.approx(
+        1, abs=0.03
+    )
     assert focal_curve(surveyed(scene, judged=False)) is None
-    assert len(blur_strip(survey).axes[0].collections[0].get_offsets()) == 1
+    assert len(np.asarray(blur_strip(survey).axes[0].collections[0].get_offsets())) == 1
 
 
 @pytest.mark.parametrize("count", [1, 2])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ CAMERA = Camera.pinhole(width=64, height=48, fx=50)
 HOSTILE = '<script>alert(1)</script>"$x_1$\udcff'
 
 
-def evaluation(offsets: list[float | None], **options: object) -> Evaluation:
+def evaluation(offsets: list[float | None], **options: Any) -> Evaluation:
     frames = [
         Frame(f"{i}<b>.jpg", Path("x"), CAMERA, pose_from(np.eye(3), (i, i % 3, 0)))
         for i in range(len(offsets))

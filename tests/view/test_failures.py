@@ -1,6 +1,7 @@
 """Where queries fail: in which cell of the plan, and looking which way."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from reloc.view.style import svg
 CAMERA = Camera.pinhole(width=64, height=48, fx=50)
 
 
-def evaluation(unit: str = "metre", *, extent: float = 10.0) -> Evaluation:
+def evaluation(unit: Literal["metre", "unknown"] = "metre", *, extent: float = 10.0) -> Evaluation:
     """Ten queries at x = 0 that look along x and are found, two at x = 9 along y that are not."""
     good = [look_at((0, 0.01 * i, 0), (5, 0.01 * i, 0)) for i in range(10)]
     bad = [look_at((9, 0, 0), (9, 5, 0)), look_at((9, 0.1, 0), (9, 5, 0))]
@@ -40,7 +41,7 @@ def test_cells_are_colored_by_what_fails_in_them(mapping) -> None:
     heat, rose = figure.axes[0], next(a for a in figure.axes if a.name == "polar")
     squares = heat.collections[1]
     assert sorted(squares.get_array()) == [0, 1]
-    areas = [np.ptp(p.vertices[:, 0]) for p in squares.get_paths()]
+    areas = [np.ptp(np.asarray(p.vertices)[:, 0]) for p in squares.get_paths()]
     assert max(areas) > 1.5 * min(areas)
     assert "5 cm, 5°" in heat.get_title()
     within, beyond = (np.array([bar.get_height() for bar in c]) for c in rose.containers)

@@ -20,7 +20,7 @@ GREEN = (20, 230, 30)
 def floor(count=600):
     rng = np.random.default_rng(0)
     points = np.c_[rng.uniform(-2, 2, (count, 2)), rng.normal(0, 0.002, count)]
-    return PreviewPoints(points, np.tile(np.uint8(GREEN), (count, 1)))
+    return PreviewPoints(points, np.tile(np.array(GREEN, np.uint8), (count, 1)))
 
 
 def made_map(preview):

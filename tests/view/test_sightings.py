@@ -18,13 +18,16 @@ def wall(y: float, side: int, count: int = 3000) -> PointCloud:
     """A wall at y that faces -y or +y."""
     rng = np.random.default_rng(0)
     points = np.c_[rng.uniform(-2, 2, count), np.full(count, y), rng.uniform(-1, 1, count)]
-    normals = np.tile(np.float32([0, side, 0]), (count, 1))
+    normals = np.tile(np.array([0, side, 0], np.float32), (count, 1))
     return PointCloud(points, np.zeros((count, 3), np.uint8), normals)
 
 
 def both(a: PointCloud, b: PointCloud) -> PointCloud:
-    parts = zip((a.points, a.colors, a.normals), (b.points, b.colors, b.normals), strict=True)
-    return PointCloud(*(np.concatenate(pair) for pair in parts))
+    return PointCloud(
+        np.concatenate([a.points, b.points]),
+        np.concatenate([a.colors, b.colors]),
+        np.concatenate([a.normals, b.normals]),
+    )
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ ROWS = [
 def test_each_figure_has_a_panel_with_its_values():
     figure = training_curves(ROWS)
     assert [axes.get_title() for axes in figure.axes] == ["loss", "recall"]
-    values, median = (line.get_xydata() for line in figure.axes[0].lines)
+    values, median = (np.asarray(line.get_xydata()) for line in figure.axes[0].lines)
     np.testing.assert_allclose(values[:, 1], 9.0 - 0.1 * values[:, 0])
     np.testing.assert_allclose(median[10:-10], values[10:-10])
-    assert len(figure.axes[1].lines[0].get_xdata()) == 5
+    assert len(np.asarray(figure.axes[1].lines[0].get_xdata())) == 5
 
 
 def test_the_picture_shows_the_stages_that_are_wanted(tmp_path):

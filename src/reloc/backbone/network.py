@@ -61,6 +61,7 @@ class ConvBlock(nn.Module):
         self.norm: nn.Module = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Convolves (B, C_in, H, W), normalizes and clips at zero: (B, C_out, H', W')."""
         return functional.relu(self.norm(self.conv(x)))
 
     @torch.no_grad()
@@ -108,7 +109,7 @@ class ConvBackbone(nn.Module):
             ConvBlock(width, width),
             ConvBlock(width, width),
         )
-        self.merge = ConvBlock(width, width)
+        self.merge: nn.Module = ConvBlock(width, width)
         self.out = nn.Conv2d(width, channels, 1)
 
     def forward(self, images: Tensor) -> Tensor:

@@ -25,8 +25,10 @@ _NOISE_KERNEL = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
 
 
 def preprocess(image: Gray) -> Gray:
-    """A grey picture (H, W) with less noise and other light where it has too much, or too little;
-    any other as it is."""
+    """Denoises a grey picture (H, W) and normalizes its exposure, each where it is needed.
+
+    A picture that needs neither is returned as it is.
+    """
     return normalize_exposure(denoise(image))
 
 
@@ -51,8 +53,10 @@ def noise_level(image: Gray) -> float:
 
 
 def normalize_exposure(image: Gray) -> Gray:
-    """A grey picture (H, W) that is very dark or bright with its light multiplied; any other as it
-    is."""
+    """Multiplies the light of a grey picture (H, W) that is very dark or very bright.
+
+    Any other picture is returned as it is.
+    """
     mean = cv2.mean(image)[0]
     if mean > MOST_MEAN:
         return cv2.convertScaleAbs(image, alpha=MEAN_OF_CLIPPED / mean)

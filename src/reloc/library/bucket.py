@@ -42,9 +42,11 @@ class BucketStore:
         return f"{self._root.rstrip('/')}/{name}"
 
     def exists(self, name: str) -> bool:
+        """Whether the bucket has such a file."""
         return bool(self._files.exists(self._path(name)))
 
     def local(self, name: str, *, fresh: bool = False) -> Path:
+        """Fetches the file unless a copy is here. Raises MapError if that fails."""
         path = self._cache / name
         if fresh or not path.exists():
             with atomic_path(path) as temporary, self._reported(name, MapError, "fetched"):
@@ -55,6 +57,10 @@ class BucketStore:
         """A bucket tells only by what is written to it."""
 
     def put(self, source: Path, name: str) -> None:
+        """Uploads a local file under a name of its own, then moves it to its place.
+
+        Raises whatever the file system raises.
+        """
         self._files.makedirs(self._root, exist_ok=True)
         # A name of its own for each writer: two of them must not write to one file.
         part = self._path(f".{name}.{uuid.uuid4().hex}.part")
@@ -62,15 +68,18 @@ class BucketStore:
         self._files.mv(part, self._path(name))
 
     def remove(self, name: str) -> None:
+        """Removes a file if it is there. Raises whatever the file system raises."""
         if self.exists(name):
             self._files.rm_file(self._path(name))
 
     @contextmanager
     def staged(self, source: Path) -> Iterator[Staged]:
+        """Yields a copy in the local cache, to be uploaded by ``publish``."""
         with staged(source, self._cache) as copy:
             yield copy
 
     def publish(self, copy: Staged, name: str) -> None:
+        """Uploads such a copy. Raises OutputError if that fails or the file came out shorter."""
         with self._reported(name, OutputError, "written"):
             self.put(copy.path, name)
             size = self._files.size(self._path(name))
@@ -79,6 +88,11 @@ class BucketStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
+        """Holds a lock file in the bucket for the block.
+
+        Raises:
+            MapError: another writer holds it for too long.
+        """
         mark = f"{socket.gethostname()} {os.getpid()} {uuid.uuid4().hex}".encode()
         until = time.monotonic() + _SECONDS_TO_WAIT
         while not self._take(mark):
@@ -119,6 +133,12 @@ class BucketStore:
 
     @contextmanager
     def edited(self, name: str) -> Iterator[Path]:
+        """Yields a fetched copy; uploads it when the block has ended.
+
+        Raises:
+            MapError: another writer changed the file meanwhile.
+            OutputError: it cannot be uploaded.
+        """
         path, before = self._cache / name, self._state(name)
         if before is None:
             path.unlink(missing_ok=True)
@@ -143,6 +163,7 @@ class BucketStore:
             return str(self._files.ukey(self._path(name))) if self.exists(name) else None
 
     def files(self) -> dict[str, float]:
+        """All files with the seconds since they were written; 0 where that is not known."""
         with self._reported("", MapError, "listed"):
             self._files.invalidate_cache()
             paths = [e["name"] for e in self._files.ls(self._root, detail=True) if _is_file(e)]
@@ -158,6 +179,7 @@ class BucketStore:
         return max(0.0, (datetime.now(UTC) - written).total_seconds())
 
     def release(self, *, seconds: float) -> bool:
+        """Removes the lock file if it is older; whether it did. Raises OutputError."""
         with self._reported(LOCK, OutputError, "removed"):
             old = self.exists(LOCK) and self._age(self._path(LOCK)) > seconds
             if old:

@@ -90,8 +90,10 @@ class Hint:
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is one line of text: what systems and databases take. JSON and the names of files
-    can hold halves of letters."""
+    """Whether it is one line of text, which systems and databases take.
+
+    JSON and the names of files can hold control characters and lone surrogates, which they do not.
+    """
     return isinstance(value, str) and not any(category(letter) in ("Cc", "Cs") for letter in value)
 
 

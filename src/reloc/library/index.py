@@ -28,8 +28,10 @@ _ENTRIES = {
 
 
 class Index:
-    """The SQLite file. Every call is a connection and a transaction of its own, so that processes
-    and threads may share it. All raise MapError if it is damaged.
+    """The SQLite file.
+
+    Every call is a connection and a transaction of its own, so that processes and threads may
+    share it. All raise MapError if it is damaged.
 
     Args:
         path: the file; ``make`` makes one.

@@ -249,8 +249,11 @@ class MapLibrary:
     def _changed(
         self, name: str, *, unless: Path | None = None
     ) -> Iterator[tuple[Change, list[str]]]:
-        """Yields what changes the index, and a list for files that may be nobody's afterwards,
-        whether or not the change came to be. Those are removed, but for the file ``unless``."""
+        """Yields what changes the index, and a list for files that may be nobody's afterwards.
+
+        Those are removed when the block has ended, whether or not the change came to be, but for
+        the file ``unless``.
+        """
         unnamed: list[str] = []
         with self._store.locked():
             try:

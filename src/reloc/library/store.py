@@ -71,48 +71,58 @@ class FolderStore:
         self.root = root
 
     def exists(self, name: str) -> bool:
+        """Whether the folder has such a file."""
         return (self.root / name).is_file()
 
     def local(self, name: str, *, fresh: bool = False) -> Path:
+        """The file itself. Raises MapError if it is missing."""
         if not self.exists(name):
             raise MapError(f"{self.root / name}: missing from the library; add the map again")
         return self.root / name
 
     def check_writable(self) -> None:
+        """Makes a temporary file and removes it. Raises OutputError if that fails."""
         with self._writing(), temporary_file(self.root):
             pass
 
     def put(self, source: Path, name: str) -> None:
+        """Copies a local file into the folder, at once or not at all."""
         if source.resolve() == (self.root / name).resolve():
             return
         with atomic_path(self.root / name) as temporary:
             shutil.copyfile(source, temporary)
 
     def remove(self, name: str) -> None:
+        """Removes a file if it is there. Raises OutputError."""
         with self._writing():
             (self.root / name).unlink(missing_ok=True)
 
     @contextmanager
     def staged(self, source: Path) -> Iterator[Staged]:
+        """Yields a copy in the folder, to be moved by ``publish``. Raises OutputError."""
         with self._writing(), staged(source, self.root) as copy:
             yield copy
 
     def publish(self, copy: Staged, name: str) -> None:
+        """Moves such a copy to its place, on disk when the call returns. Raises OutputError."""
         with self._writing():
             copy.path.replace(self.root / name)
             sync_folder(self.root)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
+        """Keeps nobody out: SQLite locks the index."""
         yield
 
     @contextmanager
     def edited(self, name: str) -> Iterator[Path]:
+        """Yields the file itself. Raises OutputError if it cannot be written."""
         with self._writing():
             self.root.mkdir(parents=True, exist_ok=True)
             yield self.root / name
 
     def files(self) -> dict[str, float]:
+        """All files with the seconds since they were written."""
         now, found = time.time(), {}
         with os.scandir(self.root) as entries:
             for entry in entries:
@@ -121,6 +131,7 @@ class FolderStore:
         return found
 
     def release(self, *, seconds: float) -> bool:
+        """Removes nothing: a folder has no lock file."""
         return False
 
     @contextmanager

@@ -55,7 +55,7 @@ class Estimate:
 
     @property
     def total_seconds(self) -> float:
-        """Of all stages."""
+        """The sum of all stages' seconds."""
         return sum(self.seconds.values())
 
     def rigid3d(self) -> Any:

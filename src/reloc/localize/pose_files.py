@@ -249,7 +249,7 @@ def _poses(pairs: Pairs) -> Iterator[tuple[Frame, Estimate, Array]]:
 
 
 def _cam_from_world(world_from_cam: Array) -> list[float]:
-    """qw qx qy qz tx ty tz of the inverse pose."""
+    """The inverse pose as qw qx qy qz tx ty tz."""
     pose = inverted(world_from_cam)
     return [*quaternion_from_rotation(pose[:3, :3]), *pose[:3, 3]]
 

@@ -58,8 +58,12 @@ class Correspondences:
 
         Args:
             kind: of all.
-            scene_coordinates, rays, focal, depths, pixels: see the attributes.
+            scene_coordinates: (N, 3), world frame.
+            rays: (N, 2) at z = 1, camera frame.
+            focal: pixels per unit at z = 1.
             sigma: of all, or (N,).
+            depths: (N,) if they are measured.
+            pixels: (N, 2) of the image.
         """
         count = len(scene_coordinates)
         return cls(

@@ -17,7 +17,8 @@ def reprojection_errors(
     Args:
         cam_from_world: (3, 4) or (4, 4).
         points: (N, 3), world frame.
-        rays, focal: as those of ``projection_errors``.
+        rays: (N, 2) at z = 1, camera frame.
+        focal: pixels per unit at z = 1, of all or (N,).
     """
     cam = points @ cam_from_world[:3, :3].T + cam_from_world[:3, 3]
     return projection_errors(cam, rays, focal)

@@ -66,7 +66,8 @@ def refine_pose_with_depth(
 
     Args:
         world_from_cam: (4, 4) to begin at.
-        seen, short_side: as above.
+        seen: with depths, NaN where nothing was measured.
+        short_side: of the view, in pixels.
     """
     first = torch.from_numpy(inverted(world_from_cam)[:3])[None, None]
     refined = refined_poses(first, _matches(seen), options=_refinement(short_side))[0, 0]

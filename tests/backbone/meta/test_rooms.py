@@ -1,6 +1,7 @@
 """Episodes from rendered rooms: they repeat, and their coordinates are those of the rooms."""
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def source(tmp_path):
         calls[image.tobytes()] += 1
         return torch.from_numpy(image[::8, ::8].astype(np.float32))[..., None].expand(4, 4, 5)
 
-    made = RoomEpisodes(tmp_path, rooms=3, grid_of=grid_of, views=4)
+    made: Any = RoomEpisodes(tmp_path, rooms=3, grid_of=grid_of, views=4)
     made.calls = calls
     return made
 

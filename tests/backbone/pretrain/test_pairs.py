@@ -7,7 +7,6 @@ import pytest
 from reloc.backbone.pretrain import pairs
 from reloc.backbone.pretrain.pairs import (
     PhotoPairs,
-    apply_homography,
     cell_centers,
     inside_image,
     random_homography,
@@ -15,6 +14,7 @@ from reloc.backbone.pretrain.pairs import (
     with_blocks,
 )
 from reloc.errors import SceneError
+from reloc.images.augment import apply_homography
 
 
 def wavy(x, y):
@@ -51,7 +51,7 @@ def test_a_warp_shows_the_image_where_the_homography_says():
         )
         crop = warped(image, homography, size=128)
         cells = cell_centers(128, 8)
-        there = apply_homography(np.linalg.inv(homography), cells)
+        there = apply_homography(np.linalg.inv(homography).astype(np.float64), cells)
         error = shown(crop, cells) - wavy(*there.T)
         # The picture changes by up to 6 levels a pixel: half a pixel would show.
         assert np.sqrt((error**2).mean()) < 1.0
@@ -64,7 +64,9 @@ def test_a_homography_maps_the_window_to_the_crop():
     np.testing.assert_allclose(
         apply_homography(homography, np.array([[50.0, 40]])), [[32, 32]], atol=1e-4
     )
-    corners = apply_homography(np.linalg.inv(homography), np.array([[0.0, 0], [64, 0], [64, 64]]))
+    corners = apply_homography(
+        np.linalg.inv(homography).astype(np.float64), np.array([[0.0, 0], [64, 0], [64, 64]])
+    )
     np.testing.assert_allclose(np.linalg.norm(np.diff(corners, axis=0), axis=1), 40, atol=1e-3)
 
 
@@ -137,7 +139,7 @@ def test_photos_are_read_shrunk_and_bad_ones_left_out(tmp_path):
     (tmp_path / "notes.txt").write_text("no photo either")
     told = []
     source = PhotoPairs.from_folder(
-        tmp_path, size=64, progress=lambda stage, done, total: told.append((done, total))
+        tmp_path, size=64, progress=lambda stage, done, total, **_: told.append((done, total))
     )
     assert sorted(photo.shape for photo in source.photos) == [(130, 200), (512, 768)]
     assert told[-1] == (4, 4)

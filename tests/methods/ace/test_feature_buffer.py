@@ -3,6 +3,7 @@
 import errno
 import os
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -60,7 +61,8 @@ def test_features_are_kept_in_half_precision_and_rays_in_full():
 def test_features_may_live_in_a_file(tmp_path):
     storage = torch.from_file(str(tmp_path / "f"), shared=True, size=30, dtype=torch.bfloat16)
     buffer = empty(10, features=storage.view(10, 3))
-    buffer.append(*view(0, 6), 500.0, 0)
+    features, rays = view(0, 6)
+    buffer.append(features, rays, 500.0, 0)
     del buffer
     again = torch.from_file(str(tmp_path / "f"), shared=True, size=30, dtype=torch.bfloat16)
     assert torch.equal(again.view(10, 3)[:6, 0].float(), torch.arange(6) / 8)
@@ -78,10 +80,11 @@ def test_depth_is_known_only_where_it_was_given():
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no room can be taken there")
 def test_a_file_takes_its_room_before_features_do(tmp_path, monkeypatch):
-    extractor = SimpleNamespace(channels=3, dtype=torch.float32, device=torch.device("cpu"))
-    arguments = {"rows": 1000, "memory_gb": 1e-9, "scratch": tmp_path}
+    extractor: Any = SimpleNamespace(channels=3, dtype=torch.float32, device=torch.device("cpu"))
+    arguments: dict[str, Any] = {"rows": 1000, "memory_gb": 1e-9, "scratch": tmp_path}
     buffer = empty_buffer(torch.zeros(4, 3, 4), extractor, **arguments)
-    buffer.append(*view(0, 6), 500.0, 0)
+    features, rays = view(0, 6)
+    buffer.append(features, rays, 500.0, 0)
     assert (tmp_path / "features").stat().st_blocks * 512 >= 1000 * 3 * 2
 
     def full(handle, start, size):

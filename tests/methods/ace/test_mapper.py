@@ -1,6 +1,8 @@
 """Mapping a toy scene: what comes out, that it repeats, and that it survives a kill."""
 
+import time
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +14,7 @@ from reloc.checkpoint import save_checkpoint
 from reloc.errors import MapError, OptionError, OutputError, SceneError
 from reloc.geometry import Camera, look_at
 from reloc.mapping import stereo_survey
+from reloc.mapping.views import prepare_view
 from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.ace import mapper, multi_view_stereo, view_reader
@@ -251,7 +254,7 @@ def test_heads_made_one_by_one_are_those_of_the_whole_map(
     options = replace(TOY, heads=4, views=views)
     whole = mapped(corridor, backbone, options).scene_map
     read = set()
-    prepare = view_reader.prepare_view
+    prepare = prepare_view
 
     def prepare_and_tell(frame, index, **more):
         read.add(index)
@@ -300,7 +303,7 @@ def test_a_part_without_readable_images_gets_no_head(corridor, backbone):
 def every_step(monkeypatch):
     """Progress and checkpoints at every step instead of every so many seconds."""
     ticks = iter(range(10**6))
-    monkeypatch.setattr(loop.time, "monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(ticks)))
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
 
@@ -339,7 +342,7 @@ def test_a_full_disk_in_training_leaves_the_last_checkpoint(
 ):
     path = tmp_path / "checkpoint"
     whole = mapped(scene, backbone)
-    saved = []
+    saved: list[Any] = []
 
     def save(*arguments):
         if len(saved) == 3:

@@ -129,7 +129,7 @@ def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
         monkeypatch.setattr(stereo_survey, name, 1)
     whole = surveyed(frames, extractor, most=9, depth=3 * WALL)
     read = []
-    prepare = view_reader.prepare_view
+    prepare = prepare_view
 
     def prepare_and_tell(frame, index, **more):
         read.append(index)

@@ -56,7 +56,7 @@ def test_impossible_values_are_refused(change):
 
 def test_an_unknown_preset_is_refused_with_the_known():
     with pytest.raises(OptionError, match=r"huge.*draft.*full"):
-        preset_options("huge")
+        preset_options("huge")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("heads", [1, 2, 3, 4, 8, 16])

@@ -9,7 +9,8 @@ from reloc.methods.dsacstar.known_depths import KnownDepths
 from reloc.scenes import open_scene
 from reloc.scenes.depth import read_depth_map
 
-RAYS = np.stack(np.meshgrid(np.arange(-4, 5), np.arange(-3, 4)), -1).reshape(-1, 2) * 0.1
+GRID = np.meshgrid(np.arange(-4, 5), np.arange(-3, 4))
+RAYS = np.asarray(np.stack(GRID, -1).reshape(-1, 2) * 0.1, np.float64)
 CELL = 0.1
 
 

@@ -1,5 +1,7 @@
 """Whole views: which cells they hold, and where these look."""
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
@@ -36,7 +38,8 @@ def extractor():
 
 
 def collected(frames, extractor, **changes):
-    options = {"short_side": 48, "views": 8, "cells": 60, "seed": 0, "progress": silent} | changes
+    options: dict[str, Any] = {"short_side": 48, "views": 8, "cells": 60, "seed": 0}
+    options |= {"progress": silent} | changes
     return collect_views(frames, extractor, origin=ORIGIN, **options)
 
 

@@ -1,5 +1,6 @@
 """What the film keeps of a training."""
 
+import time
 from dataclasses import replace
 
 import cv2
@@ -82,7 +83,7 @@ def test_a_head_speaks_for_the_cells_of_its_own_frames(frames, backbone):
 
 def test_snapshots_crowd_at_the_start_and_stay_within_their_time(frames, backbone, monkeypatch):
     clock = [0.0]
-    monkeypatch.setattr(recording.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     recorder = Recorder(frames, backbone, short_side=72, device="cpu")
     believed = recorder._believed
 

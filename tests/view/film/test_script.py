@@ -39,7 +39,7 @@ def wall(color=RED, count=4000):
     """Points of the wall y = 0, seen from the side of the cameras."""
     rng = np.random.default_rng(0)
     points = np.c_[rng.uniform(-2, 2, count), np.zeros(count), rng.uniform(-1, 1, count)]
-    normals = np.tile(np.float32([0, -1, 0]), (count, 1))
+    normals = np.tile(np.array([0, -1, 0], np.float32), (count, 1))
     return PointCloud(points, np.tile(np.uint8(color), (count, 1)), normals)
 
 
@@ -78,7 +78,7 @@ def test_a_film_grows_sharpens_and_ends_with_the_queries(frames):
             evaluation=estimates(frames, 0.1),
             queries=frames,
             size=SIZE,
-            progress=lambda stage, done, total: told.append((done, total)),
+            progress=lambda stage, done, total, **_: told.append((done, total)),
         )
     )
     assert told == [(n, 16) for n in range(1, 17)]

@@ -36,7 +36,7 @@ def test_an_mp4_holds_all_pictures_in_their_colors(tmp_path):
 def test_a_gif_moves(tmp_path):
     write_film(tmp_path / "film.gif", pictures())
     with Image.open(tmp_path / "film.gif") as image:
-        assert (image.n_frames, image.size) == (4, (64, 48))
+        assert (getattr(image, "n_frames", 1), image.size) == (4, (64, 48))
         image.seek(3)
         assert abs(np.asarray(image.convert("RGB"))[0, 0].astype(int) - (120, 90, 200)).max() < 12
 

@@ -42,7 +42,8 @@ class Rows:
 class EpisodeImage(Protocol):
     """An image of an episode, loaded when it is needed: the same rows every time."""
 
-    def __call__(self) -> Rows: ...
+    def __call__(self) -> Rows:
+        """Loads the image's rows."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,8 @@ class MetaOptions:
 class EpisodeSource(Protocol):
     """Makes episode number ``seed``; the same number gives the same episode."""
 
-    def episode(self, seed: int, options: EpisodeOptions) -> Episode: ...
+    def episode(self, seed: int, options: EpisodeOptions) -> Episode:
+        """Makes the episode of that number."""
 
 
 Validate = Callable[[ContextAdapter], Mapping[str, float]]

@@ -41,8 +41,11 @@ class Contrast:
         self.heads = nn.Module()
 
     def batch(self, options: PretrainOptions, step: int, *, rank: int = 0, world: int = 1) -> Batch:
-        """Views ``first`` and ``second`` (B, 1, S, S) in 0..1, and matching pixels (B, N, 2) in
-        both, ``pixels_first`` and ``pixels_second``.
+        """Draws pairs of views, and pixels of both that show the same.
+
+        Returns:
+            Views ``first`` and ``second`` (B, 1, S, S) in 0..1, and matching pixels (B, N, 2) in
+            both, ``pixels_first`` and ``pixels_second``.
 
         Raises:
             SceneError: no pair with matches enough was found.

@@ -78,9 +78,12 @@ class Coordinates:
         self.middles = [room.world_from_cam[:, :3, 3].mean(axis=0) for room in rooms]
 
     def batch(self, options: PretrainOptions, step: int, *, rank: int = 0, world: int = 1) -> Batch:
-        """``views`` (B, 1, S, S) in 0..1, two each of as many rooms as there are pairs; ``rooms``
-        (B,); ``pixels`` (B, N, 2) of cells, the ``points`` (B, N, 3) that they show in metres
-        around the middle of the room, and how many pixels a metre there takes, ``zoom`` (B, N).
+        """Draws views of rooms, and the points that their cells show.
+
+        Returns:
+            ``views`` (B, 1, S, S) in 0..1, two each of as many rooms as there are pairs; ``rooms``
+            (B,); ``pixels`` (B, N, 2) of cells, the ``points`` (B, N, 3) that they show in metres
+            around the middle of the room, and how many pixels a metre there takes, ``zoom`` (B, N).
 
         Raises:
             SceneError: a room has no view that shows enough.

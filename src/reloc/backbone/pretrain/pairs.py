@@ -42,7 +42,8 @@ class Pair:
 class PairSource(Protocol):
     """Makes pair number ``seed``; the same number gives the same pair."""
 
-    def pair(self, seed: int) -> Pair: ...
+    def pair(self, seed: int) -> Pair:
+        """Makes the pair of that number."""
 
 
 def cell_centers(size: int, stride: int) -> Array:
@@ -192,6 +193,7 @@ class PhotoPairs:
         return cls(photos, size=size, stride=stride)
 
     def pair(self, seed: int) -> Pair:
+        """Crops one photo twice, by two random homographies."""
         rng = np.random.default_rng([seed, 1])
         photo = self.photos[rng.integers(len(self.photos))]
         height, width = photo.shape

@@ -61,6 +61,10 @@ class SharedBatchNorm(nn.BatchNorm2d):
     """Batch norm with the statistics of all processes, on any device; PyTorch's needs CUDA."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Normalizes (B, C, H, W) by the statistics of the batches of all processes.
+
+        Out of training it normalizes by the running statistics.
+        """
         if not self.training:
             return super().forward(x)
         assert self.running_mean is not None and self.running_var is not None

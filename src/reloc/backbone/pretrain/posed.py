@@ -107,6 +107,7 @@ class PosedPairs:
         return OVERLAP[0] < len(before) / asked < OVERLAP[1]
 
     def pair(self, seed: int) -> Pair:
+        """Crops two posed views that see the same surface, around places that both show."""
         rng = np.random.default_rng([seed, 3])
         a, b = self.pairs[rng.integers(len(self.pairs))]
         before, after, _ = matches(self.views[a], self.views[b], stride=self.stride)

@@ -57,6 +57,7 @@ class RenderedPairs:
         return cls(made, size=size)
 
     def pair(self, seed: int) -> Pair:
+        """Crops two views of one room, around places that both show."""
         rng = np.random.default_rng([seed, 2])
         room = self.rooms[rng.integers(len(self.rooms))]
         first, second = (int(v) for v in room.pairs[rng.integers(len(room.pairs))])

@@ -87,6 +87,7 @@ class FeatureBuffer:
 
     @property
     def capacity(self) -> int:
+        """How many rows there is room for."""
         return len(self.features)
 
     def append(

@@ -125,7 +125,10 @@ class FeatureSampler:
         Args:
             schedule: what is due.
             stage: number of the schedule; each has draws of its own.
-            of, unusable, depth, inverse_depths: as for ``ViewReader.views``.
+            of: numbers of the frames that are wanted; the others are passed over.
+            unusable: by number, why frames are of no use; those that turn out to be so join them.
+            depth: typical depth of the scene, in scene units; moves the eye of novel views.
+            inverse_depths: how far frames see, by number, where that is known.
         """
         views = self.reader.views(
             schedule, of=of, unusable=unusable, depth=depth, inverse_depths=inverse_depths
