@@ -64,6 +64,7 @@ def map_(
                 found,
                 network,
                 options=options,
+                landmarks=mapping.landmark_options(),
                 device=compute.device,
                 checkpoint=checkpoint,
                 resume=mapping.resume,
@@ -102,6 +103,7 @@ def _tell(out: Path, scene: Scene, result: MappingResult, *, seconds: float) -> 
         f"{_heads(len(result.scene_map.regions))}{_work(info)}, "
         f"{out.stat().st_size / 1e6:.1f} MB, {seconds:.0f} s; "
         f"{100 * info['inlier_share']:.0f} % of the mapping features within 10 px"
+        f"{_landmarks(info)}"
     )
 
 
@@ -109,6 +111,11 @@ def _work(info: Mapping[str, Any]) -> str:
     if "steps" in info:
         return f"{info['steps']} steps"
     return f"{info['features']} features, lambda {info['options']['ridge']:g}"
+
+
+def _landmarks(info: Mapping[str, Any]) -> str:
+    counts = info.get("landmarks")
+    return "" if counts is None else f"; {counts['kept']} landmarks"
 
 
 def _heads(count: int) -> str:

@@ -8,6 +8,7 @@ import tyro
 
 from reloc.cli.options import File, given
 from reloc.errors import OptionError
+from reloc.landmarks.building import LandmarkOptions
 from reloc.methods.ace import preset_options
 from reloc.methods.ace.options import Preset
 from reloc.methods.dispatch import MethodOptions
@@ -36,6 +37,8 @@ class MapOptions:
         seed: Of everything random; the same seed gives the same map on a CPU.
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
         resume: Go on with a mapping that was interrupted.
+        landmarks: Keep so many points of the place that make poses exact, some 50 bytes each, 10000
+            for a room or a building; 0 keeps none. Their descriptors can show what was in a photo.
         film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
         growth: Keep how the map grew in this file, some 10 MB, for `reloc film`.
 
@@ -56,10 +59,12 @@ class MapOptions:
     seed: int = 0
     buffer_gb: float | None = None
     resume: bool = False
+    landmarks: int = 0
     film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None
     growth: File = None
 
     def __post_init__(self) -> None:
+        self.landmark_options()
         several, watched = self.heads not in ("auto", 1), self.watched
         if self.method == "ridge":
             if self.resume or self.time_limit is not None or several:
@@ -77,6 +82,10 @@ class MapOptions:
                 )
         elif self.supervision != "rgb" or self.steps is not None or self.learning_rate is not None:
             raise OptionError("supervision, steps and learning-rate are for --method dsacstar")
+
+    def landmark_options(self) -> LandmarkOptions:
+        """How landmarks are made. Raises OptionError for an impossible number."""
+        return LandmarkOptions(count=self.landmarks)
 
     @property
     def watched(self) -> bool:

@@ -15,7 +15,7 @@ from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.consistency import confirmed_matches
 from reloc.landmarks.epipolar import MatchOptions, View, epipolar_matches
 from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints, unit_descriptors
-from reloc.landmarks.landmarks import Landmarks
+from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
 from reloc.landmarks.pairs import view_pairs
 from reloc.landmarks.selection import cells_of_views, select_tracks
 from reloc.landmarks.tracks import Tracks, join_tracks
@@ -30,7 +30,6 @@ Indices = NDArray[np.int64]
 
 # What is held of the views is in proportion to their number.
 MAX_VIEWS = 1500
-MAX_LANDMARKS = 100_000
 # Nearer to a camera than this share of the typical depth there is nothing.
 NEAREST = 0.02
 

@@ -10,6 +10,9 @@ from reloc.landmarks.compact import Codes, DescriptorBasis
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
+# More do not make a pose better, and matching among all takes time in proportion.
+MAX_LANDMARKS = 100_000
+
 
 @dataclass(frozen=True)
 class Landmarks:

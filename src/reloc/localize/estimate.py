@@ -26,13 +26,16 @@ class Estimate:
         confidence: 0 to 1, ``localized`` is true from 0.5 on.
         covariance: (6, 6) of a small motion of the camera in its own frame: rotation vector in
             radians, then translation in map units. None where there is no pose.
-        seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``.
+        seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``, and ``landmarks``
+            where the map has any.
         reason: one line that says why there is no pose to be trusted, else None.
         place: the map of a library that gave the pose; None where there was but one map.
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
             was none or the image could not be read.
         camera_source: where they come from: ``given``, ``map``, ``map (median of N)`` of so many
             cameras of the map, ``scaled`` (the map's, magnified as EXIF says) or ``exif``.
+        landmark_inliers: landmarks of the map that agree with the pose, where they decided it; else
+            0.
     """
 
     image: str
@@ -47,6 +50,7 @@ class Estimate:
     place: str | None = None
     camera: Camera | None = None
     camera_source: str | None = None
+    landmark_inliers: int = 0
 
     @property
     def cam_from_world(self) -> Array | None:

@@ -20,6 +20,11 @@ from reloc.scenes.depth import DepthMap
 from reloc.scenes.scene import Depth
 
 Read = TypeVar("Read")
+
+# A landmark that agrees tells as much as so many cells, which err together.
+CELLS_OF_LANDMARK = 10
+# So many landmarks agree with the right pose in the right map only.
+SURE_LANDMARKS = 60
 # Searches the pose, or raises why the query cannot be localized.
 Solve = Callable[[], Estimate]
 
@@ -156,14 +161,19 @@ def _found(query: Query, first: Sequence[Attempt], others: Iterator[Sequence[Att
     sure = first[0].place.ranking.sure
     with memory_for(query):
         estimates = [attempt.estimate() for attempt in first]
-        while max(e.inlier_share for e in estimates) < sure and (group := next(others, None)):
+        while not any(_is_sure(e, sure) for e in estimates) and (group := next(others, None)):
             estimates += [attempt.estimate() for attempt in group]
     return most_agreed(estimates)
 
 
+def _is_sure(estimate: Estimate, share: float) -> bool:
+    """Whether no other attempt can be better."""
+    return estimate.inlier_share >= share or estimate.landmark_inliers >= SURE_LANDMARKS
+
+
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
     """The estimate of an image that most of it agrees with, with the time that all took."""
-    best = max(estimates, key=lambda estimate: estimate.inliers)
+    best = max(estimates, key=lambda e: e.inliers + CELLS_OF_LANDMARK * e.landmark_inliers)
     seconds: dict[str, float] = {}
     for estimate in estimates:
         for stage, spent in estimate.seconds.items():

@@ -12,6 +12,7 @@ from reloc.backbone.descriptor import global_descriptor, similarity
 from reloc.heads.batched import BatchedHeads
 from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
+from reloc.localize.landmark_solver import LandmarkSolution, LandmarkSolver
 from reloc.localize.query import PreparedQuery
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
@@ -88,6 +89,8 @@ class Place:
         self.stride = stride
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
+        known = scene_map.landmarks
+        self.landmarks = LandmarkSolver(known) if known is not None and len(known) else None
         self.heads = BatchedHeads([r.head for r in scene_map.regions], device=device, dtype=dtype)
 
     def candidates(self, features: torch.Tensor, query: PreparedQuery) -> list[Candidate]:
@@ -159,6 +162,19 @@ class Place:
             candidates: from ``candidates``, the most likely first.
             seconds: by stage, of what was done before.
         """
+        by_heads, candidate = self._by_heads(query, candidates, seconds)
+        if self.landmarks is None:
+            return by_heads
+        began = time.perf_counter()
+        found = self.landmarks.solve(query.keypoints(), query.camera, by_heads.world_from_cam)
+        estimate = by_heads if found is None else self._decided(by_heads, candidate, found)
+        spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
+        return replace(estimate, seconds=spent)
+
+    def _by_heads(
+        self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
+    ) -> tuple[Estimate, Candidate]:
+        """The pose by what heads see alone, and the candidate that it is of."""
         began = time.perf_counter()
         solved: list[tuple[Candidate, PoseSolution]] = []
         for candidate in candidates:
@@ -168,7 +184,7 @@ class Place:
                 if found.inliers.mean() >= self.ranking.sure:
                     break
         if not solved:
-            return Estimate(
+            lost = Estimate(
                 query.name,
                 localized=False,
                 world_from_cam=None,
@@ -177,6 +193,7 @@ class Place:
                 camera=query.camera,
                 camera_source=query.camera_source,
             )
+            return lost, candidates[0]
         candidate, solution = max(solved, key=lambda pair: int(pair[1].inliers.sum()))
         if len(candidates) > 1:
             solution = self._refined(candidate, solution, candidates, query.depth)
@@ -185,7 +202,7 @@ class Place:
         covariance = pose_covariance(local[solution.inliers], solution.world_from_cam)
         world_from_cam = solution.world_from_cam.copy()
         world_from_cam[:3, 3] += self.map.regions[candidate.region].origin
-        return Estimate(
+        estimate = Estimate(
             query.name,
             localized=trust >= 0.5,
             world_from_cam=world_from_cam,
@@ -197,6 +214,33 @@ class Place:
             reason=None if trust >= 0.5 else self._doubt(),
             camera=query.camera,
             camera_source=query.camera_source,
+        )
+        return estimate, candidate
+
+    def _decided(
+        self, by_heads: Estimate, candidate: Candidate, found: LandmarkSolution
+    ) -> Estimate:
+        """The estimate of heads, or that of landmarks where enough of these agree with a pose.
+
+        Heads and landmarks err independently: a pose that both see is wrong only if both are.
+        """
+        if found.confidence < 0.5:
+            return by_heads
+        local = found.world_from_cam.copy()
+        local[:3, 3] -= self.map.regions[candidate.region].origin
+        cells = agreement(local, candidate.local, options=self.solver)
+        by_cells = self.map.reliability * confidence(cells.errors, short_side=self.map.short_side)
+        inliers = int(cells.inliers.sum())
+        return replace(
+            by_heads,
+            localized=True,
+            world_from_cam=found.world_from_cam,
+            covariance=found.covariance,
+            confidence=1 - (1 - by_cells) * (1 - found.confidence),
+            inliers=inliers,
+            inlier_share=inliers / max(1, len(cells.inliers)),
+            landmark_inliers=found.inliers,
+            reason=None,
         )
 
     def likely(self, features: torch.Tensor) -> list[int]:

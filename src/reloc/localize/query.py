@@ -1,7 +1,7 @@
 """Queries: what is to be localized, read and brought to the size that the networks want."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -21,6 +21,7 @@ from reloc.geometry.turns import original_from_turned
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
 from reloc.images.files import image_size, read_image
 from reloc.images.lens import Lens, read_lens
+from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints
 from reloc.localize.cameras import CameraChoice, QueryPhoto, fitting_camera
 from reloc.localize.pixels import Image, array_of
 from reloc.scenes.depth import DepthMap, read_depth_map
@@ -93,6 +94,7 @@ class PreparedQuery:
         seconds: that reading took, what this query shares with one before it left out.
         camera_source: where the camera comes from, see ``CameraChoice``.
         turn: quarter turns clockwise from the stored image to the view.
+        keypoints: finds those of the stored image, once for all cameras and maps that ask.
     """
 
     name: str
@@ -102,6 +104,7 @@ class PreparedQuery:
     seconds: float
     camera_source: str = "given"
     turn: int = 0
+    keypoints: Callable[[], Keypoints] = no_keypoints
 
     @property
     def focal(self) -> float:
@@ -134,6 +137,7 @@ class ReadQuery:
     seconds: float
     _views: dict[tuple[int, int], View] = field(default_factory=dict)
     _depths: dict[Depth, DepthMap] = field(default_factory=dict)
+    _keypoints: list[Keypoints] = field(default_factory=list)
 
     @property
     def photo(self) -> QueryPhoto:
@@ -147,6 +151,12 @@ class ReadQuery:
             with memory_for(self.query):
                 self._views[turn, short_side] = turned_view(self.image, turn, short_side=short_side)
         return self._views[turn, short_side]
+
+    def keypoints(self) -> Keypoints:
+        """Keypoints of the stored image; found but once."""
+        if not self._keypoints:
+            self._keypoints.append(detect_keypoints(self.image))
+        return self._keypoints[0]
 
     def prepared(
         self, choices: Sequence[CameraChoice], *, short_side: int, with_depth: bool = True
@@ -180,6 +190,7 @@ class ReadQuery:
                             now - began,
                             choice.source,
                             turn,
+                            self.keypoints,
                         )
                     )
                     began = now

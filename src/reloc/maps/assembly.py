@@ -13,6 +13,7 @@ from reloc.geometry import pose_problem
 from reloc.heads import Head
 from reloc.maps.contents import MapContents, MappingCamera, PreviewPoints, Region
 from reloc.maps.header import MOST_SCALE, HeadSpec, MapHeader
+from reloc.maps.landmark_tensors import landmarks_of
 from reloc.maps.layout import BACKBONE, SCALES, by_head
 from reloc.maps.packing import PackedMatrix, PackedWeights, unpacked_matrix
 
@@ -56,6 +57,9 @@ def assembled(header: MapHeader, heads: Sequence[Head], tensors: Tensors) -> Map
         cameras=_cameras(header, tensors["cameras"]),
         info=header.info,
         preview=_preview(tensors, regions),
+        landmarks=landmarks_of(
+            tensors, origin=regions[0].origin, scale=_scale(regions), most=MOST_SCALE
+        ),
         own_backbone=_own_backbone(header, tensors),
         reliability=header.reliability,
     )
@@ -92,9 +96,12 @@ def _cameras(header: MapHeader, poses: Tensor) -> tuple[MappingCamera, ...]:
 def _preview(tensors: Tensors, regions: Sequence[Region]) -> PreviewPoints | None:
     if "sketch.points" not in tensors:
         return None
-    scale = float(np.median([region.scale for region in regions]))
-    world = regions[0].origin + scale * tensors["sketch.points"].double().numpy()
+    world = regions[0].origin + _scale(regions) * tensors["sketch.points"].double().numpy()
     return PreviewPoints(world, tensors["sketch.colours"].numpy())
+
+
+def _scale(regions: Sequence[Region]) -> float:
+    return float(np.median([region.scale for region in regions]))
 
 
 def _own_backbone(header: MapHeader, tensors: Tensors) -> ConvBackbone | None:

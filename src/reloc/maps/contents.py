@@ -11,6 +11,7 @@ from reloc.backbone import ConvBackbone
 from reloc.geometry import Camera
 from reloc.heads import Head
 from reloc.images.lens import Lens
+from reloc.landmarks.landmarks import Landmarks
 from reloc.maps.packing import PackedWeights
 
 Array = NDArray[np.float64]
@@ -96,6 +97,7 @@ class MapContents:
         cameras: the mapping frames, at most ``MAX_CAMERAS``, evenly spaced.
         info: how the map was made (scene, options, seconds, steps, loss); JSON types only.
         preview: points to draw, if the map has them.
+        landmarks: points known to a fraction of a pixel, if the map has them.
         own_backbone: the network of ``backbone`` if it was trained for this place alone, fused; it
             takes the place of whatever backbone a user has.
         reliability: share of its own mapping frames that the map finds; 1 where that was not
@@ -110,6 +112,7 @@ class MapContents:
     cameras: tuple[MappingCamera, ...]
     info: Mapping[str, Any] = field(default_factory=dict)
     preview: PreviewPoints | None = None
+    landmarks: Landmarks | None = None
     own_backbone: ConvBackbone | None = None
     reliability: float = 1.0
 

@@ -12,6 +12,7 @@ from reloc.heads import Head, build_head
 from reloc.maps.contents import MAX_PREVIEW, MAX_VIEWS
 from reloc.maps.head_limits import is_too_large
 from reloc.maps.header import HeadSpec, MapHeader
+from reloc.maps.landmark_tensors import landmark_layouts
 from reloc.maps.packing import packed_shapes
 from reloc.tensor_files import Layout
 
@@ -45,6 +46,7 @@ def expected_layouts(header: MapHeader, found: Layouts) -> tuple[dict[str, Layou
         count = _rows(found["sketch.points"], most=MAX_PREVIEW)
         expected["sketch.points"] = Layout("F16", (count, 3))
         expected["sketch.colours"] = Layout("U8", (count, 3))
+    expected |= landmark_layouts(found)
     channels = known_channels(header.backbone)
     if header.own_sizes is not None:
         own = {n.removeprefix(BACKBONE): i for n, i in found.items() if n.startswith(BACKBONE)}

@@ -16,10 +16,13 @@ from reloc.errors import CameraError, MapError
 from reloc.maps.assembly import assembled
 from reloc.maps.contents import MapContents, Region
 from reloc.maps.header import header_text, read_header
+from reloc.maps.landmark_tensors import POINTS, landmark_tensors
 from reloc.maps.layout import BACKBONE, SCALES, expected_layouts
 from reloc.tensor_files import Layout, TensorFile, open_tensors, write_tensors
 
-FORMAT = "reloc-map-2"
+FORMAT = "reloc-map-3"
+# Version 2 knew no landmarks, and is otherwise the same.
+PLAIN_FORMAT = "reloc-map-2"
 # Version 1 knew one head; see _new_name.
 OLD_FORMAT = "reloc-map-1"
 MAX_BYTES = 8 * 1024**3
@@ -56,7 +59,12 @@ def write_map(scene_map: MapContents, path: Path) -> None:
     tensors["cameras"] = torch.from_numpy(
         np.array([c.world_from_cam[:3] for c in scene_map.cameras], np.float32).reshape(-1, 3, 4)
     )
-    write_tensors(path, tensors, {"format": FORMAT, "reloc": header_text(scene_map)})
+    landmarks = scene_map.landmarks
+    if landmarks is not None and len(landmarks):
+        tensors |= landmark_tensors(landmarks, origin=scene_map.origin, scale=scene_map.scale)
+    # Versions of the program that know no landmarks go on reading maps that have none.
+    version = FORMAT if POINTS in tensors else PLAIN_FORMAT
+    write_tensors(path, tensors, {"format": version, "reloc": header_text(scene_map)})
 
 
 def _stored_weights(region: Region) -> dict[str, Tensor]:
@@ -84,7 +92,7 @@ def read_map(path: Path) -> MapContents:
     try:
         with open_tensors(path) as file:
             found = file.metadata.get("format")
-            if found not in (FORMAT, OLD_FORMAT):
+            if found not in (FORMAT, PLAIN_FORMAT, OLD_FORMAT):
                 told = "no reloc map" if found is None else ascii(found)[:40]
                 raise MapError(f"{path}: is {told}; this version reads {FORMAT}")
             return _read(file, upgrade=found == OLD_FORMAT)

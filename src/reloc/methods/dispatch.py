@@ -1,7 +1,8 @@
 """Mapping a scene by any of the methods: what ``reloc map`` writes, from Python too."""
 
+import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from os import PathLike
 from typing import TypeAlias
 
@@ -10,7 +11,9 @@ import torch
 from reloc.backbone import Backbone, load_backbone, load_context_backbone
 from reloc.errors import OptionError
 from reloc.files import StrPath
+from reloc.landmarks.building import LandmarkOptions, build_landmarks
 from reloc.localize import Localizer
+from reloc.maps import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
 from reloc.methods.ace.options import LEAST_SECONDS
 from reloc.methods.ace.training import TrainingSnapshot
@@ -18,7 +21,7 @@ from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
 from reloc.progress import Progress, silent
 from reloc.reconstruct.preview import preview_seconds, preview_views, with_preview
-from reloc.scenes.scene import Scene
+from reloc.scenes.scene import Scene, posed
 
 # The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
 # network trained on the scene (DSAC*).
@@ -30,6 +33,7 @@ def map_scene(
     backbone: Backbone | StrPath | None = None,
     *,
     options: MethodOptions | None = None,
+    landmarks: LandmarkOptions | None = None,
     head: int | None = None,
     device: torch.device | str | None = None,
     checkpoint: StrPath | None = None,
@@ -46,6 +50,8 @@ def map_scene(
         options: ``MappingOptions`` train heads, ``RidgeOptions`` fit one in closed form,
             ``DsacStarOptions`` train the whole network; by default the ``standard`` preset of the
             first.
+        landmarks: how many points known to a fraction of a pixel the map is to have, and how they
+            are made; None for none.
         head: with ``MappingOptions``, train this one alone of the heads that the place has. The map
             holds its region as that of all heads does, and no preview points;
             ``maps.edit.joined`` makes that one of several such.
@@ -105,7 +111,33 @@ def map_scene(
         return result
     localizer = Localizer(result.scene_map, network, device=device)
     made = with_preview(localizer, scene.mapping, views=preview_views(limit), progress=progress)
+    if landmarks is not None and landmarks.count:
+        made = with_landmarks(made, scene, options=landmarks, progress=progress)
     return replace(result, scene_map=made)
+
+
+def with_landmarks(
+    scene_map: SceneMap,
+    scene: Scene,
+    *,
+    options: LandmarkOptions,
+    progress: Progress = silent,
+) -> SceneMap:
+    """The map with landmarks of the scene; as it is where nothing can be triangulated.
+
+    Args:
+        scene_map: of the scene.
+        scene: its mapping frames with poses are used.
+        options: how many, and how they are made.
+        progress: told of views and pairs.
+    """
+    began = time.monotonic()
+    found, counts = build_landmarks(
+        posed(scene.mapping), depth=scene_map.scale, options=options, progress=progress
+    )
+    seconds = {**scene_map.info.get("seconds", {}), "landmarks": time.monotonic() - began}
+    info = {**scene_map.info, "seconds": seconds, "landmarks": asdict(counts)}
+    return replace(scene_map, landmarks=found if len(found) else None, info=info)
 
 
 def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) -> Backbone:

@@ -1,0 +1,181 @@
+"""The pose of a query by the landmarks that it shows."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.geometry import Camera
+from reloc.landmarks.keypoints import Keypoints
+from reloc.landmarks.landmarks import Landmarks
+from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
+from reloc.pose.correspondences import Correspondences, Kind
+from reloc.pose.refinement import RefinementOptions, refined_pose
+from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
+
+Array = NDArray[np.float64]
+
+SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
+
+
+@dataclass(frozen=True)
+class LandmarkSolverOptions:
+    """How landmarks are looked for; pixels are those of an image with a short side of 480.
+
+    Attributes:
+        windows: half sides of the windows around where a first pose projects landmarks, one after
+            the other.
+        gate: between a landmark and its keypoint, at most, for these to agree.
+        scale: of the robust loss of the last refinement.
+        search: of poses from matches among all landmarks.
+        sure: landmarks that agree with the right pose only. Where so many do, no other pose is
+            looked for,
+        sure_share: if they are such a share of those in view.
+        least: where fewer agree, the pose is as good as guessed.
+        chance: share of the landmarks in view that agree with any pose.
+    """
+
+    windows: tuple[float, ...] = (24.0, 12.0, 6.0)
+    gate: float = 4.0
+    scale: float = 1.0
+    search: SolverOptions = SEARCH
+    sure: int = 60
+    sure_share: float = 0.2
+    least: int = 12
+    chance: float = 0.007
+
+
+@dataclass(frozen=True)
+class LandmarkSolution:
+    """A pose that landmarks agree with.
+
+    Attributes:
+        world_from_cam: (4, 4).
+        covariance: (6, 6) as that of ``Estimate``.
+        inliers: landmarks that agree.
+        visible: landmarks in view if nothing stood before them.
+        confidence: 0 to 1; 0.5 and more where the pose is to be believed.
+    """
+
+    world_from_cam: Array
+    covariance: Array
+    inliers: int
+    visible: int
+    confidence: float
+
+
+class LandmarkSolver:
+    """Finds poses by the landmarks of a map. Safe to use from several threads.
+
+    Args:
+        landmarks: of the map; one at least.
+        options: how they are looked for.
+    """
+
+    def __init__(
+        self, landmarks: Landmarks, *, options: LandmarkSolverOptions | None = None
+    ) -> None:
+        self.options = options or LandmarkSolverOptions()
+        # Around their middle coordinates keep all their digits.
+        self._origin = landmarks.points.mean(axis=0)
+        self._matcher = LandmarkMatcher(replace(landmarks, points=landmarks.points - self._origin))
+
+    def solve(
+        self, keypoints: Keypoints, camera: Camera, first: Array | None
+    ) -> LandmarkSolution | None:
+        """The pose that most landmarks agree with, near a first one or anywhere.
+
+        A search that begins at a wrong pose keeps it. So where few landmarks agree near the first
+        one, keypoints are matched with all landmarks as well, and what more agree with wins.
+
+        Args:
+            keypoints: of the query.
+            camera: of the query, at the size of the image that they were found in.
+            first: (4, 4) ``world_from_cam`` to look near, if one is known.
+
+        Returns:
+            None where no pose is found.
+        """
+        seen = seen_keypoints(keypoints, camera, self._matcher.landmarks)
+        unit = min(camera.width, camera.height) / REFERENCE_SHORT_SIDE
+        found = None
+        if first is not None:
+            local = first.copy()
+            local[:3, 3] -= self._origin
+            found = self._near(seen, camera, local, self.options.windows, unit)
+        if found is None or not self._is_sure(found):
+            other = self._anywhere(seen, camera, unit)
+            if other is not None and (found is None or other.inliers > found.inliers):
+                found = other
+        if found is None:
+            return None
+        pose = found.world_from_cam.copy()
+        pose[:3, 3] += self._origin
+        return replace(found, world_from_cam=pose)
+
+    def _is_sure(self, found: LandmarkSolution) -> bool:
+        least = max(self.options.sure, self.options.sure_share * found.visible)
+        return found.inliers >= least
+
+    def _anywhere(
+        self, seen: SeenKeypoints, camera: Camera, unit: float
+    ) -> LandmarkSolution | None:
+        """The pose by matches among all landmarks, refined on those that it then finds."""
+        keys, rows = self._matcher.among_all(seen)
+        options = replace(
+            self.options.search,
+            threshold=unit * self.options.search.threshold,
+            refine_scale=unit * self.options.search.refine_scale,
+        )
+        solution = solve_pose(self._correspondences(seen, camera, keys, rows, 1.0), options=options)
+        if solution is None:
+            return None
+        windows = self.options.windows[-1:] * 2
+        return self._near(seen, camera, solution.world_from_cam, windows, unit)
+
+    def _near(
+        self,
+        seen: SeenKeypoints,
+        camera: Camera,
+        pose: Array,
+        windows: tuple[float, ...],
+        unit: float,
+    ) -> LandmarkSolution | None:
+        """The pose refined on the landmarks in windows around where it projects them."""
+        refined = None
+        for window in windows:
+            keys, rows = self._matcher.in_windows(seen, pose, camera, window=unit * window)
+            last = window == self.options.windows[-1]
+            # As long as the pose may be off by a window, what is far off has to pull at it.
+            scale = self.options.scale if last else window / 4
+            gate = self.options.gate if last else window
+            refined = refined_pose(
+                pose,
+                self._correspondences(seen, camera, keys, rows, unit * scale),
+                options=RefinementOptions(scale=1.0, gate=gate / scale),
+            )
+            if refined is None:
+                return None
+            pose = refined.world_from_cam
+        assert refined is not None
+        inliers = int(refined.inliers.sum())
+        visible = len(self._matcher.visible(pose, camera)[0])
+        beyond = max(0.0, inliers - self.options.chance * visible)
+        confidence = beyond / (beyond + self.options.least)
+        return LandmarkSolution(pose, refined.covariance, inliers, visible, confidence)
+
+    def _correspondences(
+        self,
+        seen: SeenKeypoints,
+        camera: Camera,
+        keys: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        sigma: float,
+    ) -> Correspondences:
+        return Correspondences.of_kind(
+            Kind.LANDMARK,
+            self._matcher.landmarks.points[rows],
+            seen.rays[keys],
+            camera.focal,
+            sigma=sigma,
+        )

@@ -1,0 +1,112 @@
+"""Landmarks in the file of a map: some 50 bytes each."""
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from reloc.landmarks.compact import DescriptorBasis
+from reloc.landmarks.keypoints import LENGTH
+from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
+from reloc.tensor_files import Layout
+
+Array = NDArray[np.float64]
+
+POINTS, VIEWED, MEASURES = "landmarks.points", "landmarks.viewed", "landmarks.measures"
+DESCRIPTORS, MEAN = "landmarks.descriptors", "landmarks.mean"
+BASIS, STEP = "landmarks.basis", "landmarks.step"
+# Largest number of half precision; sizes are in units of the scale of the map.
+_MOST = 60_000.0
+
+
+def landmark_tensors(landmarks: Landmarks, *, origin: Array, scale: float) -> dict[str, Tensor]:
+    """Landmarks as tensors by name.
+
+    Args:
+        landmarks: of the map.
+        origin: (3,) of the map, around which single precision is fine enough.
+        scale: of the map, the unit of lengths in the file.
+    """
+    measures = np.stack(
+        [landmarks.deviations / scale, landmarks.spreads, landmarks.sizes / scale], axis=1
+    )
+    arrays: dict[str, NDArray[np.generic]] = {
+        POINTS: ((landmarks.points - origin) / scale).astype(np.float32),
+        VIEWED: np.rint(127 * landmarks.directions).astype(np.int8),
+        MEASURES: np.clip(measures, 0, _MOST).astype(np.float16),
+        DESCRIPTORS: landmarks.descriptors,
+        MEAN: landmarks.basis.mean.astype(np.float16),
+        BASIS: landmarks.basis.directions.astype(np.float16),
+        STEP: np.array([landmarks.basis.step], np.float32),
+    }
+    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+
+
+def landmark_layouts(found: Mapping[str, Layout]) -> dict[str, Layout]:
+    """The tensors of landmarks that a file has to hold, if it holds any.
+
+    Args:
+        found: what it holds, not to be trusted.
+
+    Raises:
+        ValueError: too many landmarks, or descriptors of an impossible length.
+    """
+    if POINTS not in found:
+        return {}
+    shape = found[POINTS].shape
+    codes = found[DESCRIPTORS].shape if DESCRIPTORS in found else ()
+    if len(shape) != 2 or not 0 < shape[0] <= MAX_LANDMARKS:
+        raise ValueError("an impossible number of landmarks")
+    if len(codes) != 2 or not 0 < codes[1] <= LENGTH:
+        raise ValueError("descriptors of an impossible length")
+    count, length = shape[0], codes[1]
+    return {
+        POINTS: Layout("F32", (count, 3)),
+        VIEWED: Layout("I8", (count, 3)),
+        MEASURES: Layout("F16", (count, 3)),
+        DESCRIPTORS: Layout("I8", (count, length)),
+        MEAN: Layout("F16", (LENGTH,)),
+        BASIS: Layout("F16", (LENGTH, length)),
+        STEP: Layout("F32", (1,)),
+    }
+
+
+def landmarks_of(
+    tensors: Mapping[str, Tensor], *, origin: Array, scale: float, most: float
+) -> Landmarks | None:
+    """Landmarks of the tensors of a file, None if it has none.
+
+    Args:
+        tensors: all finite, of the layouts that were expected.
+        origin: (3,) of the map.
+        scale: of the map.
+        most: scene units from the origin that a point may be, at most.
+
+    Raises:
+        ValueError: values that no landmarks have.
+    """
+    if POINTS not in tensors:
+        return None
+    points = scale * tensors[POINTS].double().numpy()
+    directions = tensors[VIEWED].float().numpy()
+    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
+    deviations, spreads, sizes = tensors[MEASURES].float().numpy().T
+    step = float(tensors[STEP][0])
+    if np.abs(points).max() > most:
+        raise ValueError("a landmark beyond all measure")
+    if lengths.min() < 64 or deviations.min() < 0 or sizes.min() < 0 or not 0 < step < 1:
+        raise ValueError("landmarks of impossible size")
+    if spreads.min() < 0 or spreads.max() > 1.001 * math.pi:
+        raise ValueError("landmarks seen from impossible angles")
+    return Landmarks(
+        points=points + origin,
+        deviations=np.float32(scale) * deviations,
+        directions=directions / lengths,
+        spreads=spreads,
+        sizes=np.float32(scale) * sizes,
+        descriptors=tensors[DESCRIPTORS].numpy(),
+        basis=DescriptorBasis(tensors[MEAN].float().numpy(), tensors[BASIS].float().numpy(), step),
+    )
