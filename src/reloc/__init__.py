@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from reloc import geometry as geometry
     from reloc import heads as heads
     from reloc import images as images
+    from reloc import landmarks as landmarks
     from reloc import library as library
     from reloc import localize as localize
     from reloc import maps as maps
@@ -55,11 +56,13 @@ if TYPE_CHECKING:
     from reloc.heads import Head, register_head
     from reloc.images.files import read_image
     from reloc.images.lens import Lens
+    from reloc.landmarks import DescriptorBasis, LandmarkOptions, Landmarks
     from reloc.library import Entry, Finding, Hint, LibraryLocalizer, MapLibrary
     from reloc.localize import (
         Correspondences,
         DepthFile,
         Estimate,
+        Kind,
         Localizer,
         Query,
         RankingOptions,
@@ -106,6 +109,7 @@ _HOMES = {
     "Depth": "scenes",
     "DepthFile": "localize",
     "DepthMap": "scenes.depth",
+    "DescriptorBasis": "landmarks",
     "DownloadError": "errors",
     "DsacStarOptions": "methods.dsacstar",
     "Entry": "library",
@@ -119,6 +123,9 @@ _HOMES = {
     "Head": "heads",
     "Hint": "library",
     "ImageError": "errors",
+    "Kind": "localize",
+    "LandmarkOptions": "landmarks",
+    "Landmarks": "landmarks",
     "Learner": "methods.ace.training",
     "Lens": "images.lens",
     "LibraryLocalizer": "library",
@@ -177,6 +184,7 @@ _MODULES = (
     "geometry",
     "heads",
     "images",
+    "landmarks",
     "library",
     "localize",
     "maps",
@@ -202,6 +210,7 @@ __all__ = [
     "Depth",
     "DepthFile",
     "DepthMap",
+    "DescriptorBasis",
     "DownloadError",
     "DsacStarOptions",
     "Entry",
@@ -215,6 +224,9 @@ __all__ = [
     "Head",
     "Hint",
     "ImageError",
+    "Kind",
+    "LandmarkOptions",
+    "Landmarks",
     "Learner",
     "Lens",
     "LibraryLocalizer",

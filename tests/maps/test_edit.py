@@ -9,6 +9,7 @@ import torch
 from reloc.errors import MapError, OptionError
 from reloc.geometry import Camera, look_at, pose_from, rotation_from_vector
 from reloc.heads import MlpHead
+from reloc.landmarks import DescriptorBasis, Landmarks
 from reloc.maps import MappingCamera, Region, SceneMap
 from reloc.maps.edit import with_added, with_replaced, without
 from reloc.maps.frames import frame_note
@@ -158,3 +159,23 @@ def test_heads_that_are_not_there_and_the_last_one_cannot_be_dropped():
         with_replaced(made(0, 6), -1, made(0, 6))
     with pytest.raises(OptionError, match="needs a head"):
         without(made(0, 6), [0])
+
+
+def landmarks_at(*points):
+    """Landmarks that are seen from before them, along the axis of y."""
+    count = len(points)
+    one, basis = np.ones(count, np.float32), DescriptorBasis.of(np.eye(128, dtype=np.float32))
+    directions = np.tile(np.float32([0, -1, 0]), (count, 1))
+    codes = basis.codes(np.eye(128, dtype=np.float32)[:count])
+    return Landmarks(np.array(points, float), one, directions, one, one, codes, basis)
+
+
+def test_landmarks_go_with_the_regions_that_see_them():
+    left = made(0, 6, landmarks=landmarks_at((1, 5, 0)))
+    right = made(50, 56, landmarks=landmarks_at((53, 5, 0), (54, 5, 0)))
+    both = with_added(left, right)
+    assert both.landmarks.points[:, 0].tolist() == [1, 53, 54]
+    assert without(both, [0]).landmarks.points[:, 0].tolist() == [53, 54]
+    assert without(both, [1]).landmarks.points[:, 0].tolist() == [1]
+    assert with_added(left, made(50, 56)).landmarks.points[:, 0].tolist() == [1]
+    assert without(with_added(made(0, 6), right), [1]).landmarks is None

@@ -299,8 +299,8 @@ def test_other_safetensors_and_other_versions_are_refused(saved, tmp_path):
     assert FORMAT in refused(other)
     save_file({"a": torch.zeros(3)}, other, metadata={"format": "pt"})
     assert FORMAT in refused(other)
-    message = refused(rewritten(saved, metadata={"format": "reloc-map-3"}))
-    assert "reloc-map-3" in message
+    message = refused(rewritten(saved, metadata={"format": "reloc-map-4"}))
+    assert "reloc-map-4" in message
     assert FORMAT in message
 
 

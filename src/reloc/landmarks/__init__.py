@@ -1,1 +1,7 @@
 """Landmarks: points of a place known to a fraction of a pixel, and how a photo finds them again."""
+
+from reloc.landmarks.building import LandmarkOptions, build_landmarks
+from reloc.landmarks.compact import DescriptorBasis
+from reloc.landmarks.landmarks import Landmarks
+
+__all__ = ["DescriptorBasis", "LandmarkOptions", "Landmarks", "build_landmarks"]

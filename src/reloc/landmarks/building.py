@@ -14,8 +14,14 @@ from reloc.images.image_cache import Gray, read_gray
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.consistency import confirmed_matches
 from reloc.landmarks.epipolar import MatchOptions, View, epipolar_matches
-from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints, unit_descriptors
-from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
+from reloc.landmarks.keypoints import (
+    LENGTH,
+    Keypoints,
+    detect_keypoints,
+    no_keypoints,
+    unit_descriptors,
+)
+from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks, no_landmarks
 from reloc.landmarks.pairs import view_pairs
 from reloc.landmarks.selection import cells_of_views, select_tracks
 from reloc.landmarks.tracks import Tracks, join_tracks
@@ -97,10 +103,12 @@ def build_landmarks(
         read: reads an image in gray.
         progress: told of views and pairs.
     """
+    if not frames:
+        return no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0)
     frames = evenly(frames, MAX_VIEWS)
     poses = poses_of(frames)
     # Around the middle of the cameras coordinates keep their digits.
-    origin = poses[:, :3, 3].mean(axis=0) if len(poses) else np.zeros(3)
+    origin = poses[:, :3, 3].mean(axis=0)
     poses[:, :3, 3] -= origin
     keypoints = _keypoints(frames, options.keypoints, read, progress)
     views = [
@@ -119,7 +127,7 @@ def build_landmarks(
         options=TriangulationOptions(tolerance=options.tolerance),
     )
     kept = tracks.only(found.agrees)
-    sizes = np.array([(f.camera.width, f.camera.height) for f in frames]).reshape(-1, 2)
+    sizes = np.array([(f.camera.width, f.camera.height) for f in frames])
     pixels = _of_observations([k.pixels for k in keypoints], kept)
     chosen = select_tracks(
         kept.track, kept.views, cells_of_views(pixels, sizes[kept.views]), most=options.count
@@ -175,7 +183,7 @@ def _of_observations(values: Sequence[NDArray[Any]], tracks: Tracks) -> NDArray[
     """The rows (M, ...) of the views' values that belong to observations."""
     begins = np.cumsum([0, *(len(v) for v in values)])
     rows = begins[tracks.views] + tracks.keypoints
-    return np.concatenate(list(values) or [np.zeros((0, 2))])[rows]
+    return np.concatenate(list(values))[rows]
 
 
 def _described(
@@ -200,7 +208,7 @@ def _described(
     diameters = _of_observations([k.sizes for k in keypoints], tracks)
     counts = np.bincount(number, minlength=len(chosen))
     sizes = np.bincount(number, diameters * distance / focals, minlength=len(chosen)) / counts
-    descriptors = np.zeros((len(chosen), keypoints[0].descriptors.shape[1] if keypoints else 128))
+    descriptors = np.zeros((len(chosen), LENGTH))
     for view in np.unique(tracks.views):
         own = tracks.views == view
         seen = unit_descriptors(keypoints[view].descriptors[tracks.keypoints[own]])

@@ -47,6 +47,11 @@ class DescriptorBasis:
         along = (descriptors - self.mean) @ (self.directions / np.float32(self.step))
         return along.astype(np.float32, copy=False)
 
+    def approximated(self, codes: Codes) -> NDArray[np.float32]:
+        """Descriptors (N, 128) that codes (N, D) stand for."""
+        along = codes.astype(np.float32) * np.float32(self.step)
+        return (along @ self.directions.T + self.mean).astype(np.float32, copy=False)
+
     def codes(self, descriptors: NDArray[np.float32]) -> Codes:
         """(N, D) int8, rounded coordinates."""
         return np.clip(np.rint(self.coordinates(descriptors)), -127, 127).astype(np.int8)

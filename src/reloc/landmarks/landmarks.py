@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.landmarks.compact import Codes, DescriptorBasis
+from reloc.landmarks.keypoints import LENGTH
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -51,3 +52,11 @@ class Landmarks:
             sizes=self.sizes[rows],
             descriptors=self.descriptors[rows],
         )
+
+
+def no_landmarks() -> Landmarks:
+    """The landmarks of a place where there are none."""
+    none, basis = np.zeros(0, np.float32), DescriptorBasis.of(np.zeros((0, LENGTH), np.float32))
+    points = np.zeros((0, 3))
+    codes = basis.codes(np.zeros((0, LENGTH), np.float32))
+    return Landmarks(points, none, points.astype(np.float32), none, none, codes, basis)

@@ -17,8 +17,10 @@ BLOCK = 256
 # Ratios of the distances to the best and the second best candidate: few of very many are right by
 # chance, of the few in a window even fewer.
 RATIO_OF_ALL, RATIO_IN_WINDOW = 0.85, 0.9
-# Of the standard deviation of all descriptors of a place: farther apart two are not of one thing.
-FARTHEST = 0.9
+# Of the distance of two random descriptors of a place, as the root of its mean square: farther
+# apart two are not of one thing. Of photos of other places some ten landmarks agree with a pose at
+# this limit, and forty at 0.9.
+FARTHEST = 0.6
 # Seen from so far off the views that a landmark is known from it looks otherwise.
 TURN_DEG = 40.0
 # A keypoint is described at so many times the size that the landmark has there, or one over it.

@@ -4,6 +4,14 @@ from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer
 from reloc.localize.place import RankingOptions
 from reloc.localize.query import DepthFile, Query
-from reloc.pose.correspondences import Correspondences
+from reloc.pose.correspondences import Correspondences, Kind
 
-__all__ = ["Correspondences", "DepthFile", "Estimate", "Localizer", "Query", "RankingOptions"]
+__all__ = [
+    "Correspondences",
+    "DepthFile",
+    "Estimate",
+    "Kind",
+    "Localizer",
+    "Query",
+    "RankingOptions",
+]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from reloc.errors import MapError, OptionError
+from reloc.landmarks.editing import seen_by_any, with_both
 from reloc.maps.frames import frame_note
 from reloc.maps.scene_map import MAX_CAMERAS, MAX_REGIONS, MappingCamera, Region, SceneMap
 from reloc.sampling import evenly
@@ -31,7 +32,8 @@ def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
         rows.append(known[_key(camera)])
     mine = [replace(r, frames=_rows(r, scene_map)) for r in scene_map.regions]
     theirs = [replace(r, frames=tuple(rows[row] for row in _rows(r, other))) for r in other.regions]
-    return _with(scene_map, [*mine, *theirs], cameras)
+    both = with_both(scene_map.landmarks, other.landmarks)
+    return _with(replace(scene_map, landmarks=both), [*mine, *theirs], cameras)
 
 
 def joined(parts: Sequence[SceneMap]) -> SceneMap:
@@ -66,7 +68,7 @@ def _joined_info(infos: Sequence[Any]) -> dict[str, Any]:
 
 
 def without(scene_map: SceneMap, numbers: Collection[int]) -> SceneMap:
-    """A map without some regions and the cameras that only they were trained from.
+    """A map without some regions, and the cameras and landmarks that only they knew.
 
     Raises:
         OptionError: no such regions, or none would be left.
@@ -79,7 +81,11 @@ def without(scene_map: SceneMap, numbers: Collection[int]) -> SceneMap:
     ]
     if not left:
         raise OptionError("a map needs a head; remove the file instead of dropping all")
-    return _with(scene_map, left, scene_map.cameras)
+    made = _with(scene_map, left, scene_map.cameras)
+    if made.landmarks is None:
+        return made
+    seen = seen_by_any(made.landmarks, [(c.world_from_cam, c.camera) for c in made.cameras])
+    return replace(made, landmarks=made.landmarks.subset(seen) if len(seen) else None)
 
 
 def with_replaced(scene_map: SceneMap, number: int, other: SceneMap) -> SceneMap:

@@ -101,7 +101,7 @@ def test_a_photo_is_added_without_looking_at_the_others_again(scene, backbone):
     assert len(mapper.observations) == before + 60
     made = mapper.result().scene_map
     assert [c.name for c in made.cameras][-1] == scene.mapping[5].name
-    assert torch.isfinite(made.head.get_buffer("points")).all()
+    assert torch.isfinite(made.head.get_parameter("points")).all()
 
 
 def test_memory_does_not_grow_with_the_images(scene, backbone):

@@ -1,0 +1,119 @@
+"""Poses by landmarks: near a first pose, anywhere, and where there is nothing to see."""
+
+import numpy as np
+import pytest
+
+from reloc.geometry import Camera, look_at, pose_error, pose_from, rotation_from_vector
+from reloc.landmarks.keypoints import Keypoints
+from reloc.localize.landmark_solver import LandmarkSolver
+
+from ..landmarks.conftest import CAMERA, make_cloud
+from ..landmarks.test_matching import landmarks_of
+
+QUERY = 5
+
+
+@pytest.fixture(scope="module")
+def cloud():
+    return make_cloud(points=500, seed=1)
+
+
+@pytest.fixture(scope="module")
+def solver(cloud):
+    return LandmarkSolver(landmarks_of(cloud)[0])
+
+
+def errors(found, cloud):
+    return pose_error(found.world_from_cam, cloud.views[QUERY].world_from_cam)
+
+
+def moved(pose, *, by, turn_deg, seed=0):
+    rng = np.random.default_rng(seed)
+    shift, turn = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
+    return pose @ pose_from(rotation_from_vector(np.radians(turn_deg) * turn), by * shift)
+
+
+def test_the_pose_is_found_without_any_other(cloud, solver):
+    found = solver.solve(cloud.keypoints[QUERY], CAMERA, None)
+    distance, angle = errors(found, cloud)
+    assert distance < 0.005
+    assert angle < 0.03
+    assert found.confidence > 0.9
+    assert found.inliers > 0.7 * len(cloud.keypoints[QUERY])
+    assert found.inliers <= found.visible
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_rough_pose_becomes_exact(cloud, solver, seed):
+    rough = moved(cloud.views[QUERY].world_from_cam, by=0.05, turn_deg=0.7, seed=seed)
+    found = solver.solve(cloud.keypoints[QUERY], CAMERA, rough)
+    distance, angle = errors(found, cloud)
+    assert distance < 0.005
+    assert angle < 0.03
+
+
+def test_a_wrong_first_pose_is_left(cloud, solver):
+    wrong = moved(cloud.views[QUERY].world_from_cam, by=1.5, turn_deg=20.0)
+    found = solver.solve(cloud.keypoints[QUERY], CAMERA, wrong)
+    assert errors(found, cloud)[0] < 0.005
+
+
+def test_the_covariance_says_how_far_off_a_pose_is(cloud):
+    """Over fresh noise, motions in units of the covariance have the size that they should."""
+    solver = LandmarkSolver(landmarks_of(cloud)[0])
+    squares = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        keypoints = cloud.keypoints[QUERY]
+        noisy = (keypoints.pixels + rng.normal(size=keypoints.pixels.shape) * 0.5).astype(
+            np.float32
+        )
+        found = solver.solve(Keypoints(noisy, keypoints.sizes, keypoints.descriptors), CAMERA, None)
+        motion = np.linalg.inv(found.world_from_cam) @ cloud.views[QUERY].world_from_cam
+        off = np.r_[
+            motion[2, 1] - motion[1, 2], motion[0, 2] - motion[2, 0], motion[1, 0] - motion[0, 1]
+        ]
+        step = np.r_[off / 2, motion[:3, 3]]
+        squares.append(step @ np.linalg.solve(found.covariance, step))
+    assert 2 < np.median(squares) < 20  # 5.3 is the median of chi-square of six
+
+
+def test_another_size_of_the_image_changes_little(cloud):
+    """All pixels and sizes of a query doubled, with its camera."""
+    solver = LandmarkSolver(landmarks_of(cloud)[0])
+    keypoints = cloud.keypoints[QUERY]
+    double = Keypoints(2 * keypoints.pixels, 2 * keypoints.sizes, keypoints.descriptors)
+    camera = CAMERA.resized(2 * CAMERA.width, 2 * CAMERA.height)
+    one = solver.solve(keypoints, CAMERA, None)
+    other = solver.solve(double, camera, None)
+    assert pose_error(one.world_from_cam, other.world_from_cam)[0] < 1e-4
+    assert abs(one.inliers - other.inliers) <= 2
+
+
+def test_a_photo_of_another_place_is_not_believed(solver):
+    elsewhere = make_cloud(points=500, seed=9)
+    for first in (None, elsewhere.views[QUERY].world_from_cam):
+        found = solver.solve(elsewhere.keypoints[QUERY], CAMERA, first)
+        assert found is None or found.confidence < 0.5
+
+
+def test_a_photo_of_nothing_has_no_pose(solver):
+    nothing = Keypoints(
+        np.zeros((0, 2), np.float32), np.zeros(0, np.float32), np.zeros((0, 128), np.uint8)
+    )
+    pose = look_at((0, 0, 0), (0, 0, 4.5), up=(0, -1, 0))
+    assert solver.solve(nothing, CAMERA, None) is None
+    assert solver.solve(nothing, CAMERA, pose) is None
+
+
+def test_a_few_landmarks_are_not_enough(cloud):
+    landmarks, _ = landmarks_of(cloud)
+    few = LandmarkSolver(landmarks.subset(np.arange(0, 500, 60)))
+    found = few.solve(cloud.keypoints[QUERY], CAMERA, None)
+    assert found is None or found.confidence < 0.5
+
+
+def test_a_wrong_focal_length_is_no_crash(cloud, solver):
+    camera = Camera.pinhole(width=640, height=480, fx=5000)
+    found = solver.solve(cloud.keypoints[QUERY], camera, cloud.views[QUERY].world_from_cam)
+    assert found is None or np.isfinite(found.world_from_cam).all()

@@ -1,0 +1,136 @@
+"""Landmarks in the map file: a round trip, what it costs, and what is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reloc.errors import MapError
+from reloc.landmarks.compact import DescriptorBasis
+from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
+from reloc.maps import landmark_tensors
+from reloc.maps.scene_map import SceneMap
+
+from .test_scene_map import made_map, rewritten
+
+
+def made_landmarks(count=50, *, around=(0, 0, 0), seed=0):
+    rng = np.random.default_rng(seed)
+    units = np.abs(rng.normal(size=(count, 128))).astype(np.float32)
+    units /= np.linalg.norm(units, axis=1, keepdims=True)
+    directions = rng.normal(size=(count, 3))
+    basis = DescriptorBasis.of(units)
+    return Landmarks(
+        points=rng.normal(size=(count, 3)) * 4 + around,
+        deviations=rng.uniform(0.001, 0.1, count).astype(np.float32),
+        directions=(directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(
+            np.float32
+        ),
+        spreads=rng.uniform(0, 1, count).astype(np.float32),
+        sizes=rng.uniform(0.01, 0.5, count).astype(np.float32),
+        descriptors=basis.codes(units),
+        basis=basis,
+    )
+
+
+@pytest.fixture
+def saved(tmp_path):
+    plain = made_map()
+    path = tmp_path / "attic.reloc"
+    replace(plain, landmarks=made_landmarks(around=plain.origin)).save(path)
+    return path
+
+
+def test_landmarks_come_back_as_they_were(saved):
+    before = made_landmarks(around=made_map().origin)
+    after = SceneMap.load(saved).landmarks
+    assert after is not None
+    assert np.abs(after.points - before.points).max() < 2e-6
+    assert np.abs(after.directions - before.directions).max() < 0.01
+    np.testing.assert_allclose(after.spreads, before.spreads, atol=1e-3)
+    np.testing.assert_allclose(after.sizes, before.sizes, rtol=1e-3)
+    np.testing.assert_allclose(after.deviations, before.deviations, rtol=1e-3)
+    assert (after.descriptors == before.descriptors).all()
+    np.testing.assert_array_equal(after.basis.directions, before.basis.directions)
+    np.testing.assert_array_equal(after.basis.mean, before.basis.mean)
+    assert after.basis.step == before.basis.step
+
+
+def test_saving_again_changes_nothing(saved, tmp_path):
+    SceneMap.load(saved).save(tmp_path / "again.reloc")
+    SceneMap.load(tmp_path / "again.reloc").save(tmp_path / "third.reloc")
+    once, twice = (load_file(tmp_path / f"{name}.reloc") for name in ("again", "third"))
+    assert once.keys() == twice.keys()
+    assert all(torch.equal(once[name], twice[name]) for name in once)
+
+
+def test_a_landmark_takes_some_fifty_bytes(tmp_path):
+    sizes = []
+    for count in (1000, 3000):
+        path = tmp_path / f"{count}.reloc"
+        replace(made_map(), landmarks=made_landmarks(count)).save(path)
+        sizes.append(path.stat().st_size)
+    assert (sizes[1] - sizes[0]) / 2000 < 54
+
+
+def test_maps_without_landmarks_are_of_the_version_before(tmp_path):
+    path = tmp_path / "attic.reloc"
+    empty = made_landmarks().subset(np.zeros(0, np.int64))
+    for landmarks in (None, empty):
+        replace(made_map(), landmarks=landmarks).save(path)
+        assert b"reloc-map-2" in path.read_bytes()
+        assert not [name for name in load_file(path) if name.startswith("landmarks")]
+        assert SceneMap.load(path).landmarks is None
+
+
+def test_maps_with_landmarks_say_so(saved):
+    assert b"reloc-map-3" in saved.read_bytes()
+
+
+def changed(name, row, value, dtype=None):
+    def change(tensors):
+        found = tensors[name].clone()
+        found.view(len(found), -1)[row] = value
+        return {name: found if dtype is None else found.to(dtype)}
+
+    return change
+
+
+HOSTILE = {
+    "a point beyond all measure": changed("landmarks.points", 3, 1e30),
+    "a point that is none": changed("landmarks.points", 3, float("nan")),
+    "no direction": changed("landmarks.viewed", 3, 0),
+    "negative sizes": changed("landmarks.measures", 3, -1.0),
+    "endless sizes": changed("landmarks.measures", 3, float("inf")),
+    "more than all around": changed("landmarks.measures", 3, 100.0),
+    "no step": changed("landmarks.step", 0, 0.0),
+    "an endless step": changed("landmarks.step", 0, float("inf")),
+    "half of the points": lambda t: {"landmarks.points": t["landmarks.points"][:25].clone()},
+    "none at all": lambda t: {"landmarks.points": t["landmarks.points"][:0].clone()},
+    "no descriptors": lambda t: {"landmarks.descriptors": None},
+    "no basis": lambda t: {"landmarks.basis": None},
+    "no points": lambda t: {"landmarks.points": None},
+    "long descriptors": lambda t: {"landmarks.descriptors": torch.zeros((50, 200)).char()},
+    "descriptors of another kind": lambda t: {
+        "landmarks.descriptors": t["landmarks.descriptors"].float()
+    },
+    "points in a row": lambda t: {"landmarks.points": t["landmarks.points"].reshape(-1).clone()},
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
+def test_impossible_landmarks_are_refused_in_a_line(saved, change):
+    rewritten(saved, tensors=change(load_file(saved)))
+    with pytest.raises(MapError) as refused:
+        SceneMap.load(saved)
+    assert str(saved) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_too_many_landmarks_are_refused_before_they_are_read(saved, monkeypatch):
+    monkeypatch.setattr(landmark_tensors, "MAX_LANDMARKS", 49)
+    with pytest.raises(MapError, match="impossible number of landmarks"):
+        SceneMap.load(saved)
+    assert MAX_LANDMARKS >= 50
