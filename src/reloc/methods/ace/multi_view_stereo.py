@@ -70,9 +70,9 @@ def survey_frames(
         SceneError: hardly any image could be read.
     """
     depth, wanted = division.depth, division.frames
-    due = views.due[: bounds.due]
+    needed = wanted | neighbours_among(poses, views.due, of=wanted, depth=depth)
     views.see(
-        wanted.intersection(due) | neighbours_among(poses, due, of=wanted, depth=depth),
+        needed.intersection(views.due[: bounds.due]),
         seconds=bounds.survey_seconds(),
         progress=progress,
     )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from reloc.mapping.stereo_survey import FRAMES_ASKED, StereoSurvey
 from reloc.methods.ace.bounds import Bounds
 from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
-from reloc.methods.ace.view_schedule import plain_views, spread_order
+from reloc.methods.ace.view_schedule import ScheduledView, spread_order
 from reloc.progress import Progress, silent
 
 # Of the time of a survey, what goes to seeing; sweeping takes the rest.
@@ -57,7 +57,7 @@ class PlainViews:
         if not new:
             return
         began = time.monotonic()
-        schedule = plain_views(self.due)
+        schedule = map(ScheduledView, self.due)
         for seen in self._sampler.sampled(schedule, stage=0, of=new, unusable=self.unusable):
             frame = seen.view.frame
             self.stereo.add(seen.view, seen.features)
@@ -86,10 +86,11 @@ def look(
         progress: told after every frame.
     """
     order = spread_order(len(sampler.reader.frames))[: bounds.surveyed]
-    if few:
-        views = PlainViews(sampler, order)
-        views.see(order[:FRAMES_ASKED])
-    else:
-        views = PlainViews(sampler, order[: bounds.due])
-        views.see(views.due, seconds=bounds.survey_seconds(), progress=progress)
+    views = PlainViews(sampler, order if few else order[: bounds.due])
+    views.see(
+        order[:FRAMES_ASKED] if few else views.due,
+        # Without those few nothing can be divided, however little time there is.
+        seconds=None if few else bounds.survey_seconds(),
+        progress=progress,
+    )
     return views
