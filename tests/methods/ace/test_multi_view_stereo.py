@@ -11,12 +11,13 @@ from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.methods.ace import MappingOptions, division, plain_views, view_reader
 from reloc.methods.ace.bounds import Bounds
-from reloc.methods.ace.division import divide
+from reloc.methods.ace.division import Division, divide
 from reloc.methods.ace.feature_collection import collect_features
 from reloc.methods.ace.feature_sampler import FeatureSampler
 from reloc.methods.ace.multi_view_stereo import survey_frames
 from reloc.methods.ace.plain_views import look
 from reloc.methods.ace.view_reader import ViewReader
+from reloc.methods.ace.view_schedule import spread_order
 from reloc.progress import silent
 from reloc.scenes import Frame, poses_of
 from reloc.training import TimeLimit
@@ -39,6 +40,10 @@ def frames(wall_frames):
 @pytest.fixture(scope="module")
 def extractor():
     return FeatureExtractor(load_backbone(None), device=torch.device("cpu"))
+
+
+def spread_of(frames):
+    return tuple(spread_order(len(frames)))
 
 
 def sampler_of(frames, extractor):
@@ -150,6 +155,27 @@ def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
     assert len(read) == 1
     assert divided(frames, views, depth=3 * WALL).depth == whole.depth < 2 * WALL
     assert len(read) == len(set(read)) < 9
+    # The survey of a head alone sees the rest of its frames, and finds what that of all finds.
+    alone = Division(whole.depth, 2, (np.array([0, 1, 2]),))
+    part = survey_frames(views, poses_of(frames), alone, bounds=Bounds(9, 100))
+    assert len(read) == len(set(read))
+    assert part.due == whole.due
+    of_whole = [samples for samples in whole.samples if samples.frame < 3]
+    assert [s.frame for s in part.samples] == [s.frame for s in of_whole] == [0, 2, 1]
+    for one, other in zip(part.samples, of_whole, strict=True):
+        assert torch.equal(one.features, other.features)
+        np.testing.assert_array_equal(one.inverse_depths, other.inverse_depths)
+
+
+def test_a_survey_that_is_made_again_sees_the_frames_of_the_first(frames, extractor):
+    views = look(sampler_of(frames, extractor), bounds=Bounds(9, 100, due=4))
+    assert views.due == tuple(views.samples) == spread_of(frames)[:4]
+    few = look(sampler_of(frames, extractor), bounds=Bounds(9, 100, due=4), few=True)
+    alone = Division(WALL, 2, (np.array([0, 1, 2, 3]),))
+    survey = survey_frames(few, poses_of(frames), alone, bounds=Bounds(9, 100, due=4, swept=2))
+    assert survey.due == views.due
+    assert {s.frame for s in survey.samples} == {0, 1, 2, 3} & set(survey.due)
+    assert survey.swept == 2
 
 
 def test_a_survey_ends_at_its_limits(frames, extractor):
