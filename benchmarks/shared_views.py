@@ -38,6 +38,7 @@ def sharing_views(clock: Callable[[], float]) -> Iterator[None]:
         return call
 
     with (
+        mock.patch.object(mapper, "look", once(vars(mapper)["look"])),
         mock.patch.object(mapper, "survey_frames", once(vars(mapper)["survey_frames"])),
         mock.patch.object(mapper, "collect_features", once(vars(mapper)["collect_features"])),
         mock.patch.object(time, "monotonic", now),

@@ -3,7 +3,7 @@
 import numpy as np
 
 from reloc.geometry import look_at
-from reloc.stereo import stereo_neighbours
+from reloc.stereo import neighbours_among, stereo_neighbours
 
 
 def looking_ahead(centers):
@@ -39,3 +39,13 @@ def test_the_unit_of_length_does_not_matter():
     scaled = poses.copy()
     scaled[:, :3, 3] *= 100
     assert stereo_neighbours(poses, depth=2.0) == stereo_neighbours(scaled, depth=200.0)
+
+
+def test_neighbours_of_some_are_those_that_all_have_among_the_same():
+    poses = looking_ahead(np.random.default_rng(0).uniform(-1, 1, (30, 3)))
+    among = list(range(29, -1, -2))
+    beside = dict(zip(among, stereo_neighbours(poses[among], depth=2.0), strict=True))
+    of = {29, 7, 4}
+    expected = {among[place] for row in (29, 7) for place in beside[row]}
+    assert neighbours_among(poses, among, of=of, depth=2.0) == expected
+    assert 2 < len(expected) < len(among)

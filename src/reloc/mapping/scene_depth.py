@@ -48,9 +48,8 @@ def depths_of_frames(
             progress("depth", done, len(frames))
             yield frame, measured
         return
-    poses = poses_of(frames)
     extractor = FeatureExtractor(backbone, device=pick_device("cpu"))
-    survey = StereoSurvey(frames, depth=scene_scale(poses), stride=extractor.stride)
+    survey = StereoSurvey(frames, stride=extractor.stride)
     for number, frame in enumerate(frames):
         progress("depth", number + 1, len(frames))
         try:
@@ -60,8 +59,8 @@ def depths_of_frames(
         except ImageError:
             continue
         survey.add(view, extractor(view.image))
-    survey.settle_depth()
-    for number, swept in survey.sweep():
+    depth = survey.typical_depth(scene_scale(poses_of(frames)))
+    for number, swept in survey.sweep(depth=depth):
         if swept is not None:
             yield frames[number], SweptDepth(swept, frames[number].camera)
 

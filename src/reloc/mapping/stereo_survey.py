@@ -30,13 +30,11 @@ class StereoSurvey:
 
     Args:
         frames: the posed mapping frames; more may be appended, which is what ``frames`` is for.
-        depth: typical depth of the scene, in scene units.
         stride: pixels per cell.
     """
 
-    def __init__(self, frames: Sequence[Frame], *, depth: float, stride: int) -> None:
+    def __init__(self, frames: Sequence[Frame], *, stride: int) -> None:
         self.frames = frames
-        self._depth = depth
         self._stride = stride
         self._grids: dict[int, tuple[int, int]] = {}
         self._features: dict[int, Tensor] = {}
@@ -55,58 +53,68 @@ class StereoSurvey:
         elif len(self) == VIEWS_FOR_DIRECTIONS:
             self._choose_directions()
 
-    def settle_depth(self, ready: Callable[[float], None] = lambda depth: None) -> float:
-        """Corrects the typical depth where those added first see far less far, and returns it.
+    def typical_depth(
+        self, expected: float, *, ready: Callable[[float], None] = lambda depth: None
+    ) -> float:
+        """The typical depth of the scene, corrected where those added first see far less far.
 
         Poses alone suggest too much where walls part the cameras: the axes of two cameras in
         different rooms cross behind them. What views agree on hardly depends on what was expected,
         as long as any of it is within reach of the sweep.
 
         Args:
+            expected: depth that the poses suggest, in scene units.
             ready: called with the depth before each round; may add frames to compare with.
         """
-        corrected = False
+        depth, corrected = expected, False
         for _ in range(TIMES_ASKED):
-            ready(self._depth)
-            swept = [found.values for _, found in islice(self.sweep(), FRAMES_ASKED) if found]
+            ready(depth)
+            asked = islice(self.sweep(depth=depth), FRAMES_ASKED)
+            swept = [found.values for _, found in asked if found]
             known = [values[np.isfinite(values)] for values in swept]
             if not any(map(len, known)):
                 break
             seen = 1 / float(np.median(np.concatenate(known)))
-            too_near = seen < TOO_NEAR * self._depth
+            too_near = seen < TOO_NEAR * depth
             if too_near or corrected:
-                self._depth, corrected = seen, True
+                depth, corrected = seen, True
             if not too_near:
                 break
-        return self._depth
+        return depth
 
     def sweep(
         self,
         *,
+        depth: float,
+        among: Sequence[int] | None = None,
         first: int = 0,
         of: Collection[int] | None = None,
         seconds: float | None = None,
     ) -> Iterator[tuple[int, InverseDepth | None]]:
-        """Frames in the order in which they were added, with how far they see.
+        """Frames with how far they see; None for those that nobody else sees from beside.
 
-        Stops when the seconds are over; None for frames that nobody else sees from beside. The
-        frames before the ``first`` to be added, and all that are not ``of`` those asked for, are
-        only compared with.
+        Args:
+            depth: typical depth of the scene, in scene units.
+            among: numbers of frames that are compared with each other, in the order in which they
+                are swept; None for all, as they were added. Those that were not added do not count.
+            first: those before it are only compared with.
+            of: numbers of frames that are swept; the others are only compared with.
+            seconds: after these the sweep stops.
         """
         began = time.monotonic()
         if self._directions is None and self._features:
             self._choose_directions()
-        numbers = list(self._grids)
+        numbers = [n for n in (self._grids if among is None else among) if n in self._grids]
         views = {number: self._swept_view(number) for number in numbers}
         poses = np.array([view.world_from_cam for view in views.values()]).reshape(-1, 4, 4)
-        neighbours = stereo_neighbours(poses, depth=self._depth)
+        neighbours = stereo_neighbours(poses, depth=depth)
         for number, beside in list(zip(numbers, neighbours, strict=True))[first:]:
             if of is not None and number not in of:
                 continue
             if seconds is not None and time.monotonic() - began > seconds:
                 return
             others = [views[numbers[row]] for row in beside]
-            swept = plane_sweep(views[number], others, depth=self._depth) if others else None
+            swept = plane_sweep(views[number], others, depth=depth) if others else None
             yield number, swept
 
     def _swept_view(self, number: int) -> SweepDepth:

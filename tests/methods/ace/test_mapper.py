@@ -17,7 +17,7 @@ from reloc.mapping import stereo_survey
 from reloc.mapping.views import prepare_view
 from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
-from reloc.methods.ace import mapper, multi_view_stereo, view_reader
+from reloc.methods.ace import division, mapper, plain_views, view_reader
 from reloc.methods.ace.mapper import map_scene
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.trainer import HeadTrainer
@@ -248,9 +248,9 @@ def test_heads_made_one_by_one_are_those_of_the_whole_map(
 ):
     """To the last bit, though not all read all frames; with 24 views a third is surveyed."""
     corridor = corridor_of(24, scene, tmp_path)
-    for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
-        monkeypatch.setattr(multi_view_stereo, name, 2)
-        monkeypatch.setattr(stereo_survey, name, 2)
+    monkeypatch.setattr(stereo_survey, "VIEWS_FOR_DIRECTIONS", 2)
+    for module in (division, plain_views, stereo_survey):
+        monkeypatch.setattr(module, "FRAMES_ASKED", 2)
     options = replace(TOY, heads=4, views=views)
     whole = mapped(corridor, backbone, options).scene_map
     read = set()

@@ -9,12 +9,16 @@ from reloc.geometry import inverted, transformed
 from reloc.mapping import stereo_survey
 from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import prepare_view
-from reloc.methods.ace import MappingOptions, multi_view_stereo, view_reader
+from reloc.methods.ace import MappingOptions, division, plain_views, view_reader
 from reloc.methods.ace.bounds import Bounds
+from reloc.methods.ace.division import Division, divide
 from reloc.methods.ace.feature_collection import collect_features
 from reloc.methods.ace.feature_sampler import FeatureSampler
-from reloc.methods.ace.multi_view_stereo import measured_depth, survey_frames
+from reloc.methods.ace.multi_view_stereo import survey_frames
+from reloc.methods.ace.plain_views import look
 from reloc.methods.ace.view_reader import ViewReader
+from reloc.methods.ace.view_schedule import spread_order
+from reloc.progress import silent
 from reloc.scenes import Frame, poses_of
 from reloc.training import TimeLimit
 
@@ -38,20 +42,31 @@ def extractor():
     return FeatureExtractor(load_backbone(None), device=torch.device("cpu"))
 
 
+def spread_of(frames):
+    return tuple(spread_order(len(frames)))
+
+
 def sampler_of(frames, extractor):
     reader = ViewReader(frames, short_side=240, stride=8)
     return FeatureSampler(reader, extractor, cells_per_view=300)
 
 
-def surveyed(frames, extractor, *, most, depth=WALL, swept=None, time_up=False, **more):
-    return survey_frames(
-        sampler_of(frames, extractor),
+def divided(frames, views, *, depth):
+    return divide(
+        views,
         poses_of(frames),
-        depth=depth,
-        wanted=range(len(frames)),
-        bounds=Bounds(most, 100, swept=swept, clock=TimeUp(0) if time_up else TimeLimit(None)),
-        **more,
+        expected_depth=depth,
+        options=MappingOptions(heads=1),
+        head=None,
+        place="wall",
     )
+
+
+def surveyed(frames, extractor, *, most, depth=WALL, swept=None, time_up=False, progress=silent):
+    bounds = Bounds(most, 100, swept=swept, clock=TimeUp(0) if time_up else TimeLimit(None))
+    views = look(sampler_of(frames, extractor), bounds=bounds, progress=progress)
+    division = divided(frames, views, depth=depth)
+    return survey_frames(views, poses_of(frames), division, bounds=bounds, progress=progress)
 
 
 def buffer_after(frames, extractor, survey, *, views, tmp_path):
@@ -124,9 +139,9 @@ def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
     frames, extractor, monkeypatch
 ):
     """Once with all frames at hand, once with those beside the asked ones alone."""
-    for name in ("VIEWS_FOR_DIRECTIONS", "FRAMES_ASKED"):
-        monkeypatch.setattr(multi_view_stereo, name, 1)
-        monkeypatch.setattr(stereo_survey, name, 1)
+    monkeypatch.setattr(stereo_survey, "VIEWS_FOR_DIRECTIONS", 1)
+    for module in (division, plain_views, stereo_survey):
+        monkeypatch.setattr(module, "FRAMES_ASKED", 1)
     whole = surveyed(frames, extractor, most=9, depth=3 * WALL)
     read = []
     prepare = prepare_view
@@ -136,11 +151,31 @@ def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
         return prepare(frame, index, **more)
 
     monkeypatch.setattr(view_reader, "prepare_view", prepare_and_tell)
-    alone = measured_depth(
-        sampler_of(frames, extractor), poses_of(frames), depth=3 * WALL, bounds=Bounds(9, 100)
-    )
-    assert alone == whole.depth < 2 * WALL
+    views = look(sampler_of(frames, extractor), bounds=Bounds(9, 100), few=True)
+    assert len(read) == 1
+    assert divided(frames, views, depth=3 * WALL).depth == whole.depth < 2 * WALL
     assert len(read) == len(set(read)) < 9
+    # The survey of a head alone sees the rest of its frames, and finds what that of all finds.
+    alone = Division(whole.depth, 2, (np.array([0, 1, 2]),))
+    part = survey_frames(views, poses_of(frames), alone, bounds=Bounds(9, 100))
+    assert len(read) == len(set(read))
+    assert part.due == whole.due
+    of_whole = [samples for samples in whole.samples if samples.frame < 3]
+    assert [s.frame for s in part.samples] == [s.frame for s in of_whole] == [0, 2, 1]
+    for one, other in zip(part.samples, of_whole, strict=True):
+        assert torch.equal(one.features, other.features)
+        np.testing.assert_array_equal(one.inverse_depths, other.inverse_depths)
+
+
+def test_a_survey_that_is_made_again_sees_the_frames_of_the_first(frames, extractor):
+    views = look(sampler_of(frames, extractor), bounds=Bounds(9, 100, due=4))
+    assert views.due == tuple(views.samples) == spread_of(frames)[:4]
+    few = look(sampler_of(frames, extractor), bounds=Bounds(9, 100, due=4), few=True)
+    alone = Division(WALL, 2, (np.array([0, 1, 2, 3]),))
+    survey = survey_frames(few, poses_of(frames), alone, bounds=Bounds(9, 100, due=4, swept=2))
+    assert survey.due == views.due
+    assert {s.frame for s in survey.samples} == {0, 1, 2, 3} & set(survey.due)
+    assert survey.swept == 2
 
 
 def test_a_survey_ends_at_its_limits(frames, extractor):
@@ -166,21 +201,24 @@ def test_frames_of_one_spot_are_not_drawn_from_beside(frames, extractor, tmp_pat
 
 def test_few_views_are_swept_like_many(frames, extractor):
     """Directions of features are chosen from as many views as there are."""
-    stereo = StereoSurvey(frames, depth=WALL, stride=8)
+    stereo = StereoSurvey(frames, stride=8)
     for number in (3, 4, 5):
         view = prepare_view(frames[number], number, kind="plain", short_side=240, stride=8)
         stereo.add(view, extractor(view.image))
-    found = dict(stereo.sweep())
+    found = dict(stereo.sweep(depth=WALL))
     assert list(found) == [3, 4, 5]
     values = np.concatenate([f.values.ravel() for f in found.values() if f is not None])
     assert np.isfinite(values).mean() > 0.5
 
 
 def test_a_view_that_comes_later_is_swept_alone(frames, extractor):
-    stereo = StereoSurvey(frames, depth=WALL, stride=8)
+    stereo = StereoSurvey(frames, stride=8)
     for number in (3, 4, 5):
         view = prepare_view(frames[number], number, kind="plain", short_side=240, stride=8)
         stereo.add(view, extractor(view.image))
-    all_found, (number, alone) = dict(stereo.sweep()), next(stereo.sweep(first=2))
+    all_found, (number, alone) = (
+        dict(stereo.sweep(depth=WALL)),
+        next(stereo.sweep(depth=WALL, first=2)),
+    )
     assert number == 5
     np.testing.assert_array_equal(alone.values, all_found[5].values)

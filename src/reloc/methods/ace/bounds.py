@@ -42,6 +42,7 @@ class Bounds:
         surveyed: frames, at most, in the survey.
         planned: views of all frames together, where no time limit decides.
         views: of all frames together, where they are to be those of an earlier time.
+        due: frames in the survey, where they are to be those of an earlier time.
         swept: frames, at most, whose depth is looked for; None for all that are surveyed.
         clock: of the whole mapping, or one without a limit where time does not decide.
     """
@@ -49,6 +50,7 @@ class Bounds:
     surveyed: int
     planned: int
     views: int | None = None
+    due: int | None = None
     swept: int | None = None
     clock: TimeLimit = field(default_factory=lambda: TimeLimit(None), compare=False)
 
@@ -82,7 +84,7 @@ class Bounds:
             surveyed = integer(state["surveyed"], "frames", least=1, most=self.surveyed)
             swept = integer(state["swept"], "frames", most=surveyed)
             views = integer(state["views"], "views", least=surveyed, most=MAX_VIEWS)
-        return replace(self, surveyed=surveyed, views=views, swept=swept, clock=TimeLimit(None))
+        return replace(self, due=surveyed, views=views, swept=swept, clock=TimeLimit(None))
 
     def further_views(self, surveyed: int) -> int | None:
         """Views after a survey of so many frames; None where time decides."""

@@ -5,12 +5,11 @@ as many as wanted. Not the camera centres are grouped but the points that the ca
 typical depth ahead: what a head has to know are surfaces, and two cameras back to back share none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.errors import OptionError
 from reloc.methods.ace.options import MappingOptions
 
 Array = NDArray[np.float64]
@@ -50,21 +49,6 @@ def clusters_of(
     return camera_clusters(poses, wanted, depth=depth)
 
 
-def frames_of_head(
-    head: int, clusters: Sequence[Indices], options: MappingOptions, *, place: str
-) -> frozenset[int]:
-    """Rows of the frames of one head.
-
-    Raises:
-        OptionError: the place has fewer heads than the options ask for.
-    """
-    if options.heads is None or len(clusters) < options.heads:
-        raise OptionError(
-            f"{place}: cannot be parted among {options.heads} heads; ask for {len(clusters)}"
-        )
-    return frozenset(clusters[head].tolist())
-
-
 def cluster_count(world_from_cam: Array, *, depth: float) -> int:
     """How many heads a place should have, from the area of what its cameras look at.
 
@@ -75,11 +59,14 @@ def cluster_count(world_from_cam: Array, *, depth: float) -> int:
         world_from_cam: (F, 4, 4) poses of the frames that were looked at.
         depth: typical distance of what is seen, in scene units.
     """
+    most = len(world_from_cam) // FRAMES_PER_HEAD
+    if most < 2:
+        return 1
     points = _seen_points(world_from_cam, depth) / depth
     spreads = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
     area = float(np.prod(np.sort(spreads)[-2:] + VIEW_REACH))
     wanted = max(LEAST_HEADS, round(HEADS_PER_SQUARE * area))
-    return max(1, min(wanted, len(points) // FRAMES_PER_HEAD))
+    return min(wanted, most)
 
 
 def camera_clusters(world_from_cam: Array, count: int, *, depth: float) -> tuple[Indices, ...]:

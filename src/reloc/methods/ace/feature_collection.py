@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reloc.backbone.descriptor import global_descriptor
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.bounds import Bounds, ViewCounts
 from reloc.methods.ace.feature_buffer import FeatureBuffer, empty_buffer
@@ -28,14 +27,12 @@ class CollectedFeatures:
 
     Attributes:
         buffer: what heads learn from.
-        depth: typical depth of the scene, in scene units.
         descriptors: what plain views of the frames look like, by number.
         skipped: frames of which no image could be used, in the order in which that was found out.
         counts: what was looked at.
     """
 
     buffer: FeatureBuffer
-    depth: float
     descriptors: Mapping[int, NDArray[np.int8]]
     skipped: tuple[Skipped, ...]
     counts: ViewCounts
@@ -99,8 +96,8 @@ def collect_features(
     )
     for seen in views:
         frame = seen.view.frame
-        if seen.view.kind == "plain" and frame not in descriptors:
-            descriptors[frame] = global_descriptor(seen.features)
+        if seen.descriptor is not None:
+            descriptors.setdefault(frame, seen.descriptor)
         _append(buffer, seen.samples)
         due = seen.slot + 1
         elapsed = time.monotonic() - started
@@ -114,7 +111,6 @@ def collect_features(
     surveyed = len(survey.due)
     return CollectedFeatures(
         buffer,
-        survey.depth,
         descriptors,
         sampler.reader.skipped(unusable),
         ViewCounts(surveyed, survey.swept, surveyed + due),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
+from reloc.backbone.descriptor import global_descriptor
 from reloc.errors import SceneError
 from reloc.images.image_cache import ImageCache
 from reloc.mapping.views import PreparedView
@@ -72,12 +73,14 @@ class SampledView:
         view: what was seen.
         features: (cells, C) of all cells.
         samples: of those that were drawn.
+        descriptor: (D,) what the frame looks like, if the view is plain.
     """
 
     slot: int
     view: PreparedView
     features: Tensor
     samples: FeatureSamples
+    descriptor: NDArray[np.int8] | None
 
 
 @dataclass(frozen=True)
@@ -138,7 +141,8 @@ class FeatureSampler:
             samples = sample_features(
                 view, features, count=self.cells_per_view, seed=[self.seed, stage, slot]
             )
-            yield SampledView(slot, view, features, samples)
+            descriptor = global_descriptor(features) if view.kind == "plain" else None
+            yield SampledView(slot, view, features, samples, descriptor)
 
     def check_enough(self, unusable: Mapping[int, str], samples: int) -> None:
         """Raises SceneError if hardly any image could be used, or none gave a sample."""

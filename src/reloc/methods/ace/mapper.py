@@ -16,14 +16,15 @@ from reloc.files import StrPath
 from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import scene_scale
 from reloc.methods.ace.bounds import Bounds
-from reloc.methods.ace.clusters import clusters_of, frames_of_head
+from reloc.methods.ace.division import divide
 from reloc.methods.ace.feature_collection import collect_features
 from reloc.methods.ace.feature_sampler import FeatureSampler
-from reloc.methods.ace.multi_view_stereo import measured_depth, survey_frames
+from reloc.methods.ace.multi_view_stereo import survey_frames
 from reloc.methods.ace.options import MappingOptions
-from reloc.methods.ace.regions import features_by_region, map_regions
-from reloc.methods.ace.trainer import HeadTrainer
-from reloc.methods.ace.training import Learner, TrainingSnapshot, new_trainers, train_heads
+from reloc.methods.ace.plain_views import look
+from reloc.methods.ace.region_features import features_by_region
+from reloc.methods.ace.regions import map_regions
+from reloc.methods.ace.training import TrainingSnapshot, train_heads
 from reloc.progress import Progress, silent
 from reloc.scenes import check_mappable, posed, poses_of
 from reloc.scenes.scene import Scene
@@ -88,28 +89,30 @@ def map_scene(
     stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
     bounds = Bounds.of(options, clock, frames=len(frames))
     sampler = FeatureSampler.of(frames, extractor, options)
+
+    def save(state: Mapping[str, Any]) -> None:
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, identity, {**state, **asdict(collected.counts)})
+
     diverged = f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
     with damage_named(checkpoint, diverged=diverged), temporary_folder() as scratch:
-        depth, wanted = scene_scale(poses), frozenset(range(len(frames)))
-        if head is not None:
-            depth = measured_depth(sampler, poses, depth=depth, bounds=bounds)
-            clusters = clusters_of(poses, options, depth=depth)
-            wanted = frames_of_head(head, clusters, options, place=str(scene.root))
         if stored:
             bounds = bounds.again(stored)
-        survey = survey_frames(
-            sampler,
+        views = look(sampler, bounds=bounds, few=head is not None, progress=progress)
+        division = divide(
+            views,
             poses,
-            depth=depth,
-            depth_measured=head is not None,
-            wanted=wanted,
-            bounds=bounds,
-            progress=progress,
+            expected_depth=scene_scale(poses),
+            options=options,
+            head=head,
+            place=str(scene.root),
         )
+        survey = survey_frames(views, poses, division, bounds=bounds, progress=progress)
+        del views  # further views need the memory
         collected = collect_features(
             sampler,
             survey,
-            wanted=wanted,
+            wanted=division.frames,
             bounds=bounds,
             options=options,
             scratch=scratch,
@@ -118,58 +121,40 @@ def map_scene(
         # The buffer has the samples; training needs the memory of what they were made from.
         del survey, sampler
         fill_seconds = clock.elapsed()
-        clusters = clusters_of(
-            poses, options, depth=collected.depth, looked_at=collected.descriptors
-        )
-        heads = len(clusters)
-        own = clusters if head is None else clusters[head : head + 1]
-        regions = list(features_by_region(frames, own, collected.buffer, whole=heads == 1))
-        trainers = new_trainers(regions, extractor, options, depth=collected.depth, of=heads)
-        learners = tuple(
-            Learner(trainer.head, region.origin, region.frames)
-            for trainer, region in zip(trainers, regions, strict=True)
-        )
-
-        def save(state: Mapping[str, Any]) -> None:
-            if checkpoint is not None:
-                save_checkpoint(checkpoint, identity, {**state, **asdict(collected.counts)})
-
-        def watched(trainer: HeadTrainer, fraction: float) -> None:
-            if callback is not None:
-                steps = sum(trainer.steps for trainer in trainers)
-                callback(TrainingSnapshot(learners, steps, fraction, trainer.state))
-
-        training_seconds = train_heads(
-            trainers,
-            steps=options.steps,
+        regions = features_by_region(frames, division, collected.buffer)
+        trained = train_heads(
+            regions,
+            extractor,
+            options,
+            depth=division.depth,
+            of=division.heads,
             budget=clock.left(TRAINING_SHARE),
             stored=stored,
             save=save,
             progress=progress,
-            callback=watched,
+            callback=callback,
         )
-    states = [trainer.state() for trainer in trainers]
     return finished(
         scene,
         frames,
         map_regions(
-            [trainer.head for trainer in trainers],
+            trained.heads,
             regions,
             collected.descriptors,
             frames=len(frames),
-            of=heads,
+            of=division.heads,
         ),
         backbone=backbone.fingerprint,
         short_side=options.short_side,
         device=chosen,
         skipped=collected.skipped,
-        seconds={"features": fill_seconds, "training": training_seconds},
+        seconds={"features": fill_seconds, "training": trained.seconds},
         info={
             "options": asdict(options),
             **asdict(collected.counts),
             "features": collected.buffer.count,
-            "steps": sum(trainer.steps for trainer in trainers),
-            "median_error_px": round(float(np.mean([s.median_error for s in states])), 3),
-            "inlier_share": round(float(np.mean([s.inlier_share for s in states])), 4),
+            "steps": trained.steps,
+            "median_error_px": round(float(np.mean([s.median_error for s in trained.states])), 3),
+            "inlier_share": round(float(np.mean([s.inlier_share for s in trained.states])), 4),
         },
     )

@@ -1,24 +1,20 @@
 """How far the mapping frames see, from plain views of frames that stand beside each other."""
 
-import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.backbone.descriptor import global_descriptor
-from reloc.mapping.stereo_survey import FRAMES_ASKED, VIEWS_FOR_DIRECTIONS, StereoSurvey
 from reloc.mapping.views import known_inverse_depths
 from reloc.methods.ace.bounds import Bounds
-from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
-from reloc.methods.ace.view_schedule import plain_views, spread_order
+from reloc.methods.ace.division import Division
+from reloc.methods.ace.feature_sampler import FeatureSamples
+from reloc.methods.ace.plain_views import PlainViews
 from reloc.progress import Progress, silent
-from reloc.stereo import InverseDepth, stereo_neighbours
+from reloc.stereo import InverseDepth, neighbours_among, stereo_neighbours
 
-# Of the time of a survey, what goes to seeing; sweeping takes the rest.
-SEEING_SHARE = 0.45
 # A frame of which less than this share has a depth is not drawn from beside.
 LEAST_KNOWN = 0.3
 
@@ -50,111 +46,60 @@ class SurveyedFrames:
 
 
 def survey_frames(
-    sampler: FeatureSampler,
+    views: PlainViews,
     poses: NDArray[np.float64],
+    division: Division,
     *,
-    depth: float,
-    depth_measured: bool = False,
-    wanted: Collection[int],
     bounds: Bounds,
     progress: Progress = silent,
 ) -> SurveyedFrames:
-    """Takes a plain view of frames spread evenly, then finds how far they see.
+    """Finds how far frames see that are spread evenly.
 
     What is found of a frame does not depend on which others are wanted, as long as images can be
     read.
 
     Args:
-        sampler: of all frames.
+        views: of the frames. Where one head is trained alone, those of its frames are seen here,
+            and of the others only those that tell how far these see.
         poses: (F, 4, 4) of the frames, world_from_cam.
-        depth: typical depth of the scene, in scene units.
-        depth_measured: whether that is from ``measured_depth``; otherwise it is corrected here.
-        wanted: numbers of the frames that are learned from. Of the others only those are read that
-            tell how far these see.
+        division: says which frames heads are trained from, and the typical depth.
         bounds: frames to see and to sweep, at most, and the time for it.
         progress: told after every frame.
 
     Raises:
         SceneError: hardly any image could be read.
     """
-    began = time.monotonic()
-    seconds = bounds.survey_seconds()
-    stereo = StereoSurvey(sampler.reader.frames, depth=depth, stride=sampler.extractor.stride)
-    order = spread_order(len(poses))[: bounds.surveyed]
-    needed = {
-        *order[:VIEWS_FOR_DIRECTIONS],
-        *wanted,
-        *_neighbours(poses, order, of=wanted, depth=depth),
-    }
-    samples: dict[int, FeatureSamples] = {}
-    descriptors: dict[int, NDArray[np.int8]] = {}
-    unusable: dict[int, str] = {}
-    for seen in sampler.sampled(plain_views(order), stage=0, of=needed, unusable=unusable):
-        stereo.add(seen.view, seen.features)
-        if seen.view.frame in wanted:
-            samples[seen.view.frame] = seen.samples
-            descriptors[seen.view.frame] = global_descriptor(seen.features)
-        progress("features", seen.slot + 1, len(order))
-        if seconds is not None and time.monotonic() - began > SEEING_SHARE * seconds:
-            order = order[: seen.slot + 1]
-            break
-    sampler.check_enough(unusable, len(samples))
-    if not depth_measured:
-        depth = stereo.settle_depth()
+    depth, wanted = division.depth, division.frames
+    needed = wanted | neighbours_among(poses, views.due, of=wanted, depth=depth)
+    views.see(
+        needed.intersection(views.due[: bounds.due]),
+        seconds=bounds.survey_seconds(),
+        progress=progress,
+    )
+    views.check_enough(wanted)
+    due = views.due[: bounds.due]
+    samples = {n: views.samples[n] for n in due if n in wanted and n in views.samples}
     inverse_depths: dict[int, InverseDepth] = {}
     swept = 0
-    sweeping = islice(stereo.sweep(of=wanted, seconds=bounds.survey_seconds()), bounds.swept)
-    for swept, (number, found) in enumerate(sweeping, start=1):
+    sweeping = views.stereo.sweep(
+        depth=depth, among=due, of=wanted, seconds=bounds.survey_seconds()
+    )
+    for swept, (number, found) in enumerate(islice(sweeping, bounds.swept), start=1):
         if found is not None:
             known = known_inverse_depths(found, samples[number].pixels)
             samples[number] = replace(samples[number], inverse_depths=known)
             if np.isfinite(found.values).mean() > LEAST_KNOWN:
                 inverse_depths[number] = found
         progress("depth", swept, len(samples))
-    beside = stereo_neighbours(poses[order], depth=depth)
-    cover = 2 * sum(map(bool, beside)) > len(order)
+    beside = stereo_neighbours(poses[list(due)], depth=depth)
+    cover = 2 * sum(map(bool, beside)) > len(due)
     return SurveyedFrames(
         depth=depth,
-        due=tuple(order),
+        due=due,
         swept=swept,
-        visited=tuple(sorted(order)) if cover else tuple(range(len(poses))),
+        visited=tuple(sorted(due)) if cover else tuple(range(len(poses))),
         samples=tuple(samples.values()),
-        descriptors=descriptors,
+        descriptors={n: views.descriptors[n] for n in samples},
         inverse_depths=inverse_depths,
-        unusable=unusable,
+        unusable=views.unusable,
     )
-
-
-def measured_depth(
-    sampler: FeatureSampler, poses: NDArray[np.float64], *, depth: float, bounds: Bounds
-) -> float:
-    """The typical depth as a survey would correct it, from the few frames that it asks.
-
-    Arguments are those of ``survey_frames``.
-    """
-    stereo = StereoSurvey(sampler.reader.frames, depth=depth, stride=sampler.extractor.stride)
-    order = spread_order(len(poses))[: bounds.surveyed]
-    asked = order[:FRAMES_ASKED]
-    read: set[int] = set()
-    unusable: dict[int, str] = {}
-
-    def see(frames: Collection[int]) -> None:
-        views = sampler.sampled(
-            plain_views(order), stage=0, of=set(frames) - read, unusable=unusable
-        )
-        for seen in views:
-            stereo.add(seen.view, seen.features)
-        read.update(frames)
-
-    see(asked)
-    return stereo.settle_depth(lambda depth: see(_neighbours(poses, order, of=asked, depth=depth)))
-
-
-def _neighbours(
-    poses: NDArray[np.float64], order: Sequence[int], *, of: Collection[int], depth: float
-) -> set[int]:
-    """Those of the frames in order that some of them are compared with."""
-    beside = stereo_neighbours(poses[order], depth=depth)
-    return {
-        order[row] for frame, rows in zip(order, beside, strict=True) if frame in of for row in rows
-    }

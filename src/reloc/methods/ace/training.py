@@ -11,7 +11,7 @@ from reloc.backbone import FeatureExtractor
 from reloc.heads import Head
 from reloc.heads.mlp import new_head
 from reloc.methods.ace.options import MappingOptions, head_width
-from reloc.methods.ace.regions import RegionFeatures
+from reloc.methods.ace.region_features import RegionFeatures
 from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions, TrainingState
 from reloc.progress import Progress
 from reloc.training import Every, train
@@ -51,24 +51,56 @@ class TrainingSnapshot:
     state: Callable[[], TrainingState]
 
 
-def new_trainers(
+@dataclass(frozen=True)
+class TrainedHeads:
+    """What a training gave.
+
+    Attributes:
+        heads: one for each region.
+        states: figures of their latest steps.
+        steps: of all heads together.
+        seconds: of the training, those of interrupted runs among them.
+    """
+
+    heads: tuple[Head, ...]
+    states: tuple[TrainingState, ...]
+    steps: int
+    seconds: float
+
+
+def train_heads(
     regions: Sequence[RegionFeatures],
     extractor: FeatureExtractor,
     options: MappingOptions,
     *,
     depth: float,
     of: int,
-) -> list[HeadTrainer]:
-    """A new head for each region, with what trains it.
+    budget: float | None,
+    stored: Mapping[str, Any] | None,
+    save: Callable[[Mapping[str, Any]], None],
+    progress: Progress,
+    callback: Callable[[TrainingSnapshot], None] | None,
+) -> TrainedHeads:
+    """Trains a new head for each region, side by side.
 
     Args:
         regions: what they learn from.
         extractor: gave the features.
-        options: sizes of heads and batches.
+        options: sizes of heads and batches; steps of each head, unless there is a budget.
         depth: typical depth of the scene, in scene units.
         of: heads that the place has, these among them; the more, the narrower.
+        budget: seconds that the training of all stretches over instead.
+        stored: what ``save`` was given last by a training that was interrupted.
+        save: keeps the state that it is given.
+        progress: told of the steps of all heads together.
+        callback: called after every step.
+
+    Raises:
+        UnfitState: ``stored`` is none of such a training.
+        Diverged: weights are no longer finite; found when the state is to be saved.
     """
     width = options.width or head_width(of, channels=extractor.channels, blocks=options.blocks)
+    settings = TrainerOptions(batch=options.batch, seed=options.seed)
 
     def trainer_of(region: RegionFeatures) -> HeadTrainer:
         head = new_head(
@@ -77,34 +109,36 @@ def new_trainers(
             blocks=options.blocks,
             scale=depth,
             seed=options.seed,
-        ).to(extractor.device)
-        settings = TrainerOptions(batch=options.batch, seed=options.seed)
-        return HeadTrainer(head, region.buffer, settings, amp=extractor.dtype)
+        )
+        return HeadTrainer(head.to(extractor.device), region.buffer, settings, amp=extractor.dtype)
 
-    return [trainer_of(region) for region in regions]
+    trainers = [trainer_of(region) for region in regions]
+    learners = tuple(
+        Learner(trainer.head, region.origin, region.frames)
+        for trainer, region in zip(trainers, regions, strict=True)
+    )
 
+    def watched(trainer: HeadTrainer, fraction: float) -> None:
+        if callback is not None:
+            steps = sum(trainer.steps for trainer in trainers)
+            callback(TrainingSnapshot(learners, steps, fraction, trainer.state))
 
-def train_heads(
-    trainers: Sequence[HeadTrainer],
-    *,
-    steps: int,
-    budget: float | None,
-    stored: Mapping[str, Any] | None,
-    save: Callable[[Mapping[str, Any]], None],
-    progress: Progress,
-    callback: Callable[[HeadTrainer, float], None],
-) -> float:
-    """Trains heads side by side; arguments and errors are those of ``training.train``."""
-    return train(
+    seconds = train(
         trainers,
         stage="training",
-        steps=steps,
+        steps=options.steps,
         budget=budget,
         stored=stored,
         save=save,
         progress=progress,
         # Asking for figures waits for the device.
         tell=Every(seconds=_SECONDS_BETWEEN_FIGURES),
-        callback=callback,
-        device=trainers[0].device,
+        callback=watched,
+        device=extractor.device,
+    )
+    return TrainedHeads(
+        tuple(trainer.head for trainer in trainers),
+        tuple(trainer.state() for trainer in trainers),
+        sum(trainer.steps for trainer in trainers),
+        seconds,
     )

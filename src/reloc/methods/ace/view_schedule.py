@@ -27,11 +27,6 @@ class ScheduledView:
     visit: int = 0
 
 
-def plain_views(frames: Sequence[int]) -> list[ScheduledView]:
-    """One plain view of each frame."""
-    return [ScheduledView(frame) for frame in frames]
-
-
 def spread_order(count: int) -> list[int]:
     """The numbers below ``count`` in an order whose every beginning is spread evenly."""
     golden = (5**0.5 - 1) / 2

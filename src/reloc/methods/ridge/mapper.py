@@ -72,7 +72,7 @@ class RidgeMapper:
         share = self.options.features // len(self.frames)
         self.cells = max(1, min(self.options.cells_per_view, share))
         self.skipped: list[Skipped] = []
-        self._survey = StereoSurvey(self.frames, depth=self.scale, stride=self.extractor.stride)
+        self._survey = StereoSurvey(self.frames, stride=self.extractor.stride)
         count = len(self.frames)
         self._unswept = set(range(count)) - {*np.linspace(0, count - 1, MAX_SWEPT).astype(int)}
         samples = list(self._collected(list(enumerate(self.frames)), progress))
@@ -160,7 +160,7 @@ class RidgeMapper:
     def _swept(self, progress: Progress, *, first: int = 0) -> dict[int, InverseDepth | None]:
         """How far the frames see that were surveyed, from the first of them on."""
         found = {}
-        for number, inverse_depth in self._survey.sweep(first=first):
+        for number, inverse_depth in self._survey.sweep(depth=self.scale, first=first):
             found[number] = inverse_depth
             progress("depth", first + len(found), len(self._survey))
         return found
