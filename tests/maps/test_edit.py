@@ -165,7 +165,7 @@ def landmarks_at(*points):
     """Landmarks that are seen from before them, along the axis of y."""
     count = len(points)
     one, basis = np.ones(count, np.float32), DescriptorBasis.of(np.eye(128, dtype=np.float32))
-    directions = np.tile(np.float32([0, -1, 0]), (count, 1))
+    directions = np.tile(np.array([0, -1, 0], np.float32), (count, 1))
     codes = basis.codes(np.eye(128, dtype=np.float32)[:count])
     return Landmarks(np.array(points, float), one, directions, one, one, codes, basis)
 

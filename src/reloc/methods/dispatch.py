@@ -77,6 +77,8 @@ def map_scene(
         OutputError: the checkpoint or a temporary file cannot be written.
     """
     options = options or MappingOptions()
+    if head is not None and landmarks is not None and landmarks.count:
+        raise OptionError("a head alone has no landmarks: leave out head or landmarks")
     network = method_backbone(backbone, options)
     limit = None if isinstance(options, RidgeOptions) else options.time_limit
     if isinstance(options, RidgeOptions):
