@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load, save
 
 from reloc.backbone import Backbone, load_backbone
@@ -18,6 +19,8 @@ from reloc.backbone.network import ConvBackbone
 from reloc.backbone.weights import fingerprint, save_backbone
 from reloc.geometry import Camera, look_at
 from reloc.heads import MlpHead, RidgeHead
+from reloc.landmarks import DescriptorBasis, Landmarks
+from reloc.landmarks.keypoints import unit_descriptors
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.compress import compressed
@@ -76,12 +79,31 @@ def made_map(number: int) -> SceneMap:
             return replace(made, regions=(replace(region, frames=(0, 1)), other))
         case 4:
             return replace(made, own_backbone=backbone())
+        case 5:
+            return replace(made, landmarks=_landmarks(region.origin, rng))
         case _:
             return made
 
 
+def _landmarks(around: NDArray[np.float64], rng: np.random.Generator) -> Landmarks:
+    """A few landmarks that a camera looks at, of descriptors at random."""
+    count = 30
+    units = unit_descriptors(rng.integers(0, 255, (count, 128)).astype(np.uint8))
+    basis = DescriptorBasis.of(units)
+    ones = np.ones(count, np.float32)
+    return Landmarks(
+        points=around + rng.normal(size=(count, 3)),
+        deviations=0.01 * ones,
+        directions=np.tile(np.array([0, 0, -1], np.float32), (count, 1)),
+        spreads=ones,
+        sizes=0.1 * ones,
+        descriptors=basis.codes(units),
+        basis=basis,
+    )
+
+
 def _map(number: int) -> Files:
-    if number < 5:
+    if number < 6:
         return {NAME: file_of(made_map(number).save, NAME)}
     return {NAME: _old_map()}
 
@@ -165,8 +187,8 @@ def _views(number: int) -> Files:
 
 
 TARGETS: tuple[Target, ...] = (
-    Target("map", _map, 6, _load_map, _localized, share=3),
-    Target("cli-heads", _map, 6, _listed, share=0.5),
+    Target("map", _map, 7, _load_map, _localized, share=3),
+    Target("cli-heads", _map, 7, _listed, share=0.5),
     Target("backbone", _backbone, 2, lambda f: load_backbone(f / "backbone.safetensors"), _seen),
     Target(
         "adapter", _adapter, 1, lambda f: load_adapter(f / "adapter.safetensors", backbone()), _seen
