@@ -35,7 +35,7 @@ MEMORISED = MappingOptions(
     views=28, steps=400, batch=1024, width=128, blocks=2, short_side=240, cells_per_view=1200
 )
 TOY = MappingOptions(
-    views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
+    views=12, steps=10, batch=64, width=32, blocks=1, short_side=64, cells_per_view=60
 )
 
 
@@ -71,7 +71,7 @@ def reloc(capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Makes the draft preset a matter of a second."""
+    """Makes the draft preset a matter of less than a second."""
     monkeypatch.setitem(PRESETS, "draft", TOY)
 
 

@@ -8,26 +8,28 @@ from pathlib import Path
 import pytest
 
 from reloc.backbone import load_backbone
-from reloc.methods.ridge import map_scene_ridge
-from reloc.scenes import Scene
-from reloc.synthetic.scene import write_synthetic_scene
+from reloc.methods.ridge import RidgeOptions, map_scene_ridge
+from reloc.scenes import Scene, open_scene
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
 @pytest.fixture(scope="session")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """Seven mapping frames and two queries, with depth; not to be written to."""
-    root = tmp_path_factory.mktemp("examples") / "kitchen"
-    return write_synthetic_scene(root, mapping=7, queries=2, width=160, height=120)
+def scene(made_scene: Callable[..., Path]) -> Scene:
+    """Seven mapping frames and three queries, with depth; not to be written to."""
+    return open_scene(made_scene(mapping=7, queries=3))
 
 
 @pytest.fixture(scope="session")
-def map_file(scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def map_file(scene: Scene, made_once: Callable[..., Path]) -> Path:
     """A map in closed form, which finds the frames that it was made from; not to be written to."""
-    path = tmp_path_factory.mktemp("examples") / "kitchen.safetensors"
-    map_scene_ridge(scene, load_backbone(), device="cpu").scene_map.save(path)
-    return path
+
+    def make(path: Path) -> None:
+        options = RidgeOptions(short_side=320)
+        made = map_scene_ridge(scene, load_backbone(), options=options, device="cpu")
+        made.scene_map.save(path)
+
+    return made_once("kitchen.safetensors", make)
 
 
 @pytest.fixture

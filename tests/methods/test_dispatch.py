@@ -18,7 +18,6 @@ from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.ridge import RidgeOptions
 from reloc.scenes import open_scene
-from reloc.synthetic.scene import write_synthetic_scene
 
 TOY = MappingOptions(
     heads=1, views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -34,11 +33,9 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory):
+def room(made_scene):
     """A synthetic scene; not to be written to."""
-    root = tmp_path_factory.mktemp("methods") / "room"
-    write_synthetic_scene(root, mapping=6, queries=1, width=160, height=120, depth=False)
-    return root
+    return made_scene(mapping=7, queries=3, depth=False)
 
 
 @pytest.fixture
@@ -55,7 +52,15 @@ def looked(monkeypatch):
     return asked
 
 
-@pytest.mark.parametrize("method", COMMANDS)
+# The command line has no option for the size of the views of the last two, 480 pixels.
+@pytest.mark.parametrize(
+    "method",
+    [
+        "mlp",
+        pytest.param("ridge", marks=pytest.mark.slow),
+        pytest.param("dsacstar", marks=pytest.mark.slow),
+    ],
+)
 def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypatch, tmp_path):
     monkeypatch.setitem(PRESETS, "draft", TOY)
     options: Any

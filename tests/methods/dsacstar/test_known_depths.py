@@ -56,7 +56,7 @@ def test_a_model_without_its_points_is_told(model):
 
 
 def test_depth_images_come_first(made_scene):
-    scene = open_scene(made_scene(mapping=5, queries=1, width=64, height=48))
+    scene = open_scene(made_scene(mapping=7, queries=3))
     frame = scene.mapping[0]
     depths = KnownDepths(scene)
     assert depths.of(frame)
