@@ -26,6 +26,8 @@ def restored():
 def test_signals_end_the_work_as_ctrl_c_does(name):
     number = signal.Signals[name]
     signal.signal(number, signal.SIG_DFL)
+    # A shell starts what runs in the background with it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with pytest.raises(KeyboardInterrupt) as caught, stopping_signals():
         signal.raise_signal(number)
     assert isinstance(caught.value, Stopped)
