@@ -67,7 +67,8 @@ def test_frames_that_cannot_be_read_are_left_out(built, wall_frames, tmp_path):
 
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"nothing")
-    frames = [*wall_frames[::2], replace(wall_frames[1], image=broken)]
+    larger = replace(wall_frames[3], camera=wall_frames[3].camera.resized(640, 480))
+    frames = [*wall_frames[::2], replace(wall_frames[1], image=broken), larger]
     landmarks, counts = build_landmarks(frames, depth=3.0, options=LandmarkOptions(count=400))
     assert counts.views == len(wall_frames[::2])
     assert len(landmarks) == 400

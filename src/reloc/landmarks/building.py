@@ -97,7 +97,7 @@ def build_landmarks(
 
     Args:
         frames: with poses; at most ``MAX_VIEWS`` of them, spread evenly, are used. Images that
-            cannot be read have no keypoints.
+            cannot be read, or are of another size than their camera, have no keypoints.
         depth: typical depth of the scene, in scene units.
         options: how many, and from what.
         read: reads an image in gray.
@@ -148,9 +148,12 @@ def _keypoints(
 ) -> list[Keypoints]:
     def of(frame: Frame) -> Keypoints:
         try:
-            return detect_keypoints(read(frame.image), most=most)
+            image = read(frame.image)
         except ImageError:
             return no_keypoints()
+        if image.shape != (frame.camera.height, frame.camera.width):
+            return no_keypoints()  # its pixels are not those of the camera
+        return detect_keypoints(image, most=most)
 
     keypoints = []
     with prefetched(of, frames, ahead=4, workers=2) as found:

@@ -195,10 +195,9 @@ def _one_of_each_view(errors: Array, tracks: Tracks) -> Mask:
 
 
 def _widest(points: Array, tracks: Tracks, poses: Array, agrees: Mask) -> Array:
-    """The angle (T,) between the mean ray of a point and the farthest of its rays, doubled.
+    """Twice the angle (T,) between the mean ray of a point and the ray farthest from it.
 
-    A lower bound of nothing and an upper bound of the widest angle between two rays; for a camera
-    that moves around a point it is that angle.
+    No two rays are farther apart than that; those of a camera that moves around the point are.
     """
     centers = -np.einsum("mji,mj->mi", poses[:, :3, :3], poses[:, :3, 3])
     with np.errstate(invalid="ignore"):
