@@ -119,6 +119,8 @@ def test_metrics_are_json_lines(mapped, made_place, tmp_path):
         "features",
         "depth",
         "point cloud",
+        "keypoints",
+        "matching",
         "views",
         "training",
     }

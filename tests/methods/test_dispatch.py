@@ -12,12 +12,15 @@ from reloc.cli.main import main
 from reloc.errors import OptionError
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
+from reloc.landmarks import LandmarkOptions
 from reloc.maps.scene_map import PreviewPoints
 from reloc.methods import dispatch
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.ridge import RidgeOptions
 from reloc.scenes import open_scene
+
+from ..maps.test_scene_map import made_map
 
 TOY = MappingOptions(
     heads=1, views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -91,11 +94,44 @@ def test_a_worker_of_a_fleet_makes_the_same(room, looked, tmp_path):
 def test_one_head_of_several_has_no_sketch(room, looked):
     made = dispatch.map_scene(open_scene(room), options=TOY, head=0, device="cpu").scene_map
     assert made.preview is None
+    assert made.landmarks is None
     assert not looked
 
 
-def test_time_is_left_for_the_sketch(room, monkeypatch):
-    limits, views = [], []
+@pytest.mark.parametrize("method", COMMANDS)
+def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkeypatch, tmp_path):
+    """What the command line and Python ask for, whatever comes before it."""
+    asked, made = [], MappingResult(made_map())
+    for where, name in (
+        (mapper, "map_scene"),
+        (dispatch, "map_scene_ridge"),
+        (dispatch, "map_scene_dsacstar"),
+    ):
+        monkeypatch.setattr(where, name, lambda *_, **__: made)
+    monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
+    monkeypatch.setattr(dispatch, "with_preview", lambda *_, **__: made.scene_map)
+
+    def with_landmarks(scene_map, scene, *, options, **_):
+        asked.append(options)
+        return replace(
+            scene_map, info={"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
+        )
+
+    monkeypatch.setattr(dispatch, "with_landmarks", with_landmarks)
+    monkeypatch.setattr("reloc.cli.map_._work", lambda info: "")
+    options: Any
+    scene, (options, command) = open_scene(room), COMMANDS[method]
+    out = str(tmp_path / "a.safetensors")
+    for extra in ([], ["--landmarks", "0"]):
+        assert main(["map", str(room), out, "--device", "cpu", "--quiet", *command, *extra]) == 0
+    for landmarks in (None, LandmarkOptions(count=0)):
+        dispatch.map_scene(scene, options=options, landmarks=landmarks, device="cpu")
+    assert [wanted.count for wanted in asked] == [10_000, 0, 10_000, 0]
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(0, 0), (100, 7 * (0.04 + 0.1 * 0.0192))])
+def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, seconds):
+    limits, views, left = [], [], []
 
     def mapped(scene, backbone, *, options, **_):
         limits.append(options.time_limit)
@@ -105,10 +141,15 @@ def test_time_is_left_for_the_sketch(room, monkeypatch):
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
     monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
+    monkeypatch.setattr(
+        dispatch, "with_landmarks", lambda *_, **given: left.append(given["time_limit"])
+    )
     for limit in (5.0, 30.0, 600.0):
-        dispatch.map_scene(open_scene(room), options=replace(TOY, time_limit=limit), device="cpu")
-    assert limits == [5.0, pytest.approx(28.2), 596.0]
+        options, wanted = replace(TOY, time_limit=limit), LandmarkOptions(count=count)
+        dispatch.map_scene(open_scene(room), options=options, landmarks=wanted, device="cpu")
+    assert limits == [5.0, pytest.approx(28.2 - seconds), pytest.approx(596.0 - seconds)]
     assert views == [16, 21, 48]
+    assert left == [5.0, 30.0, 600.0]
 
 
 @pytest.mark.parametrize(

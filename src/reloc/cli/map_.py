@@ -115,7 +115,11 @@ def _work(info: Mapping[str, Any]) -> str:
 
 def _landmarks(info: Mapping[str, Any]) -> str:
     counts = info.get("landmarks")
-    return "" if counts is None else f"; {counts['kept']} landmarks"
+    if counts is None:
+        return ""
+    used, frames = counts["frames"], info["frames"]
+    some = f" from {used} of {frames} frames, for which there was time" if used < frames else ""
+    return f"; {counts['kept']} landmarks{some}"
 
 
 def _heads(count: int) -> str:

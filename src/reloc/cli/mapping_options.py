@@ -37,8 +37,8 @@ class MapOptions:
         seed: Of everything random; the same seed gives the same map on a CPU.
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
         resume: Go on with a mapping that was interrupted.
-        landmarks: Keep so many points of the place that make poses exact, some 50 bytes each, 10000
-            for a room or a building; 0 keeps none. Their descriptors can show what was in a photo.
+        landmarks: Keep so many points of the place that make poses exact, some 50 bytes each; 0
+            keeps none. From their descriptors something of the photos can be made out.
         film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
         growth: Keep how the map grew in this file, some 10 MB, for `reloc film`.
 
@@ -59,7 +59,7 @@ class MapOptions:
     seed: int = 0
     buffer_gb: float | None = None
     resume: bool = False
-    landmarks: int = 0
+    landmarks: int = LandmarkOptions.count
     film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None
     growth: File = None
 

@@ -1,0 +1,54 @@
+"""From how many frames landmarks are made, and when none are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reloc.geometry import Camera
+from reloc.landmarks import LandmarkOptions
+from reloc.methods import landmarks
+from reloc.methods.landmarks import landmark_frames, landmark_seconds, with_landmarks
+from reloc.scenes.scene import Frame, Scene
+
+from ..maps.test_scene_map import made_map
+
+CAMERA = Camera("SIMPLE_PINHOLE", 1000, 800, (900.0, 500.0, 400.0))
+# A frame of 0.8 million pixels takes 0.12 s.
+FRAMES = tuple(Frame(str(n), Path(str(n)), CAMERA, np.eye(4)) for n in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("time_limit", "count"), [(None, 1000), (3600.0, 1000), (240.1, 500), (1.5, 3), (1.4, 0)]
+)
+def test_a_shorter_time_limit_means_fewer_frames_on_every_machine(time_limit, count):
+    assert len(landmark_frames(FRAMES, time_limit)) == count
+
+
+def test_time_is_planned_for_the_frames_that_are_used():
+    assert landmark_seconds(FRAMES[:10], 3600.0) == pytest.approx(1.2)
+    assert landmark_seconds(FRAMES, 240.1) == pytest.approx(60.0)
+    unposed = tuple(replace(frame, world_from_cam=None) for frame in FRAMES)
+    assert landmark_seconds(unposed, 240.0) == 0
+
+
+def test_large_images_cost_what_is_looked_at_of_them():
+    large = replace(FRAMES[0], camera=CAMERA.resized(8000, 6400))
+    half = replace(FRAMES[0], camera=CAMERA.resized(1600, 1280))
+    assert landmark_seconds([large] * 10, 600.0) == pytest.approx(
+        landmark_seconds([half] * 10, 600.0)
+    )
+
+
+def test_a_map_keeps_none_where_none_are_wanted(monkeypatch):
+    monkeypatch.setattr(landmarks, "build_landmarks", None)
+    scene_map, scene = made_map(), Scene("a", Path("a"), "ace", FRAMES)
+    assert with_landmarks(scene_map, scene, options=LandmarkOptions(count=0)) is scene_map
+
+
+def test_a_map_whose_time_is_too_short_says_so():
+    scene = Scene("a", Path("a"), "ace", FRAMES)
+    made = with_landmarks(made_map(), scene, options=LandmarkOptions(), time_limit=1.0)
+    assert made.landmarks is None
+    assert (made.info["landmarks"]["frames"], made.info["landmarks"]["kept"]) == (0, 0)
