@@ -1,8 +1,11 @@
 """The landmarks of a map that is made: from which frames, within a time limit."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+
+import numpy as np
 
 from reloc.landmarks.building import LandmarkOptions, build_landmarks
 from reloc.landmarks.keypoints import MAX_SIDE
@@ -15,6 +18,8 @@ from reloc.scenes.scene import Frame, Scene, posed
 # its pixels. No clock has a say: how many frames are looked at is the same on all machines.
 SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL = 0.04, 0.1
 SHARE_OF_LIMIT = 0.25
+# Of making them; another one where the same photos give other landmarks.
+WAY = 1
 # Fewer views confirm no match.
 LEAST_FRAMES = 3
 
@@ -38,12 +43,35 @@ def landmark_seconds(frames: Sequence[Frame], time_limit: float) -> float:
     return _seconds(landmark_frames(frames, time_limit))
 
 
+def has_landmarks_of(
+    scene_map: SceneMap,
+    frames: Sequence[Frame],
+    options: LandmarkOptions,
+    *,
+    time_limit: float | None,
+) -> bool:
+    """Whether a map has the landmarks that would be made, or those of more of the frames.
+
+    Args:
+        scene_map: of any place, as it was made.
+        frames: the mapping frames.
+        options: how landmarks would be made.
+        time_limit: see ``landmark_frames``.
+    """
+    told, known = scene_map.info.get("landmarks"), scene_map.landmarks
+    if known is None or not isinstance(told, dict) or told.get("kept") != len(known):
+        return False
+    choices = (posed(frames), landmark_frames(frames, time_limit))
+    return any(told.get("source") == _source(chosen, options) for chosen in choices)
+
+
 def with_landmarks(
     scene_map: SceneMap,
     scene: Scene,
     *,
     options: LandmarkOptions,
     time_limit: float | None = None,
+    earlier: SceneMap | None = None,
     progress: Progress = silent,
 ) -> SceneMap:
     """The map with landmarks of the scene; as it is where none are wanted.
@@ -53,10 +81,15 @@ def with_landmarks(
         scene: its mapping frames with poses are used.
         options: how many, and how they are made.
         time_limit: of the whole mapping, in seconds; where it is short, fewer frames are used.
+        earlier: a map whose landmarks are taken, if they are of the same frames and options.
         progress: told of views and pairs.
     """
     if not options.count:
         return scene_map
+    if earlier and has_landmarks_of(earlier, scene.mapping, options, time_limit=time_limit):
+        taken = {**earlier.info["landmarks"], "taken_over": True}
+        info = {**scene_map.info, "landmarks": taken}
+        return replace(scene_map, landmarks=earlier.landmarks, info=info)
     began = time.monotonic()
     frames = landmark_frames(scene.mapping, time_limit)
     found, counts = build_landmarks(
@@ -64,9 +97,20 @@ def with_landmarks(
     )
     spent = round(time.monotonic() - began, 2)
     seconds = {**scene_map.info.get("seconds", {}), "landmarks": spent}
-    told = {"frames": len(frames), **asdict(counts)}
+    source = _source(frames, options)
+    told = {"frames": len(frames), **asdict(counts), "source": source}
     info = {**scene_map.info, "seconds": seconds, "landmarks": told}
     return replace(scene_map, landmarks=found if len(found) else None, info=info)
+
+
+def _source(frames: Sequence[Frame], options: LandmarkOptions) -> str:
+    """A fingerprint of all that decides about landmarks."""
+    told = hashlib.sha256(repr((WAY, asdict(options))).encode())
+    for frame in frames:
+        size = frame.image.stat().st_size if frame.image.is_file() else None
+        told.update(repr((frame.name, size, frame.camera)).encode())
+        told.update(np.asarray(frame.world_from_cam, np.float64).tobytes())
+    return told.hexdigest()[:16]
 
 
 def _seconds(frames: Sequence[Frame]) -> float:
