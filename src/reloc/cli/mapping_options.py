@@ -34,7 +34,7 @@ class MapOptions:
             the same file again improves a draft and keeps its landmarks.
         time_limit: Seconds to be done in; plans the work to end within it on this machine.
         heads: Part the place among so many heads; auto lets what is seen of it decide.
-        width: Of the heads' hidden layers; by default as wide as 4 MB allow, 512 for one head.
+        width: Of the heads' hidden layers; by default as wide as 4 MB allow, 480 for one head.
         blocks: Residual blocks of the head, three layers each; by default 2.
         seed: Of everything random; the same seed gives the same map on a CPU.
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
