@@ -17,10 +17,7 @@ from reloc.methods.landmarks import (
 )
 from reloc.scenes.scene import Frame, Scene
 
-from ..mapping.conftest import wall_frames
 from ..maps.test_scene_map import made_map
-
-__all__ = ["wall_frames"]
 
 CAMERA = Camera("SIMPLE_PINHOLE", 1000, 800, (900.0, 500.0, 400.0))
 FEW = LandmarkOptions(count=50)
@@ -88,6 +85,7 @@ def test_landmarks_of_anything_else_are_not(draft, wall_frames):
     assert not same(replace(draft, landmarks=None))
     assert not same(replace(draft, landmarks=draft.landmarks.subset(np.arange(9))))
     assert not same(replace(draft, info={"landmarks": "many"}))
+    assert not same(replace(draft, info={**draft.info, "bits": 4}))
 
 
 def test_a_map_whose_time_is_too_short_says_so():

@@ -61,6 +61,8 @@ def has_landmarks_of(
     told, known = scene_map.info.get("landmarks"), scene_map.landmarks
     if known is None or not isinstance(told, dict) or told.get("kept") != len(known):
         return False
+    if "bits" in scene_map.info:
+        return False  # compressed, and the landmarks with all else
     choices = (posed(frames), landmark_frames(frames, time_limit))
     return any(told.get("source") == _source(chosen, options) for chosen in choices)
 
