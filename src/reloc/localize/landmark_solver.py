@@ -81,7 +81,12 @@ class LandmarkSolver:
         self._matcher = LandmarkMatcher(replace(landmarks, points=landmarks.points - self._origin))
 
     def solve(
-        self, keypoints: Keypoints, camera: Camera, first: Array | None
+        self,
+        keypoints: Keypoints,
+        camera: Camera,
+        first: Array | None,
+        *,
+        anywhere: bool = True,
     ) -> LandmarkSolution | None:
         """The pose that most landmarks agree with, near a first one or anywhere.
 
@@ -92,6 +97,7 @@ class LandmarkSolver:
             keypoints: of the query.
             camera: of the query, at the size of the image that they were found in.
             first: (4, 4) ``world_from_cam`` to look near, if one is known.
+            anywhere: look elsewhere, too.
 
         Returns:
             None where no pose is found.
@@ -103,7 +109,7 @@ class LandmarkSolver:
             local = first.copy()
             local[:3, 3] -= self._origin
             found = self._near(seen, camera, local, self.options.windows, unit)
-        if found is None or not self._is_sure(found):
+        if anywhere and (found is None or not self._is_sure(found)):
             other = self._anywhere(seen, camera, unit)
             if other is not None and (found is None or other.inliers > found.inliers):
                 found = other
