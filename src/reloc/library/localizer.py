@@ -8,7 +8,7 @@ import torch
 
 from reloc.backbone import Backbone, FeatureExtractor, find_backbone
 from reloc.backbone.descriptor import global_descriptor
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import CameraError, MapError
 from reloc.files import StrPath
 from reloc.library.entry import Hint
@@ -115,6 +115,7 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         """The regions of all likely maps in which most probed cells agree on a pose."""
         began = time.perf_counter()
         seen = {turn: self._features(read, turn) for turn in _first_turns(read)}
+        synchronize(self.device)
         seconds = {"read": read.seconds, "backbone": time.perf_counter() - began}
 
         def features_of(turn: int) -> torch.Tensor:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from reloc.backbone import Backbone, FeatureExtractor
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import MapError
 from reloc.files import StrPath
 from reloc.geometry import Camera
@@ -111,6 +111,7 @@ class Localizer(LocalizingPipeline[list[list[PreparedQuery]]]):
         for tries in read:
             began = time.perf_counter()
             features = self.extractor(tries[0].view.image)
+            synchronize(self.device)
             seconds = {"read": 0.0, "backbone": time.perf_counter() - began, "head": 0.0}
             attempts = []
             for prepared in tries:
