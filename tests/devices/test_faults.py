@@ -99,7 +99,7 @@ EVERYWHERE, ON_MPS = ("cuda", "mps"), ("mps",)
 FAULTS = [
     ("seen", FeatureExtractor, "__init__", "to", EVERYWHERE),
     ("seen", FeatureExtractor, "with_local", "to_device", EVERYWHERE),
-    ("seen", descriptor, "global_descriptor", "to", EVERYWHERE),
+    ("seen", descriptor, "global_descriptor", "to_device", EVERYWHERE),
     ("seen", descriptor, "global_descriptor", "cpu", EVERYWHERE),
     ("localized", FeatureExtractor, "_by_cell", "to", EVERYWHERE),
     ("localized", _MlpBatch, "__init__", "to", EVERYWHERE),

@@ -72,7 +72,8 @@ def plane_sweep(
     rows, columns = np.mgrid[0:height:EVERY, 0:width:EVERY]
     cells = np.stack([columns.ravel(), rows.ravel()], axis=1)
     rays = reference.camera.rays((cells + 0.5) * reference.cell)
-    picked = reference.features[torch.from_numpy(cells[:, 1] * width + cells[:, 0])]
+    chosen = torch.from_numpy(cells[:, 1] * width + cells[:, 0])
+    picked = reference.features[to_device(chosen, reference.features.device)]
     ladder = np.linspace(FARTHEST, NEAREST, RUNGS) / depth
     total = torch.zeros(len(cells), RUNGS)
     seen = torch.zeros(len(cells), RUNGS)
