@@ -27,8 +27,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(cores, MOST_WORKERS)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets all tests compute on an emulated device, see ``tests/devices``."""
+    parser.addoption("--emulate", choices=["cuda", "mps"], help="device that tests compute on")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Gives workers, and what they start, one thread each: they share the cores."""
+    if kind := config.getoption("emulate"):
+        from .devices.whole_suite import EmulatedSuite
+
+        config.pluginmanager.register(EmulatedSuite(kind))
     if config.getoption("numprocesses", None):
         for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
             os.environ.setdefault(name, "1")
