@@ -55,7 +55,7 @@ sys.exit(main(sys.argv[1:]))
 def mapped(reloc, toy, tmp_path):
     """Maps a scene with the toy preset."""
     return lambda scene, *options, out=tmp_path / "map.safetensors": reloc(
-        "map", scene, out, "--preset", "draft", "--device", "cpu", *options
+        "map", scene, out, "--method", "mlp", "--preset", "draft", "--device", "cpu", *options
     )
 
 
@@ -321,7 +321,9 @@ def process(code, *arguments):
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits on files there")
 def test_a_full_disk_leaves_no_pieces(made_place, tmp_path):
     out = tmp_path / "map.safetensors"
-    job = process(FULL_DISK, "map", made_place, out, "--preset", "draft", "--device", "cpu")
+    job = process(
+        FULL_DISK, "map", made_place, out, "--method", "mlp", "--preset", "draft", "--device", "cpu"
+    )
     _, err = job.communicate(timeout=120)
     assert job.returncode == 2, err
     assert err.splitlines()[-1].startswith(f"reloc: error: {out}: cannot be written (File too")
@@ -334,7 +336,7 @@ def test_a_full_disk_leaves_no_pieces(made_place, tmp_path):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
 def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
     out, partial = tmp_path / "map.safetensors", tmp_path / "map.safetensors.partial"
-    command = ("map", made_place, out, "--preset", "draft", "--device", "cpu")
+    command = ("map", made_place, out, "--method", "mlp", "--preset", "draft", "--device", "cpu")
     steps = 1200
     job = process(LONG, steps, *command)
     deadline = time.monotonic() + 120

@@ -56,7 +56,22 @@ def test_a_map_is_that_of_the_verb(
 ) -> None:
     monkeypatch.setitem(PRESETS, "draft", SMALL)
     alone, job = tmp_path / "alone.safetensors", MapJob(str(room), str(tmp_path / "a"), SMALL)
-    assert main(["map", str(room), str(alone), "--preset", "draft", "--device", "cpu"]) == 0
+    assert (
+        main(
+            [
+                "map",
+                str(room),
+                str(alone),
+                "--method",
+                "mlp",
+                "--preset",
+                "draft",
+                "--device",
+                "cpu",
+            ]
+        )
+        == 0
+    )
     assert worker.make(job).state == "done"
     assert same(alone, Path(job.out))
     other = MapJob(str(room), str(tmp_path / "b"), MappingOptions(**{**vars(SMALL), "seed": 1}))

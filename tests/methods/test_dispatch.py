@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,16 +18,17 @@ from reloc.maps.scene_map import PreviewPoints
 from reloc.methods import dispatch
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
-from reloc.methods.ridge import RidgeOptions
+from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.scenes import open_scene
 
+from ..maps.test_landmark_tensors import made_landmarks
 from ..maps.test_scene_map import made_map
 
 TOY = MappingOptions(
     heads=1, views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
 )
 COMMANDS = {
-    "mlp": (TOY, ["--preset", "draft"]),
+    "mlp": (TOY, ["--method", "mlp", "--preset", "draft"]),
     "ridge": (RidgeOptions(seed=3), ["--method", "ridge", "--seed", "3"]),
     "dsacstar": (
         DsacStarOptions(steps=2, width=32, blocks=0),
@@ -108,8 +110,8 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
         (dispatch, "map_scene_dsacstar"),
     ):
         monkeypatch.setattr(where, name, lambda *_, **__: made)
-    monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
-    monkeypatch.setattr(dispatch, "with_preview", lambda *_, **__: made.scene_map)
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)
 
     def with_landmarks(scene_map, scene, *, options, **_):
         asked.append(options)
@@ -129,7 +131,53 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
     assert [wanted.count for wanted in asked] == [10_000, 0, 10_000, 0]
 
 
-@pytest.mark.parametrize(("count", "seconds"), [(0, 0), (100, 7 * (0.04 + 0.1 * 0.0192))])
+@pytest.mark.parametrize("same", [True, False])
+def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypatch, same):
+    limits, given = [], []
+
+    def mapped(scene, backbone, *, options, **_):
+        limits.append(options.time_limit)
+        return MappingResult(made_map())
+
+    def with_landmarks(scene_map, scene, *, earlier, **_):
+        given.append(earlier)
+        return scene_map
+
+    monkeypatch.setattr(mapper, "map_scene", mapped)
+    monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
+    monkeypatch.setattr(dispatch, "with_landmarks", with_landmarks)
+    monkeypatch.setattr(dispatch, "has_landmarks_of", lambda *_, **__: same)
+    draft = made_map()
+    options = replace(TOY, time_limit=600.0)
+    dispatch.map_scene(open_scene(room), options=options, earlier=draft, device="cpu")
+    assert given == ([draft] if same else [None])
+    assert limits == [596.0 if same else pytest.approx(595.3)]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, known):
+    """Seeing more of them with its head would take longer than the fit."""
+    scene_map = made_map()
+    landmarks = made_landmarks(around=scene_map.origin) if known else None
+    drawn = []
+
+    def with_landmark_preview(scene_map, landmarks, frames):
+        drawn.append(landmarks)
+        return scene_map
+
+    monkeypatch.setattr(dispatch, "map_scene_ridge", lambda *_, **__: MappingResult(scene_map))
+    monkeypatch.setattr(
+        dispatch, "with_landmarks", lambda made, *_, **__: replace(made, landmarks=landmarks)
+    )
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(dispatch, "with_preview", lambda made, *_, **__: made)
+    monkeypatch.setattr(dispatch, "with_landmark_preview", with_landmark_preview)
+    dispatch.map_scene(open_scene(room), options=DRAFT, device="cpu")
+    assert drawn == ([landmarks] if known else [])
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(0, 0), (100, 0.7)])
 def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, seconds):
     limits, views, left = [], [], []
 

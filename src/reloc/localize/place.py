@@ -145,7 +145,7 @@ class Place:
         if cells is not None:
             pixels, rays = pixels[cells], rays[cells]
             features = features[torch.from_numpy(cells).to(features.device)]
-        coordinates = self.heads(features, regions).double().cpu().numpy()
+        coordinates = self.heads(features, regions).cpu().double().numpy()
         found = []
         for region, points in zip(regions, coordinates, strict=True):
             usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)

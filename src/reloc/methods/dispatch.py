@@ -12,14 +12,20 @@ from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.landmarks.building import LandmarkOptions
 from reloc.localize import Localizer
+from reloc.maps import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
 from reloc.methods.ace.options import LEAST_SECONDS
 from reloc.methods.ace.training import TrainingSnapshot
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.landmarks import landmark_seconds, with_landmarks
+from reloc.methods.landmarks import has_landmarks_of, landmark_seconds, with_landmarks
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
 from reloc.progress import Progress, silent
-from reloc.reconstruct.preview import preview_seconds, preview_views, with_preview
+from reloc.reconstruct.preview import (
+    preview_seconds,
+    preview_views,
+    with_landmark_preview,
+    with_preview,
+)
 from reloc.scenes.scene import Scene
 
 # The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
@@ -33,6 +39,7 @@ def map_scene(
     *,
     options: MethodOptions | None = None,
     landmarks: LandmarkOptions | None = None,
+    earlier: SceneMap | None = None,
     head: int | None = None,
     device: torch.device | str | None = None,
     checkpoint: StrPath | None = None,
@@ -52,6 +59,8 @@ def map_scene(
         landmarks: how many points known to a fraction of a pixel the map is to have, and how they
             are made; by default 10,000. ``LandmarkOptions(count=0)`` keeps none: their descriptors
             can show something of what was in the photos.
+        earlier: a map of this place, such as a draft; if its landmarks are of the same frames and
+            options, they are taken over.
         head: with ``MappingOptions``, train this one alone of the heads that the place has. The map
             holds its region as that of all heads does, and no preview points or landmarks;
             ``maps.edit.joined`` makes that one of several such.
@@ -82,7 +91,9 @@ def map_scene(
     wanted = LandmarkOptions(count=0) if head is not None else landmarks or LandmarkOptions()
     network = method_backbone(backbone, options)
     limit = None if isinstance(options, RidgeOptions) else options.time_limit
-    training_limit = _before_points(limit, scene, wanted)
+    if earlier and not has_landmarks_of(earlier, scene.mapping, wanted, time_limit=limit):
+        earlier = None
+    training_limit = _before_points(limit, scene, LandmarkOptions(count=0) if earlier else wanted)
     if isinstance(options, RidgeOptions):
         if checkpoint is not None or resume:
             raise OptionError("a fit in closed form takes seconds: leave out checkpoint and resume")
@@ -113,9 +124,21 @@ def map_scene(
         )
     if head is not None:
         return result
-    localizer = Localizer(result.scene_map, network, device=device)
-    made = with_preview(localizer, scene.mapping, views=preview_views(limit), progress=progress)
-    made = with_landmarks(made, scene, options=wanted, time_limit=limit, progress=progress)
+    made = with_landmarks(
+        result.scene_map,
+        scene,
+        options=wanted,
+        time_limit=limit,
+        earlier=earlier,
+        progress=progress,
+    )
+    if isinstance(options, RidgeOptions) and made.landmarks is not None:
+        # What its head sees takes longer to be seen than the whole fit.
+        made = with_landmark_preview(made, made.landmarks, scene.mapping)
+    else:
+        localizer = Localizer(made, network, device=device)
+        views = preview_views(limit)
+        made = with_preview(localizer, scene.mapping, views=views, progress=progress)
     return replace(result, scene_map=made)
 
 
