@@ -180,7 +180,11 @@ class Place:
         if solver is None:
             return by_heads
         found = solver.solve(
-            query.keypoints(), query.camera, by_heads.world_from_cam, anywhere=bool(regions)
+            query.keypoints(),
+            query.camera,
+            by_heads.world_from_cam,
+            anywhere=bool(regions),
+            depth=query.depth,
         )
         estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
         spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
