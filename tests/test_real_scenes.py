@@ -12,7 +12,7 @@ from reloc.evaluation import evaluate
 def test_a_draft_of_a_real_room_localizes_most_of_its_queries(shared_scenes):
     scene = open_scene(shared_scenes / "fox")
     options = preset_options(
-        "draft", heads=1, views=200, steps=400, batch=1024, width=256, short_side=240
+        "draft", heads=1, views=100, steps=300, batch=1024, width=256, short_side=240
     )
     result = map_scene(scene, load_backbone(), options=options, device="cpu")
     localizer = Localizer(result.scene_map, load_backbone(), device="cpu")
