@@ -4,8 +4,10 @@ import hashlib
 import os
 import pickle
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +174,27 @@ def shared_scenes() -> Path:
     if not folder.is_dir():
         pytest.skip("the real scenes are not on this machine")
     return folder
+
+
+@pytest.fixture
+def small_files() -> Callable[[int], AbstractContextManager[None]]:
+    """Files find room for so many bytes, as on a full disk, while a context lasts."""
+    if sys.platform == "win32":
+        pytest.skip("no limits on files there")
+    import resource
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, before)
+
+    return limited
 
 
 @pytest.fixture(scope="session")

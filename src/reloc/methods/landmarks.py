@@ -8,14 +8,15 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from reloc.landmarks.building import LandmarkOptions, build_landmarks
+from reloc.landmarks.keypoints import searched_scale
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, Scene, posed
 
-# A cautious guess for two cores, by which a time limit is planned: images are shrunk to about one
-# size. No clock has a say: how many frames are used is the same on all machines.
-FRAMES_PER_SECOND = 10
+# A cautious guess for two cores, by which a time limit is planned: of a frame, and of a million of
+# its pixels. No clock has a say: how many frames are looked at is the same on all machines.
+SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL = 0.04, 0.1
 SHARE_OF_LIMIT = 0.25
 # Of making them; another one where the same photos give other landmarks.
 WAY = 1
@@ -31,15 +32,15 @@ def landmark_frames(frames: Sequence[Frame], time_limit: float | None) -> tuple[
         time_limit: of the whole mapping, in seconds; None if there is none.
     """
     usable = posed(frames)
-    if time_limit is None:
+    if time_limit is None or not usable:
         return usable
-    most = int(FRAMES_PER_SECOND * SHARE_OF_LIMIT * time_limit)
+    most = int(len(usable) * SHARE_OF_LIMIT * time_limit / _seconds(usable))
     return evenly(usable, most) if most >= LEAST_FRAMES else ()
 
 
 def landmark_seconds(frames: Sequence[Frame], time_limit: float) -> float:
     """How much of a time limit, in seconds, to leave for landmarks of the mapping frames."""
-    return len(landmark_frames(frames, time_limit)) / FRAMES_PER_SECOND
+    return _seconds(landmark_frames(frames, time_limit))
 
 
 def has_landmarks_of(
@@ -112,3 +113,13 @@ def _source(frames: Sequence[Frame], options: LandmarkOptions) -> str:
         told.update(repr((frame.name, size, frame.camera)).encode())
         told.update(np.asarray(frame.world_from_cam, np.float64).tobytes())
     return told.hexdigest()[:16]
+
+
+def _seconds(frames: Sequence[Frame]) -> float:
+    return sum(SECONDS_PER_FRAME + SECONDS_PER_MEGAPIXEL * _megapixels(f) for f in frames)
+
+
+def _megapixels(frame: Frame) -> float:
+    """Of the image in which keypoints are looked for."""
+    width, height = frame.camera.width, frame.camera.height
+    return 1e-6 * width * height * searched_scale(width, height) ** 2
