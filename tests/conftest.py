@@ -4,8 +4,10 @@ import hashlib
 import os
 import pickle
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(cores, MOST_WORKERS)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets all tests compute on an emulated device, see ``tests/devices``."""
+    parser.addoption("--emulate", choices=["cuda", "mps"], help="device that tests compute on")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Gives workers, and what they start, one thread each: they share the cores."""
+    if kind := config.getoption("emulate"):
+        from .devices.whole_suite import EmulatedSuite
+
+        config.pluginmanager.register(EmulatedSuite(kind))
     if config.getoption("numprocesses", None):
         for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
             os.environ.setdefault(name, "1")
@@ -163,6 +174,27 @@ def shared_scenes() -> Path:
     if not folder.is_dir():
         pytest.skip("the real scenes are not on this machine")
     return folder
+
+
+@pytest.fixture
+def small_files() -> Callable[[int], AbstractContextManager[None]]:
+    """Files find room for so many bytes, as on a full disk, while a context lasts."""
+    if sys.platform == "win32":
+        pytest.skip("no limits on files there")
+    import resource
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, before)
+
+    return limited
 
 
 @pytest.fixture(scope="session")

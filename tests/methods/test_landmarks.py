@@ -19,29 +19,29 @@ from reloc.scenes.scene import Frame, Scene
 
 from ..maps.test_scene_map import made_map
 
-CAMERA = Camera("SIMPLE_PINHOLE", 1000, 800, (900.0, 500.0, 400.0))
+CAMERA = Camera("SIMPLE_PINHOLE", 600, 480, (540.0, 300.0, 240.0))
 FEW = LandmarkOptions(count=50)
-# A frame of 0.8 million pixels takes 0.12 s.
+# A frame of 0.288 million pixels takes 0.0688 s.
 FRAMES = tuple(Frame(str(n), Path(str(n)), CAMERA, np.eye(4)) for n in range(1000))
 
 
 @pytest.mark.parametrize(
-    ("time_limit", "count"), [(None, 1000), (3600.0, 1000), (240.1, 500), (1.5, 3), (1.4, 0)]
+    ("time_limit", "count"), [(None, 1000), (3600.0, 1000), (137.7, 500), (0.83, 3), (0.82, 0)]
 )
 def test_a_shorter_time_limit_means_fewer_frames_on_every_machine(time_limit, count):
     assert len(landmark_frames(FRAMES, time_limit)) == count
 
 
 def test_time_is_planned_for_the_frames_that_are_used():
-    assert landmark_seconds(FRAMES[:10], 3600.0) == pytest.approx(1.2)
-    assert landmark_seconds(FRAMES, 240.1) == pytest.approx(60.0)
+    assert landmark_seconds(FRAMES[:10], 3600.0) == pytest.approx(0.688)
+    assert landmark_seconds(FRAMES, 137.7) == pytest.approx(34.4)
     unposed = tuple(replace(frame, world_from_cam=None) for frame in FRAMES)
     assert landmark_seconds(unposed, 240.0) == 0
 
 
 def test_large_images_cost_what_is_looked_at_of_them():
-    large = replace(FRAMES[0], camera=CAMERA.resized(8000, 6400))
-    half = replace(FRAMES[0], camera=CAMERA.resized(1600, 1280))
+    large = replace(FRAMES[0], camera=CAMERA.resized(6000, 4800))
+    half = replace(FRAMES[0], camera=CAMERA.resized(1200, 960))
     assert landmark_seconds([large] * 10, 600.0) == pytest.approx(
         landmark_seconds([half] * 10, 600.0)
     )
@@ -90,6 +90,6 @@ def test_landmarks_of_anything_else_are_not(draft, wall_frames):
 
 def test_a_map_whose_time_is_too_short_says_so():
     scene = Scene("a", Path("a"), "ace", FRAMES)
-    made = with_landmarks(made_map(), scene, options=LandmarkOptions(), time_limit=1.0)
+    made = with_landmarks(made_map(), scene, options=LandmarkOptions(), time_limit=0.8)
     assert made.landmarks is None
     assert (made.info["landmarks"]["frames"], made.info["landmarks"]["kept"]) == (0, 0)

@@ -9,10 +9,6 @@ from reloc.images.files import read_image
 from reloc.landmarks import LandmarkOptions, build_landmarks
 from reloc.reconstruct.landmark_tracks import landmark_tracks
 
-from ..mapping.conftest import wall_frames
-
-__all__ = ["wall_frames"]
-
 
 @pytest.fixture(scope="module")
 def landmarks(wall_frames):

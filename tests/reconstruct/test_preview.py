@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera
+from reloc.maps import PreviewPoints
 from reloc.reconstruct import preview
-from reloc.reconstruct.point_cloud import PointCloud
+from reloc.reconstruct.point_cloud import PointCloud, preview_cloud
 from reloc.scenes.scene import Frame
 
 from ..maps.test_landmark_tensors import made_landmarks
@@ -64,6 +65,20 @@ def test_points_are_spread_evenly_over_near_and_far_surfaces(monkeypatch):
     assert 1000 < len(kept) <= preview.POINTS
     nearer = (kept[:, 2] == 0).mean()
     assert 0.4 < nearer < 0.65
+
+
+def test_landmarks_are_shown_in_the_colors_of_what_is_near():
+    plain = made_map()
+    points = plain.origin + np.array([[0.0, 0, 0], [3, 0, 0]])
+    colors = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
+    landmarks = made_landmarks(2500, around=plain.origin)
+    made = replace(plain, preview=PreviewPoints(points, colors), landmarks=landmarks)
+    cloud = preview_cloud(made)
+    assert len(cloud) == 2 + 2500
+    right = landmarks.points[:, 0] - plain.origin[0] > 1.5
+    assert (cloud.colors[2:] == np.where(right[:, None], colors[1], colors[0])).all()
+    assert len(preview_cloud(replace(made, landmarks=None))) == 2
+    assert len(preview_cloud(replace(made, preview=None))) == 0
 
 
 def test_landmarks_are_coloured_by_the_photos_that_show_them(tmp_path):

@@ -28,6 +28,7 @@ from reloc.methods.ridge import map_scene_ridge
 from reloc.progress import silent
 from reloc.sampling import evenly
 from reloc.scenes.scene import Scene
+from reloc.training import drawn_from
 from reloc.view.training_curves import write_training_curves
 
 # Views of so many rooms settle where the adapter begins.
@@ -74,8 +75,8 @@ def meta_train(
     options = MetaOptions(steps=steps, learning_rate=learning_rate, seed=seed)
     backbone = load_backbone()
     assert isinstance(backbone, ConvBackbone)
-    torch.manual_seed(seed)
-    adapter = ContextAdapter(inputs=backbone.channels)
+    with drawn_from(seed):
+        adapter = ContextAdapter(inputs=backbone.channels)
     stacker = Stacker(FeatureExtractor(backbone, device=torch.device("cpu")), adapter)
     source = RoomEpisodes(rooms_folder or out / "rooms", rooms=rooms, grid_of=stacker)
     validation = None

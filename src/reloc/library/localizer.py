@@ -8,7 +8,7 @@ import torch
 
 from reloc.backbone import Backbone, FeatureExtractor, find_backbone
 from reloc.backbone.descriptor import global_descriptor
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import CameraError, MapError
 from reloc.files import StrPath
 from reloc.library.entry import Hint
@@ -141,6 +141,7 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
             (turn, min(view.image.shape)): self.extractor(view.image)
             for turn, view in zip(turns, views, strict=True)
         }
+        synchronize(self.device)
         seconds = {"read": read.seconds, "backbone": time.perf_counter() - began}
 
         began = time.perf_counter()

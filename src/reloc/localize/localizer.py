@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from reloc.backbone import Backbone, FeatureExtractor
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import MapError
 from reloc.files import StrPath
 from reloc.geometry import Camera
@@ -150,6 +150,7 @@ class Localizer(LocalizingPipeline[_Seen]):
         """One for each camera; if asked to, each searches landmarks in all of the image."""
         began = time.perf_counter()
         features = self.extractor(tries[0].view.image)
+        synchronize(self.device)
         seconds = {"read": 0.0, "backbone": time.perf_counter() - began, "head": 0.0}
         attempts = []
         for prepared in tries:

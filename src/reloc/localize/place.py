@@ -145,7 +145,7 @@ class Place:
         if cells is not None:
             pixels, rays = pixels[cells], rays[cells]
             features = features[torch.from_numpy(cells).to(features.device)]
-        coordinates = self.heads(features, regions).double().cpu().numpy()
+        coordinates = self.heads(features, regions).cpu().double().numpy()
         found = []
         for region, points in zip(regions, coordinates, strict=True):
             usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)
@@ -180,7 +180,11 @@ class Place:
         if solver is None:
             return by_heads
         found = solver.solve(
-            query.keypoints(), query.camera, by_heads.world_from_cam, anywhere=bool(regions)
+            query.keypoints(),
+            query.camera,
+            by_heads.world_from_cam,
+            anywhere=bool(regions),
+            depth=query.depth,
         )
         estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
         spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}

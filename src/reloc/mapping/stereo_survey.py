@@ -141,8 +141,9 @@ class StereoSurvey:
     def _choose_directions(self) -> None:
         """The principal directions of the features so far, and all of them compacted."""
         sample = torch.cat([f[::4].float() for f in self._features.values()])
-        _, vectors = torch.linalg.eigh((sample.T @ sample).double())
-        self._directions = vectors[:, -DIRECTIONS:].float()
+        # On the host: not every device has float64.
+        _, vectors = torch.linalg.eigh((sample.T @ sample).cpu().double())
+        self._directions = vectors[:, -DIRECTIONS:].float().to(sample.device)
         self._features = {n: self._compact(f) for n, f in self._features.items()}
 
     def _compact(self, features: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 import numpy as np
 
 from reloc.landmarks.building import LandmarkOptions, build_landmarks
-from reloc.landmarks.keypoints import MAX_SIDE
+from reloc.landmarks.keypoints import searched_scale
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
@@ -122,4 +122,4 @@ def _seconds(frames: Sequence[Frame]) -> float:
 def _megapixels(frame: Frame) -> float:
     """Of the image in which keypoints are looked for."""
     width, height = frame.camera.width, frame.camera.height
-    return 1e-6 * width * height * min(1.0, MAX_SIDE / max(width, height)) ** 2
+    return 1e-6 * width * height * searched_scale(width, height) ** 2

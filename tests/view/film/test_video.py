@@ -1,7 +1,5 @@
 """Films as files, read back."""
 
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -69,17 +67,9 @@ def test_no_encoder_is_one_clear_error(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits on files there")
-def test_a_full_disk_under_the_encoder_is_told(tmp_path):
-    import resource
-
+def test_a_full_disk_under_the_encoder_is_told(tmp_path, small_files):
     rng = np.random.default_rng(0)
     noise = [rng.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(20)]
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2000, hard))
-    try:
-        with pytest.raises(OutputError, match=r"film\.mp4: cannot be"):
-            write_film(tmp_path / "film.mp4", noise)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with small_files(2000), pytest.raises(OutputError, match=r"film\.mp4: cannot be"):
+        write_film(tmp_path / "film.mp4", noise)
     assert not list(tmp_path.iterdir())

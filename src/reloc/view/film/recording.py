@@ -195,7 +195,7 @@ class Recorder:
         features = self._features[torch.from_numpy(rows)]
         half = inference_dtype(features.device)
         with torch.autocast(features.device.type, half, enabled=half != torch.float32):
-            coordinates = learner.head(features.to(half)).double().cpu().numpy()
+            coordinates = learner.head(features.to(half)).cpu().double().numpy()
         local = (coordinates + (learner.origin - self._origin)) / self._scale
         return np.clip(local, -6e4, 6e4).astype(np.float16)
 
