@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reloc.errors import OutputError
+from reloc.errors import OutputError, SceneError
 from reloc.maps import SceneMap
 from reloc.methods.ace import PRESETS
 from reloc.methods.ace.trainer import HeadTrainer
@@ -78,6 +78,25 @@ def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
     assert "training: 10/10" in run.err
     assert SceneMap.load(path).info["frames"] == 7
     assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
+
+
+def test_the_map_that_is_replaced_may_give_its_landmarks(mapped, made_place, made_map, tmp_path):
+    """That of a damaged file is made as if there were none."""
+    given = []
+
+    def refused(*_, earlier, **__):
+        given.append(earlier)
+        raise SceneError("not now")
+
+    out = Path(shutil.copy(made_map, tmp_path / "map.safetensors"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reloc.cli.map_.map_scene", refused)
+        assert "not now" in mapped(made_place).refusal()
+        out.write_bytes(b"no map")
+        assert "not now" in mapped(made_place).refusal()
+        out.unlink()
+        assert "not now" in mapped(made_place).refusal()
+    assert [earlier is not None for earlier in given] == [True, False, False]
 
 
 @pytest.mark.parametrize("option", [("--heads", 0), ("--heads", 10**6), ("--width", 0)])
