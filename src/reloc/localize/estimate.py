@@ -36,6 +36,9 @@ class Estimate:
             cameras of the map, ``scaled`` (the map's, magnified as EXIF says) or ``exif``.
         landmark_inliers: landmarks of the map that agree with the pose, where they decided it; else
             0.
+        contradicted: heads and landmarks of the map agree with a pose each, and these are not one.
+            It is the pose of landmarks if many agree with it, else that of heads; either is less
+            sure.
     """
 
     image: str
@@ -51,6 +54,7 @@ class Estimate:
     camera: Camera | None = None
     camera_source: str | None = None
     landmark_inliers: int = 0
+    contradicted: bool = False
 
     @property
     def cam_from_world(self) -> Array | None:
