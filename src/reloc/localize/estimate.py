@@ -27,7 +27,7 @@ class Estimate:
         covariance: (6, 6) of a small motion of the camera in its own frame: rotation vector in
             radians, then translation in map units. None where there is no pose.
         seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``, and ``landmarks``
-            where the map has any.
+            where the map has any: to match them, and what finding keypoints took beyond the others.
         reason: one line that says why there is no pose to be trusted, else None.
         place: the map of a library that gave the pose; None where there was but one map.
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
