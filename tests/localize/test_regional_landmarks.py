@@ -36,7 +36,9 @@ def street():
     cameras = tuple(MappingCamera(str(n), pose, CAMERA) for n, pose in enumerate(poses))
     each = len(cloud.views)
     regions = [
-        SimpleNamespace(frames=tuple(range(place * each, (place + 1) * each)))
+        SimpleNamespace(
+            frames=tuple(range(place * each, (place + 1) * each)), origin=place * APART, scale=4.5
+        )
         for place in range(PLACES)
     ]
     return cloud, many, SimpleNamespace(cameras=cameras, regions=regions)
@@ -85,7 +87,7 @@ def test_every_landmark_in_view_of_a_regions_photos_belongs_to_it(street):
 
 def test_a_region_without_photos_has_no_landmarks(street):
     _, landmarks, scene_map = street
-    empty = SimpleNamespace(frames=())
+    empty = SimpleNamespace(frames=(), origin=np.zeros(3), scale=4.5)
     other: Any = SimpleNamespace(cameras=scene_map.cameras, regions=[empty, *scene_map.regions])
     regional = RegionalLandmarks(landmarks, other, enough=1)
     assert regional.solver([0]) is None

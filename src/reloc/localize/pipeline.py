@@ -194,7 +194,9 @@ def _found(
         estimates = _made(first)
         while not any(_is_sure(e, sure) for e in estimates) and (group := next(others, None)):
             estimates += _made(group)
-        while not any(e.localized for e in estimates) and (group := next(last, None)):
+        while not any(e.localized or e.contradicted for e in estimates) and (
+            group := next(last, None)
+        ):
             estimates += _made(group)
     return most_agreed(estimates)
 
@@ -217,7 +219,10 @@ def _is_sure(estimate: Estimate, share: float) -> bool:
 
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
     """The estimate of an image that most of it agrees with, with the time that all took."""
-    best = max(estimates, key=lambda e: e.inliers + CELLS_OF_LANDMARK * e.landmark_inliers)
+    best = max(
+        estimates,
+        key=lambda e: (e.localized, e.inliers + CELLS_OF_LANDMARK * e.landmark_inliers),
+    )
     seconds: dict[str, float] = {}
     for estimate in estimates:
         for stage, spent in estimate.seconds.items():

@@ -31,6 +31,9 @@ from reloc.scenes.depth import DepthMap
 
 Array = NDArray[np.float64]
 
+# Cells that make a pose this likely agree with it by chance.
+BY_CHANCE = 0.1
+
 
 @dataclass(frozen=True)
 class RankingOptions:
@@ -245,7 +248,9 @@ class Place:
     ) -> Estimate:
         """The estimate of heads, or that of landmarks where enough of these agree with a pose.
 
-        Heads and landmarks err independently: a pose that both see is wrong only if both are.
+        Heads and landmarks err independently: a pose that both see is wrong only if both are. Where
+        heads are sure of a pose and see no more than chance of that of landmarks, one of both is
+        wrong, and nothing says which: the odds of either are halved.
         """
         if found.confidence < 0.5:
             return by_heads
@@ -254,16 +259,35 @@ class Place:
         cells = agreement(local, candidate.local, options=self.solver)
         by_cells = self.map.reliability * confidence(cells.errors, short_side=query.short_side)
         inliers = int(cells.inliers.sum())
+        trust = 1 - (1 - by_cells) * (1 - found.confidence)
+        contradicted = by_heads.localized and by_cells < BY_CHANCE
+        if contradicted:
+            trust = _with_half_the_odds(found.confidence)
+            if trust < 0.5:
+                return self._doubted(by_heads)
         return replace(
             by_heads,
             localized=True,
             world_from_cam=found.world_from_cam,
             covariance=found.covariance,
-            confidence=1 - (1 - by_cells) * (1 - found.confidence),
+            confidence=trust,
             inliers=inliers,
             inlier_share=inliers / max(1, len(cells.inliers)),
             landmark_inliers=found.inliers,
+            contradicted=contradicted,
             reason=None,
+        )
+
+    @staticmethod
+    def _doubted(by_heads: Estimate) -> Estimate:
+        """The estimate of heads that some landmarks contradict."""
+        trust = _with_half_the_odds(by_heads.confidence)
+        return replace(
+            by_heads,
+            localized=trust >= 0.5,
+            confidence=trust,
+            contradicted=True,
+            reason=None if trust >= 0.5 else "landmarks agree with another pose than heads do",
         )
 
     def searched(self, features: torch.Tensor, finalists: Sequence[int]) -> list[int]:
@@ -357,3 +381,7 @@ class Place:
             options=self.solver,
             short_side=self.map.short_side,
         )
+
+
+def _with_half_the_odds(confidence: float) -> float:
+    return confidence / (2 - confidence)

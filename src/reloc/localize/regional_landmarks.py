@@ -14,6 +14,9 @@ from reloc.maps.scene_map import SceneMap
 
 # Among so many a query is matched in a fraction of the time that the networks take.
 ENOUGH = 20_000
+# Typical depths of a region around its middle: what is farther is better known from elsewhere, and
+# most landmarks of a large map need not be projected to find those of a region.
+REACH = 10.0
 # Solvers for the regions that the last queries showed.
 KEPT = 16
 
@@ -71,9 +74,12 @@ class RegionalLandmarks:
     def _of(self, region: int) -> NDArray[np.int64]:
         """Rows of the landmarks that the mapping photos of a region show; found but once."""
         if region not in self._rows:
-            frames = self._map.regions[region].frames
+            own = self._map.regions[region]
+            apart = np.linalg.norm(self._landmarks.points - own.origin, axis=1)
+            near = np.flatnonzero(apart < REACH * own.scale)
             cameras = self._map.cameras
-            own = cameras if frames is None else [cameras[row] for row in frames]
-            seen = seen_by_any(self._landmarks, [(c.world_from_cam, c.camera) for c in own])
+            photos = cameras if own.frames is None else [cameras[row] for row in own.frames]
+            views = [(photo.world_from_cam, photo.camera) for photo in photos]
+            seen = near[seen_by_any(self._landmarks.subset(near), views)]
             self._rows[region] = seen
         return self._rows[region]
