@@ -154,9 +154,11 @@ VALUES: tuple[Any, ...] = (
 )
 
 
-@pytest.mark.parametrize(
-    "value", VALUES, ids=lambda value: repr(value)[:8].encode("unicode_escape")
-)
+def _id(value: Any) -> str:
+    return "deep" if value is DEEP else str(value)[:8].encode("unicode_escape").decode()
+
+
+@pytest.mark.parametrize("value", VALUES, ids=_id)
 def test_any_value_in_any_field_of_transforms_json(tmp_path, place, value):
     place.image(tmp_path / "images/0.png")
     place.depth(tmp_path / "depth/0.png")
