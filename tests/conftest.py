@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,16 @@ def wall_frames(tmp_path_factory: pytest.TempPathFactory) -> Any:
         assert cv2.imwrite(str(path), (127 + 35 * photo).clip(0, 255).astype(np.uint8))
         made.append(Frame(path.name, path, camera, pose))
     return made
+
+
+@pytest.fixture
+def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line resamples images to 120 pixels for the methods that have no preset."""
+    from reloc.cli import mapping_options
+
+    for name in ("RidgeOptions", "DsacStarOptions"):
+        options = partial(getattr(mapping_options, name), short_side=120)
+        monkeypatch.setattr(mapping_options, name, options)
 
 
 @pytest.fixture(scope="session")

@@ -29,9 +29,9 @@ TOY = MappingOptions(
 )
 COMMANDS = {
     "mlp": (TOY, ["--method", "mlp", "--preset", "draft"]),
-    "ridge": (RidgeOptions(seed=3), ["--method", "ridge", "--seed", "3"]),
+    "ridge": (RidgeOptions(seed=3, short_side=120), ["--method", "ridge", "--seed", "3"]),
     "dsacstar": (
-        DsacStarOptions(steps=2, width=32, blocks=0),
+        DsacStarOptions(steps=2, width=32, blocks=0, short_side=120),
         ["--method", "dsacstar", "--steps", "2", "--width", "32", "--blocks", "0"],
     ),
 }
@@ -57,15 +57,8 @@ def looked(monkeypatch):
     return asked
 
 
-# The command line has no option for the size of the views of the last two, 480 pixels.
-@pytest.mark.parametrize(
-    "method",
-    [
-        "mlp",
-        pytest.param("ridge", marks=pytest.mark.slow),
-        pytest.param("dsacstar", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.usefixtures("small_views")
+@pytest.mark.parametrize("method", COMMANDS)
 def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypatch, tmp_path):
     monkeypatch.setitem(PRESETS, "draft", TOY)
     options: Any

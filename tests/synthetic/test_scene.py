@@ -9,6 +9,7 @@ from reloc.errors import OutputError
 from reloc.geometry import inverted, transformed
 from reloc.images.files import read_depth, read_image
 from reloc.synthetic import scene as module
+from reloc.synthetic.rooms import make_room
 from reloc.synthetic.scene import write_synthetic_scene
 
 pytestmark = pytest.mark.usefixtures("coarse")
@@ -47,12 +48,15 @@ def test_layout_and_values(written):
 
 def test_depth_of_frames_agrees_in_space(written):
     scene, _ = written
+    room = make_room(0)
     agreeing = 0
     for first in scene.mapping:
         rays = first.camera.rays(np.stack(np.meshgrid(np.arange(96), np.arange(72)), -1)
                                  .reshape(-1, 2) + 0.5)  # fmt: skip
         z = read_depth(first.depth.path).reshape(-1, 1) * first.depth.unit
         world = transformed(first.world_from_cam, np.concatenate([rays * z, z], axis=1))
+        # Cylinders and spheres are taken for their bounding boxes.
+        assert np.median(np.abs(room.clearance(world[::37]))) < 2e-3
         for second in scene.mapping:
             if second is first:
                 continue
