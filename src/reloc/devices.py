@@ -68,10 +68,10 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the host on a device, without waiting for what the device does before.
+    """A tensor of the host on a device, where the host waits only if it has to.
 
-    CUDA has taken over pageable memory by the time that the call returns. MPS reads it later, when
-    it may have been freed and used for something else: there the host waits.
+    CUDA has read memory that may be freed by the time that the call returns. MPS reads it later,
+    and silently takes what is there by then: it has to be waited for.
     """
     return tensor.to(device, non_blocking=device.type == "cuda")
 
