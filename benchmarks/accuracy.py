@@ -33,7 +33,7 @@ from reloc.localize import Localizer, Query
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult
-from reloc.methods.dispatch import map_scene
+from reloc.methods.dispatch import MethodOptions, map_scene
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
 
@@ -118,7 +118,7 @@ def measured_by_reloc(
     scene: Scene,
     *,
     backbone: Backbone,
-    options: MappingOptions,
+    options: MethodOptions,
     path: Path,
     progress: Progress,
     landmarks: LandmarkOptions = NO_LANDMARKS,

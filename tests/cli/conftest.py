@@ -32,7 +32,7 @@ def small_scene(tmp_path: Path) -> Path:
 
 
 MEMORISED = MappingOptions(
-    views=28, steps=400, batch=1024, width=128, blocks=2, short_side=240, cells_per_view=1200
+    views=14, steps=300, batch=512, width=128, blocks=2, short_side=192, cells_per_view=768
 )
 TOY = MappingOptions(
     views=12, steps=10, batch=64, width=32, blocks=1, short_side=64, cells_per_view=60
@@ -100,7 +100,16 @@ def made_map(made_place: Path, made_once: Callable[..., Path]) -> Path:
     def make(path: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(PRESETS, "draft", MEMORISED)
-            arguments = ["map", str(made_place), str(path), "--preset", "draft", "--quiet"]
+            arguments = [
+                "map",
+                str(made_place),
+                str(path),
+                "--method",
+                "mlp",
+                "--preset",
+                "draft",
+                "--quiet",
+            ]
             assert main([*arguments, "--device", "cpu"]) == 0
 
     return made_once("place.safetensors", make)

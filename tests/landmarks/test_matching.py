@@ -5,7 +5,14 @@ from reloc.geometry import inverted, look_at, transformed
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.keypoints import Keypoints, unit_descriptors
 from reloc.landmarks.landmarks import Landmarks
-from reloc.landmarks.matching import LandmarkMatcher, seen_keypoints
+from reloc.landmarks.matching import (
+    FARTHEST,
+    RATIO_IN_WINDOW,
+    RATIO_OF_ALL,
+    SIZE_RATIO,
+    LandmarkMatcher,
+    seen_keypoints,
+)
 
 from .conftest import CAMERA
 
@@ -54,11 +61,61 @@ def test_blocks_do_not_change_what_is_found(cloud, matcher, monkeypatch):
     whole = found.among_all(seen)
     pose = cloud.views[5].world_from_cam
     near = found.in_windows(seen, pose, CAMERA, window=8)
-    monkeypatch.setattr("reloc.landmarks.matching.BLOCK", 7)
+    monkeypatch.setattr("reloc.landmarks.matching.BLOCK", (7, 11))
+    monkeypatch.setattr("reloc.landmarks.matching.PAIRS", 13)
     for one, other in zip(whole, found.among_all(seen), strict=True):
         assert one.tolist() == other.tolist()
     for one, other in zip(near, found.in_windows(seen, pose, CAMERA, window=8), strict=True):
         assert sorted(one.tolist()) == sorted(other.tolist())
+
+
+def plain_matches(far, *, ratio, limit):
+    """Best matches that are mutual, as pairs of rows and columns of squared distances."""
+    matches = set()
+    for row, line in enumerate(far):
+        best, second = np.argsort(line)[:2]
+        good = line[best] < ratio**2 * line[second] and line[best] < limit
+        if good and far[:, best].argmin() == row:
+            matches.add((row, int(best)))
+    return matches
+
+
+def squared_distances(seen, landmarks):
+    """Between keypoints and landmarks (K, N), and the limit above which two are not alike."""
+    codes = landmarks.descriptors.astype(float)
+    far = ((seen.coordinates[:, None].astype(float) - codes) ** 2).sum(axis=2)
+    return far, 2 * FARTHEST**2 * codes.var(axis=0).sum()
+
+
+def pairs(matches):
+    return set(zip(*map(np.ndarray.tolist, matches), strict=True))
+
+
+def test_matches_among_all_are_those_of_a_plain_search(cloud, matcher):
+    found, _ = matcher
+    seen = seen_keypoints(cloud.keypoints[2], CAMERA, found.landmarks)
+    far, limit = squared_distances(seen, found.landmarks)
+    expected = plain_matches(far, ratio=RATIO_OF_ALL, limit=limit)
+    assert len(expected) > 100
+    assert pairs(found.among_all(seen)) == expected
+
+
+@pytest.mark.parametrize("window", [5, 40])
+def test_matches_in_windows_are_those_of_a_plain_search(cloud, matcher, window):
+    found, _ = matcher
+    pose = cloud.views[5].world_from_cam.copy()
+    pose[:3, 3] += (0.01, -0.01, 0.01)
+    seen = seen_keypoints(cloud.keypoints[5], CAMERA, found.landmarks)
+    rows, pixels, depths = found.visible(pose, CAMERA)
+    near = (np.abs(seen.pixels[:, None] - pixels) < window).all(axis=2)
+    ratio = seen.sizes[:, None] * depths / (found.landmarks.sizes[rows] * CAMERA.focal)
+    near &= (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
+    far, limit = squared_distances(seen, found.landmarks)
+    far = np.where(near, far[:, rows], np.inf)
+    of_marks = plain_matches(far.T, ratio=RATIO_IN_WINDOW, limit=limit)
+    expected = {(key, int(rows[mark])) for mark, key in of_marks}
+    assert len(expected) > 100
+    assert pairs(found.in_windows(seen, pose, CAMERA, window=window)) == expected
 
 
 def test_landmarks_are_found_where_a_pose_says(cloud, matcher):

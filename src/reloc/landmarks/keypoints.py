@@ -12,7 +12,11 @@ LENGTH = 128
 # Of unit descriptors as they are kept in bytes.
 NORM = 512
 # Finer detail than this costs time and is rarely seen again from elsewhere.
-MAX_SIDE = 1600
+SHORT_SIDE, LONG_SIDE = 480, 1600
+# Where OpenCV puts what is at (0, 0) of an image. It has pixel centers at whole numbers. For its
+# first octave it doubles the image, which leaves pixel i at 2 i + 1/2, and takes that for 2 i. Its
+# precise upscaling has no such shift, but blurs every other pixel: what is found is less precise.
+ORIGIN = np.float32(-0.5 + 0.25)
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,11 @@ class Keypoints:
         return len(self.pixels)
 
 
+def searched_scale(width: int, height: int) -> float:
+    """Of an image of this size to the one that is searched for keypoints; 1 at most."""
+    return min(1.0, SHORT_SIDE / min(width, height), LONG_SIDE / max(width, height))
+
+
 def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints:
     """The strongest keypoints of a gray image (H, W).
 
@@ -41,22 +50,20 @@ def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints
         most: keypoints, at most.
     """
     height, width = image.shape
-    shrunk = min(1.0, MAX_SIDE / max(height, width))
+    shrunk = searched_scale(width, height)
     if shrunk < 1:
-        size = (round(shrunk * width), round(shrunk * height))
+        size = (max(1, round(shrunk * width)), max(1, round(shrunk * height)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
-    # The contrast threshold is COLMAP's, at OpenCV's scale. Without precise upscaling all keypoints
-    # are shifted by a quarter of a pixel.
+    # The contrast threshold is COLMAP's, at OpenCV's scale.
     detector = cv2.SIFT_create(  # type: ignore[attr-defined]  # missing in OpenCV's stubs
-        nfeatures=most, contrastThreshold=0.02, enable_precise_upscale=True
+        nfeatures=most, contrastThreshold=0.02
     )
     found, descriptors = detector.detectAndCompute(image, None)
     # OpenCV may return a few more than asked for where the last ones are equally strong.
     found = found[:most]
     if not found:
         return no_keypoints()
-    # OpenCV has pixel centers at whole numbers.
-    pixels = (np.array([point.pt for point in found], np.float32) + np.float32(0.5)) * (
+    pixels = (np.array([point.pt for point in found], np.float32) - ORIGIN) * (
         np.array([width, height], np.float32) / image.shape[::-1]
     ).astype(np.float32)
     sizes = np.array([point.size for point in found], np.float32) / np.float32(shrunk)

@@ -12,8 +12,10 @@ from reloc.landmarks.landmarks import Landmarks
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
-# Rows that are compared at a time.
-BLOCK = 256
+# Keypoints and landmarks that are compared at a time; their distances fit a processor's cache.
+BLOCK = (256, 1024)
+# Pairs in windows that are compared at a time.
+PAIRS = 1 << 17
 # Ratios of the distances to the best and the second best candidate: few of very many are right by
 # chance, of the few in a window even fewer.
 RATIO_OF_ALL, RATIO_IN_WINDOW = 0.85, 0.9
@@ -76,26 +78,26 @@ class LandmarkMatcher:
         """Mutual best matches (M,) of keypoints and landmarks, by what they look like alone."""
         if not len(seen.pixels) or not len(self._codes):
             return np.zeros(0, np.int64), np.zeros(0, np.int64)
-        rows = np.arange(len(seen.pixels))
-        best = np.full((2, len(rows)), np.inf, np.float32)
-        match = np.zeros(len(rows), np.int64)
-        nearest = np.zeros(len(self._codes), np.int64)
+        count = len(seen.pixels)
+        first = np.full(count, np.inf, np.float32)
+        second, match = first.copy(), np.zeros(count, np.int64)
+        for begin in range(0, count, BLOCK[0]):
+            keys = slice(begin, begin + BLOCK[0])
+            for start in range(0, len(self._codes), BLOCK[1]):
+                part = slice(start, start + BLOCK[1])
+                far = _distances(seen.coordinates[keys], self._codes[part], self._squares[part])
+                line, top = np.arange(len(far)), far.argmin(axis=1)
+                least = far[line, top]
+                far[line, top] = np.inf
+                runner_up = np.minimum(far.min(axis=1), np.maximum(first[keys], least))
+                match[keys] = np.where(least < first[keys], start + top, match[keys])
+                first[keys] = np.minimum(first[keys], least)
+                second[keys] = np.minimum(second[keys], runner_up)
         squares = (seen.coordinates**2).sum(axis=1)
-        for begin in range(0, len(self._codes), 4 * BLOCK):
-            part = slice(begin, begin + 4 * BLOCK)
-            far = seen.coordinates @ (-2 * self._codes[part].T)
-            far += squares[:, None]
-            far += self._squares[part]
-            nearest[part] = far.argmin(axis=0)
-            top = far.argmin(axis=1)
-            first = far[rows, top]
-            far[rows, top] = np.inf
-            second = np.minimum(far.min(axis=1), np.maximum(best[0], first))
-            match = np.where(first < best[0], begin + top, match)
-            best = np.stack([np.minimum(best[0], first), np.minimum(best[1], second)])
-        good = (best[0] < RATIO_OF_ALL**2 * best[1]) & (best[0] < self._farthest)
-        good &= nearest[match] == rows
-        found = np.flatnonzero(good)
+        first, second = first + squares, second + squares
+        found = np.flatnonzero((first < RATIO_OF_ALL**2 * second) & (first < self._farthest))
+        back = _distances(self._codes[match[found]], seen.coordinates, squares).argmin(axis=1)
+        found = found[back == found]
         return found, match[found]
 
     def visible(self, world_from_cam: Array, camera: Camera) -> tuple[Indices, Array, Array]:
@@ -132,36 +134,80 @@ class LandmarkMatcher:
             window: pixels along either axis between a landmark and its keypoint, at most.
         """
         rows, pixels, depths = self.visible(world_from_cam, camera)
-        order = np.argsort(pixels[:, 0], kind="stable")
-        rows, pixels = rows[order], pixels[order]
-        sizes = self.landmarks.sizes[rows] * camera.focal / depths[order]
-        sorted_keys = np.argsort(seen.pixels[:, 0], kind="stable")
-        across = seen.pixels[sorted_keys, 0]
+        sizes = self.landmarks.sizes[rows] * camera.focal / depths
+        low, high, order = _runs(pixels, seen.pixels, window)
+        squares = (seen.coordinates**2).sum(axis=1)
         of_landmark = np.full(len(rows), -1, np.int64)
         least = np.full(len(rows), np.inf, np.float32)
         least_of_key = np.full(len(seen.pixels), np.inf, np.float32)
-        for begin in range(0, len(rows), BLOCK):
-            part = slice(begin, begin + BLOCK)
-            low, high = np.searchsorted(
-                across, (pixels[part][0, 0] - window, pixels[part][-1, 0] + window)
-            )
-            keys = sorted_keys[low:high]
+        ends = np.cumsum((high - low).sum(axis=1))
+        total = int(ends[-1]) if len(ends) else 0
+        cuts = np.searchsorted(ends, np.arange(PAIRS, total, PAIRS))
+        for part in np.split(np.arange(len(rows)), np.unique(cuts)):
+            runs = (high[part] - low[part]).ravel()
+            place = np.repeat(low[part].ravel() + runs - np.cumsum(runs), runs)
+            keys = order[place + np.arange(len(place))]
+            marks = np.repeat(np.repeat(part, low.shape[1]), runs)
+            off = np.abs(seen.pixels[keys] - pixels[marks]).max(axis=1, initial=0)
+            ratio = seen.sizes[keys] / sizes[marks]
+            fit = (off < window) & (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
+            keys, marks = keys[fit], marks[fit]
             if not len(keys):
                 continue
-            off = np.abs(seen.pixels[keys] - pixels[part][:, None])
-            ratio = seen.sizes[keys] / sizes[part][:, None]
-            fit = (off < window).all(axis=2) & (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
-            coordinates, codes = seen.coordinates[keys], self._codes[rows[part]]
-            far = self._squares[rows[part]][:, None] + (coordinates**2).sum(axis=1)
-            far -= 2 * codes @ coordinates.T
-            far[~fit] = np.inf
-            np.minimum.at(least_of_key, keys, far.min(axis=0))
-            line, top = np.arange(len(far)), far.argmin(axis=1)
-            best = far[line, top]
-            far[line, top] = np.inf
-            good = (best < RATIO_IN_WINDOW**2 * far.min(axis=1)) & (best < self._farthest)
-            least[part] = best
-            of_landmark[part] = np.where(good, keys[top], -1)
+            codes, coordinates = self._codes[rows[marks]], seen.coordinates[keys]
+            far = self._squares[rows[marks]] + squares[keys]
+            far -= 2 * np.einsum("pd,pd->p", codes, coordinates)
+            np.minimum.at(least_of_key, keys, far)
+            begins = np.flatnonzero(np.diff(marks, prepend=-1))
+            own = marks[begins]
+            least[own] = np.minimum.reduceat(far, begins)
+            # Where two are equally near, the first.
+            tops = np.flatnonzero(far == least[marks])[::-1]
+            top = np.empty(len(rows), np.int64)
+            top[marks[tops]] = tops
+            far[top[own]] = np.inf
+            second = np.minimum.reduceat(far, begins)
+            good = (least[own] < RATIO_IN_WINDOW**2 * second) & (least[own] < self._farthest)
+            of_landmark[own[good]] = keys[top[own[good]]]
         found = np.flatnonzero(of_landmark >= 0)
         found = found[least[found] <= least_of_key[of_landmark[found]]]
         return of_landmark[found], rows[found]
+
+
+def _distances(
+    of: NDArray[np.float32], to: NDArray[np.float32], squares: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Squared distances (N, M) without the squares of the first, which all of a row share.
+
+    Args:
+        of: (N, D).
+        to: (M, D).
+        squares: (M,) of the latter.
+    """
+    far = (-2 * of) @ to.T
+    far += squares
+    return far
+
+
+def _runs(marks: Array, keys: Array, window: float) -> tuple[Indices, Indices, Indices]:
+    """Keypoints near each of V places, as runs of an order in which neighbors follow each other.
+
+    Keypoints are sorted by bands as high as the window, and within a band from left to right. All
+    that are in the window around a place are in three runs, with some that are above or below it.
+
+    Args:
+        marks: (V, 2) places in pixels, none negative.
+        keys: (K, 2) keypoints, none negative.
+        window: pixels along either axis.
+
+    Returns:
+        Where runs begin and end (V, 3), and the order (K,) of the keypoints.
+    """
+    widest = max(keys[:, 0].max(initial=0), marks[:, 0].max(initial=0)) + 2 * window + 1
+    along = np.floor(keys[:, 1] / window) * widest + keys[:, 0]
+    order = np.argsort(along, kind="stable")
+    bands = np.floor(marks[:, 1] / window)[:, None] + (-1, 0, 1)
+    middle = bands * widest + marks[:, :1]
+    low = np.searchsorted(along[order], middle - window)
+    high = np.searchsorted(along[order], middle + window, side="right")
+    return low, high, order

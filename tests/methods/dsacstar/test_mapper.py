@@ -52,7 +52,7 @@ def test_reprojection_errors_fall(scene, supervision):
     options = replace(SHORT, supervision=supervision, end_to_end=0.0, width=64)
     before, after = (
         map_scene_dsacstar(
-            scene, load_backbone(), options=replace(options, steps=steps), device="cpu"
+            scene, small(), options=replace(options, steps=steps), device="cpu"
         ).scene_map.info["median_error_px"]
         for steps in (5, 400)
     )
