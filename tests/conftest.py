@@ -22,9 +22,12 @@ MOST_WORKERS = 8
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker per core; none for single files, which end before workers have started."""
+    """One worker per core; none for single files, which end before workers have started.
+
+    Nor for an emulated device, of whose use one process tells.
+    """
     named = [str(argument).partition("::")[0] for argument in config.args]
-    if named and all(name.endswith(".py") for name in named):
+    if config.getoption("emulate") or (named and all(name.endswith(".py") for name in named)):
         return 0
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(cores, MOST_WORKERS)

@@ -158,6 +158,8 @@ def test_jobs_share_the_threads_that_there_are(monkeypatch):
         (RuntimeError("[...] DefaultCPUAllocator: not enough memory: you tried"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
         (torch.OutOfMemoryError("CUDA out of memory."), True),
+        (RuntimeError("CUDA error: out of memory\nCompile with"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
         (MemoryError(), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("MPS backend out of memory"), False),

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from reloc.errors import OptionError
 
-# What allocators of PyTorch say on Linux, on Windows, and with MPS.
+# What allocators of PyTorch say on Linux, on Windows, and with MPS; and what CUDA says itself.
 _OUT_OF_MEMORY = re.compile(
     "DefaultCPUAllocator: (can't allocate|not enough) memory|backend out of memory"
+    "|CUDA error: out of memory|CUBLAS_STATUS_ALLOC_FAILED"
 )
 
 
@@ -48,7 +49,7 @@ def pick_device(device: torch.device | str | None = None) -> torch.device:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory, of the processor or of a device, did not suffice.
 
-    PyTorch has an error of its own for CUDA only.
+    PyTorch has an error of its own only where its allocator for CUDA finds none.
     """
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
@@ -67,10 +68,10 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def to_device(tensor: Tensor, device: torch.device) -> Tensor:
-    """A tensor of the host on a device, without waiting for what the device does before.
+    """A tensor of the host on a device, where the host waits only if it has to.
 
-    CUDA has taken over pageable memory by the time that the call returns. MPS reads it later, when
-    it may have been freed and used for something else: there the host waits.
+    CUDA has read memory that may be freed by the time that the call returns. MPS reads it later,
+    and silently takes what is there by then: it has to be waited for.
     """
     return tensor.to(device, non_blocking=device.type == "cuda")
 

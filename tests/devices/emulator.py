@@ -6,7 +6,8 @@ generators of another device, and on MPS float64, bfloat16 (which macOS 13 lacks
 have no kernel. What makes the host wait for the device is noted with the line that asked for it.
 
 What it cannot tell: speed, memory, rounding and the order of sums of the real device, what goes on
-within a backward pass, and operators that a version of PyTorch lacks without a rule here saying so.
+within a backward pass, whether CUDA waits before it reads memory that is not pinned, and operators
+that a version of PyTorch lacks without a rule here saying so.
 """
 
 import sys

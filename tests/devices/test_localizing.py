@@ -58,6 +58,8 @@ def test_queries_in_threads_and_as_tensors_of_the_device(world):
     image = torch.from_numpy(photo()).to(world.device)
     found = place.localize_many([Query("a", image, LANDSCAPE), Query("b", image, LANDSCAPE)])
     assert all(map(is_right, found))
+    # The time of the backbone is that of its work.
+    assert any(line.endswith("synchronize") for line in world.waits())
 
 
 def test_a_library(several, world, tmp_path):

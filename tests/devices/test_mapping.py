@@ -7,8 +7,10 @@ import torch
 
 from reloc.backbone import FeatureExtractor
 from reloc.backbone.adapter import AdaptedBackbone, ContextAdapter
+from reloc.landmarks import LandmarkOptions
 from reloc.maps.calibration import region_features
 from reloc.maps.compress import compressed
+from reloc.methods import dispatch
 from reloc.methods.ace.mapper import map_scene
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
@@ -30,9 +32,13 @@ def weights_are_of_the_host(scene_map):
     )
 
 
-def test_one_head(ring, backbone, world):
-    made = map_scene(ring, backbone, options=TOY, device=world.device).scene_map
+def test_one_head_with_all_that_a_map_holds(ring, backbone, world):
+    """Preview points, which the map is asked for, and landmarks, of which noise has none."""
+    made = dispatch.map_scene(
+        ring, backbone, options=TOY, landmarks=LandmarkOptions(), device=world.device
+    ).scene_map
     assert weights_are_of_the_host(made)
+    assert "landmarks" in made.info
 
 
 def test_several_heads_filmed_interrupted_and_resumed(ring, backbone, world, tmp_path):

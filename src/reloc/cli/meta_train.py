@@ -17,6 +17,8 @@ from reloc.backbone.meta.rooms import RoomEpisodes
 from reloc.backbone.meta.stacking import Stacker
 from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.meta.trainer import meta_train as train
+from reloc.backbone.pretrain.parallel import place_among_processes
+from reloc.backbone.pretrain.rendered import rendered_rooms
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.options import SceneOptions
@@ -83,6 +85,9 @@ def meta_train(
     if validate is not None:
         validation = _validation(frames.open(validate), backbone)
     with processes("cpu") as (first, _), progress_bar(quiet=quiet or not first) as bar:
+        if place_among_processes()[1] > 1:
+            # At once, since each of them will need all; one alone renders a room when it is due.
+            rendered_rooms(source.folder, rooms=rooms, views=source.views, progress=bar)
         adapter.begin_at(source.sample(_FIRST_ROOMS))
         start = copy.deepcopy(adapter)
         log = recorded(bar, out / "log.jsonl", append=resume) if first else nullcontext(silent)

@@ -22,6 +22,44 @@ from reloc.synthetic import (
 PASSERS_BY = 0.3
 
 
+def rendered_rooms(
+    folder: Path,
+    *,
+    rooms: int,
+    views: int,
+    workers: int = 2,
+    device: str | torch.device = "cpu",
+    progress: Progress = silent,
+) -> list[TrainingViews]:
+    """Views of rooms 0 to ``rooms - 1``, rendered or read.
+
+    Processes share the rendering; each then reads what the others have made.
+
+    Args:
+        folder: keeps them.
+        rooms: how many.
+        views: of each.
+        workers: rooms at a time.
+        device: where to render.
+        progress: told of every room.
+    """
+    rank, world = place_among_processes()
+    made: dict[int, TrainingViews] = {}
+
+    def collect(numbers: Iterable[int]) -> None:
+        with ThreadPoolExecutor(workers) as pool:
+            get = partial(cached_training_views, folder, views=views, device=device)
+            for number, job in [(n, pool.submit(get, n)) for n in numbers]:
+                made[number] = job.result()
+                progress("rendering rooms", len(made), rooms)
+
+    collect(range(rank, rooms, world))
+    if world > 1:
+        dist.barrier()
+        collect(number for number in range(rooms) if number not in made)
+    return [made[number] for number in range(rooms)]
+
+
 class RenderedPairs:
     """Two views of one rendered room, each turned and zoomed a little on top.
 
@@ -48,25 +86,11 @@ class RenderedPairs:
         device: str | torch.device = "cpu",
         progress: Progress = silent,
     ) -> "RenderedPairs":
-        """Renders rooms 0 to ``rooms - 1`` on a device, or reads those that ``folder`` holds.
-
-        Processes share the rendering; each then reads what the others have made.
-        """
-        rank, world = place_among_processes()
-        made: dict[int, TrainingViews] = {}
-
-        def collect(numbers: Iterable[int]) -> None:
-            with ThreadPoolExecutor(workers) as pool:
-                get = partial(cached_training_views, folder, views=views, device=device)
-                for number, job in [(n, pool.submit(get, n)) for n in numbers]:
-                    made[number] = job.result()
-                    progress("rendering rooms", len(made), rooms)
-
-        collect(range(rank, rooms, world))
-        if world > 1:
-            dist.barrier()
-            collect(number for number in range(rooms) if number not in made)
-        return cls([made[number] for number in range(rooms)], size=size)
+        """Renders rooms 0 to ``rooms - 1`` on a device, or reads those that ``folder`` holds."""
+        made = rendered_rooms(
+            folder, rooms=rooms, views=views, workers=workers, device=device, progress=progress
+        )
+        return cls(made, size=size)
 
     def pair(self, seed: int) -> Pair:
         """Crops two views of one room, around places that both show."""

@@ -170,8 +170,8 @@ class BackboneTrainer(OneCycleTrainer):
         """Figures of the latest step; waits for the device."""
         assert self._last is not None
         loss, correct = self._last
-        seconds = time.monotonic() - self._began
-        return {"loss": loss.item(), "correct": correct.item(), "seconds": seconds}
+        figures = {"loss": loss.item(), "correct": correct.item()}
+        return {**figures, "seconds": time.monotonic() - self._began}
 
     def result(self) -> ConvBackbone:
         """The average, fused, on the processor."""

@@ -85,7 +85,7 @@ class FeatureBuffer:
 
         All are on the device of the rays; features may lie elsewhere, in host memory or a file.
         """
-        features = self.features[rows.to(self.features.device)].to(self.rays.device)
+        features = to_device(self.features[rows.to(self.features.device)], self.rays.device)
         poses = self.cam_from_world[self.frames[rows].long()]
         return features, self.rays[rows], self.focals[rows], self.inverse_depths[rows], poses
 

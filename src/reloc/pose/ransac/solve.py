@@ -109,7 +109,7 @@ def _with_float64(
     if here == there:
         return matches, generator
     if generator is not None:
-        seed = torch.randint(2**62, (), generator=generator, device=there)
+        seed = torch.randint(2**31, (), generator=generator, device=there)
         generator = torch.Generator(here).manual_seed(int(seed))
     return matches.to(here), generator
 
