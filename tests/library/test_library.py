@@ -517,7 +517,7 @@ def test_a_zoomed_photo_is_looked_at_smaller_for_all_maps_at_once(library):
 def asked(monkeypatch):
     """Which landmarks are asked, by their number, and whether anywhere; ``inliers`` answer."""
 
-    def solve(self, keypoints, camera, first, *, anywhere=True):
+    def solve(self, keypoints, camera, first, *, anywhere=True, **_):
         answers.calls.append((len(self._matcher.landmarks), anywhere))
         return LandmarkSolution(POSE, np.eye(6), answers.inliers, 100, 0.9)
 
