@@ -28,14 +28,18 @@ from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError, SceneError
 from reloc.evaluation.metrics import Evaluation, evaluate
 from reloc.files import json_text, write_text
+from reloc.landmarks.building import LandmarkOptions
 from reloc.localize import Localizer, Query
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
-from reloc.methods.ace import MappingOptions, MappingResult, map_scene
+from reloc.methods.ace import MappingOptions, MappingResult
+from reloc.methods.dispatch import MethodOptions, map_scene
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
 
 REFERENCE = "feature matching"
+METRIC_LIMITS = ("2cm_2deg", "5cm_5deg")
+NO_LANDMARKS = LandmarkOptions(count=0)
 
 Row = dict[str, Any]
 
@@ -114,12 +118,18 @@ def measured_by_reloc(
     scene: Scene,
     *,
     backbone: Backbone,
-    options: MappingOptions,
+    options: MethodOptions,
     path: Path,
     progress: Progress,
+    landmarks: LandmarkOptions = NO_LANDMARKS,
 ) -> Evaluation:
-    """Maps a scene, writes the map to a path, reads it back and localizes with it."""
-    make = partial(map_scene, scene, backbone, options=options, progress=progress)
+    """Maps a scene, writes the map to a path, reads it back and localizes with it.
+
+    Without landmarks for those who compare heads.
+    """
+    make = partial(
+        map_scene, scene, backbone, options=options, landmarks=landmarks, progress=progress
+    )
     return measured_map(scene, make, backbone=backbone, path=path, progress=progress)
 
 
@@ -175,7 +185,7 @@ def figures_of(evaluation: Evaluation) -> Row:
         "median_percent_of_extent": 100 * median / extent if extent > 0 else None,
         "median_cm": 100 * median if metric else None,
         "median_deg": evaluation.median_rotation_deg,
-        "5cm_5deg": evaluation.recall["5cm_5deg"] if metric else None,
+        **{key: evaluation.recall[key] if metric else None for key in METRIC_LIMITS},
         **evaluation.recall_of_extent,
         "seconds_per_query": evaluation.seconds_per_query["median"],
     }
@@ -259,6 +269,7 @@ def _jobs(
                     backbone=backbone,
                     options=MappingOptions(time_limit=limit, heads=heads, seed=seed),
                     path=options.out / "maps" / file,
+                    landmarks=LandmarkOptions(),
                 ),
             )
     if options.reference:

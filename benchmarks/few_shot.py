@@ -1,4 +1,4 @@
-"""Maps from few photos: the closed form and the trained head beside each other.
+"""Maps from few photos: drafts, the closed form and the trained head beside each other.
 
     python benchmarks/few_shot.py --scenes SCENES --frames 10 20 50 100 200 --seconds 10 60 300
 
@@ -32,8 +32,9 @@ from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
 from reloc.evaluation.metrics import Evaluation
 from reloc.files import json_text, write_text
+from reloc.landmarks import LandmarkOptions
 from reloc.methods.ace import MappingOptions
-from reloc.methods.ridge import map_scene_ridge
+from reloc.methods.ridge import DRAFT, map_scene_ridge
 from reloc.progress import Progress
 from reloc.sampling import evenly
 from reloc.scenes import Scene
@@ -87,6 +88,16 @@ def measured_by_ridge(scene: Scene, *, path: Path, progress: Progress) -> Evalua
 def methods(options: Options, place: str) -> Iterator[tuple[str, Callable[..., Evaluation]]]:
     """Names of what is measured, and how to get the figures of a scene."""
     maps = options.out / "maps"
+    yield (
+        "draft",
+        partial(
+            measured_by_reloc,
+            backbone=load_context_backbone(),
+            options=DRAFT,
+            landmarks=LandmarkOptions(),
+            path=maps / f"{place}-draft.safetensors",
+        ),
+    )
     yield "ridge", partial(measured_by_ridge, path=maps / f"{place}-ridge.safetensors")
     for limit in options.seconds:
         path = maps / f"{place}-mlp-{limit:g}s.safetensors"

@@ -74,15 +74,15 @@ class Case:
     by_steps: bool = False
 
 
-_MAP = "map {in}/scene {out}/m.safetensors --preset draft --device cpu --quiet"
-_RIDGE = _MAP.replace("--preset draft", "--method ridge")
+_MAP = "map {in}/scene {out}/m.safetensors --method mlp --preset draft --device cpu --quiet"
+_RIDGE = _MAP.replace("--method mlp --preset draft", "--method ridge")
 _QUERIES = "{in}/scene/test/rgb"
 CASES = (
     Case("map", _MAP, ("m.safetensors",), trains=True),
     Case("map --method ridge", _RIDGE, ("m.safetensors",)),
     Case(
         "map --method dsacstar",
-        _MAP.replace("--preset draft", "--method dsacstar --steps 8 --width 32"),
+        _MAP.replace("--method mlp --preset draft", "--method dsacstar --steps 8 --width 32"),
         ("m.safetensors",),
         trains=True,
     ),

@@ -1,9 +1,14 @@
 """How tests run side by side, and fixtures that several of them share."""
 
+import hashlib
 import os
+import pickle
 import shutil
+import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +22,28 @@ MOST_WORKERS = 8
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker per core; none for single files, which end before workers have started."""
+    """One worker per core; none for single files, which end before workers have started.
+
+    Nor for an emulated device, of whose use one process tells.
+    """
     named = [str(argument).partition("::")[0] for argument in config.args]
-    if named and all(name.endswith(".py") for name in named):
+    if config.getoption("emulate") or (named and all(name.endswith(".py") for name in named)):
         return 0
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(cores, MOST_WORKERS)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Lets all tests compute on an emulated device, see ``tests/devices``."""
+    parser.addoption("--emulate", choices=["cuda", "mps"], help="device that tests compute on")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Gives workers, and what they start, one thread each: they share the cores."""
+    if kind := config.getoption("emulate"):
+        from .devices.whole_suite import EmulatedSuite
+
+        config.pluginmanager.register(EmulatedSuite(kind))
     if config.getoption("numprocesses", None):
         for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
             os.environ.setdefault(name, "1")
@@ -64,7 +81,24 @@ def made_once(shared_folder: Path) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def made_scene(made_once: Callable[..., Path]) -> Callable[..., Path]:
+def bake_once(made_once: Callable[..., Path]) -> Callable[[Any], Any]:
+    """Paints and lights a world coarsely, once for all tests that ask for it."""
+    from reloc.synthetic.bake import bake
+
+    def baked(world: Any) -> Any:
+        def make(path: Path) -> None:
+            path.write_bytes(pickle.dumps(bake(world, texel=0.015, lumel=0.2)))
+
+        digest = hashlib.sha256(repr(world).encode()).hexdigest()[:16]
+        return pickle.loads(made_once(f"baked-{digest}", make).read_bytes())
+
+    return baked
+
+
+@pytest.fixture(scope="session")
+def made_scene(
+    bake_once: Callable[[Any], Any], made_once: Callable[..., Path]
+) -> Callable[..., Path]:
     """Makes a synthetic scene once for all tests that ask for its like; not to be written to."""
 
     def made(
@@ -75,7 +109,7 @@ def made_scene(made_once: Callable[..., Path]) -> Callable[..., Path]:
             whole = made(mapping=mapping, queries=queries, width=width, height=height)
             ignored = shutil.ignore_patterns("depth")
             return made_once(f"{name}-rgb", lambda to: shutil.copytree(whole, to, ignore=ignored))
-        from reloc.synthetic.scene import write_synthetic_scene
+        from reloc.synthetic import scene
 
         sizes: dict[str, Any] = {
             "mapping": mapping,
@@ -83,24 +117,68 @@ def made_scene(made_once: Callable[..., Path]) -> Callable[..., Path]:
             "width": width,
             "height": height,
         }
-        return made_once(name, lambda to: write_synthetic_scene(to, **sizes))
+
+        def make(to: Path) -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                if max(width, height) <= 160:
+                    patch.setattr(scene, "bake", lambda world, **_: bake_once(world))
+                scene.write_synthetic_scene(to, **sizes)
+
+        return made_once(name, make)
 
     return made
 
 
 @pytest.fixture(scope="module")
-def coarse() -> Iterator[None]:
+def coarse(bake_once: Callable[[Any], Any]) -> Iterator[None]:
     """Paints and lights rooms more coarsely, for pictures that nobody looks at closely."""
-    from reloc.synthetic import scene
-    from reloc.synthetic.bake import bake
+    from reloc.synthetic import pairs, scene
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            scene,
-            "bake",
-            lambda world, **given: bake(world, **given | {"texel": 0.02, "lumel": 0.3}),
-        )
+        for module in (pairs, scene):
+            patch.setattr(module, "bake", lambda world, **_: bake_once(world))
         yield
+
+
+@pytest.fixture(scope="session")
+def wall_frames(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Photos of a wall z = 3 covered with blotches of all sizes, from points along it."""
+    import cv2
+
+    from reloc.geometry import Camera, look_at
+    from reloc.scenes import Frame
+
+    folder = tmp_path_factory.mktemp("wall")
+    camera = Camera("SIMPLE_RADIAL", 320, 240, (300, 156, 123, -0.05))
+    rng = np.random.default_rng(0)
+    wall = np.zeros((900, 1600), np.float32)
+    for size in (3, 8, 20, 50):
+        noise = rng.normal(size=wall.shape).astype(np.float32)
+        blurred = np.asarray(cv2.GaussianBlur(noise, (0, 0), size))
+        wall += blurred / blurred.std()
+    row, column = np.mgrid[0 : camera.height, 0 : camera.width]
+    rays = camera.rays(np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5)
+    made = []
+    for number, x in enumerate(np.linspace(-0.9, 0.9, 9)):
+        pose = look_at((x, 0.1 * np.sin(number), 0), (0.6 * x, 0, 3), up=(0, -1, 0))
+        directions = np.c_[rays, np.ones(len(rays))] @ pose[:3, :3].T
+        points = pose[:3, 3] + directions * ((3 - pose[2, 3]) / directions[:, 2])[:, None]
+        place = ((points[:, :2] + (4, 2.25)) * 200).astype(np.float32).reshape(*row.shape, 2)
+        photo = cv2.remap(wall, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        path = folder / f"{number}.png"
+        assert cv2.imwrite(str(path), (127 + 35 * photo).clip(0, 255).astype(np.uint8))
+        made.append(Frame(path.name, path, camera, pose))
+    return made
+
+
+@pytest.fixture
+def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line resamples images to 120 pixels for the methods that have no preset."""
+    from reloc.cli import mapping_options
+
+    for name in ("RidgeOptions", "DsacStarOptions"):
+        options = partial(getattr(mapping_options, name), short_side=120)
+        monkeypatch.setattr(mapping_options, name, options)
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +188,27 @@ def shared_scenes() -> Path:
     if not folder.is_dir():
         pytest.skip("the real scenes are not on this machine")
     return folder
+
+
+@pytest.fixture
+def small_files() -> Callable[[int], AbstractContextManager[None]]:
+    """Files find room for so many bytes, as on a full disk, while a context lasts."""
+    if sys.platform == "win32":
+        pytest.skip("no limits on files there")
+    import resource
+
+    @contextmanager
+    def limited(size: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, before)
+
+    return limited
 
 
 @pytest.fixture(scope="session")

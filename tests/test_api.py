@@ -4,7 +4,10 @@ import inspect
 import subprocess
 import sys
 import typing
+from importlib import import_module
 from importlib.metadata import version
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -92,15 +95,33 @@ def test_light_work_does_not_wait_for_heavy_libraries(code):
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+def package_modules():
+    return [name for name in sys.modules if name.partition(".")[0] == "reloc"]
+
+
+@pytest.fixture
+def unimported(monkeypatch):
+    """The package is as in a new process, beside libraries that have been imported."""
+    for name in package_modules():
+        monkeypatch.delitem(sys.modules, name)
+    yield
+    for name in package_modules():
+        del sys.modules[name]
+
+
+@pytest.mark.usefixtures("unimported")
 def test_no_module_hides_a_name():
-    modules = "\n".join(f"import reloc.{name}" for name in reloc._MODULES)
-    done = run(
-        f"{modules}\nfrom types import ModuleType\nimport reloc\n"
-        "print([n for n in reloc.__all__ if isinstance(getattr(reloc, n), ModuleType)])"
-    )
-    assert done.stdout.split() == ["[]"], done.stderr
+    for name in reloc._MODULES:
+        import_module(f"reloc.{name}")
+    fresh = sys.modules["reloc"]
+    assert fresh is not reloc
+    assert not [n for n in reloc.__all__ if isinstance(getattr(fresh, n), ModuleType)]
 
 
+@pytest.mark.usefixtures("unimported")
 def test_star_import_brings_every_name():
-    done = run("from reloc import *\nprint(map_scene.__module__, Localizer.__module__)")
-    assert done.stdout.split() == ["reloc.methods.dispatch", "reloc.localize.localizer"]
+    names: dict[str, Any] = {}
+    exec("from reloc import *", names)
+    assert {*reloc.__all__} <= {*names}
+    assert names["map_scene"].__module__ == "reloc.methods.dispatch"
+    assert names["Localizer"].__module__ == "reloc.localize.localizer"

@@ -6,10 +6,14 @@ import pytest
 import torch
 
 from reloc.devices import (
+    float64_device,
+    free_memory,
     inference_dtype,
     is_out_of_memory,
     pick_device,
     sharing_threads,
+    synchronize,
+    to_device,
     training_dtype,
 )
 from reloc.errors import OptionError
@@ -39,6 +43,69 @@ def test_a_device_that_this_machine_lacks_is_refused(monkeypatch):
         pick_device("cuda")
     with pytest.raises(OptionError, match="no meta device"):
         pick_device("meta")
+
+
+def test_a_number_that_no_device_has_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == torch.device("cuda:1")
+    with pytest.raises(OptionError, match="no device cuda:7; the last is cuda:1"):
+        pick_device("cuda:7")
+
+
+@pytest.mark.parametrize(
+    ("kind", "native", "inference", "training"),
+    [
+        ("cuda", True, torch.float16, torch.bfloat16),
+        ("cuda", False, torch.float16, torch.float32),
+        ("mps", False, torch.float16, torch.float32),
+    ],
+)
+def test_gpus_train_in_bfloat16_only_where_it_is_native(
+    monkeypatch, kind, native, inference, training
+):
+    monkeypatch.setattr(
+        torch.cuda,
+        "is_bf16_supported",
+        lambda including_emulation=True: native or including_emulation,
+    )
+    device = torch.device(kind)
+    assert (inference_dtype(device), training_dtype(device)) == (inference, training)
+
+
+@pytest.mark.parametrize("kind", ["cuda", "mps"])
+def test_what_a_device_is_asked(kind, monkeypatch):
+    """PyTorch keeps 300 bytes of CUDA's memory, of which 100 are in use."""
+    asked = []
+    for owner, name, answer in (
+        (torch.cuda, "mem_get_info", (1000, 4000)),
+        (torch.cuda, "memory_reserved", 300),
+        (torch.cuda, "memory_allocated", 100),
+        (torch.mps, "recommended_max_memory", 2000),
+        (torch.mps, "driver_allocated_memory", 800),
+        (torch.cuda, "synchronize", "cuda"),
+        (torch.mps, "synchronize", "mps"),
+    ):
+
+        def told(*_, answer=answer):
+            asked.append(answer)
+            return answer
+
+        monkeypatch.setattr(owner, name, told)
+    device = torch.device(kind)
+    assert free_memory(device) == 1200
+    synchronize(device)
+    assert asked[-1] == kind
+    assert float64_device(device).type == ("cpu" if kind == "mps" else kind)
+
+
+def test_a_processor_needs_no_waiting_and_does_not_tell_its_memory():
+    cpu = torch.device("cpu")
+    synchronize(cpu)
+    assert free_memory(cpu) is None
+    assert float64_device(cpu) == cpu
+    tensor = torch.ones(2)
+    assert to_device(tensor, cpu) is tensor
 
 
 def test_inference_runs_in_a_floating_type_that_the_cpu_has():
@@ -91,6 +158,8 @@ def test_jobs_share_the_threads_that_there_are(monkeypatch):
         (RuntimeError("[...] DefaultCPUAllocator: not enough memory: you tried"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
         (torch.OutOfMemoryError("CUDA out of memory."), True),
+        (RuntimeError("CUDA error: out of memory\nCompile with"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling"), True),
         (MemoryError(), True),
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("MPS backend out of memory"), False),

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,13 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "reloc"
 # Files of the package itself, which hand out names or call the command line.
 ENTRANCES = {"__init__", "__main__"}
+
+
+@cache
+def statements(path: Path) -> list[ast.AST]:
+    """All nodes of a file that import something."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
 def listed_layers() -> list[str]:
@@ -21,7 +29,7 @@ def listed_layers() -> list[str]:
 def imported_layers(path: Path) -> set[str]:
     """What a file imports of the package: names of folders and files right below it."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in statements(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             modules = (
                 [node.module]
@@ -64,7 +72,7 @@ def test_relative_imports_do_not_hide_layers():
     relative = [
         path
         for path in SOURCES
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in statements(path)
         if isinstance(node, ast.ImportFrom) and node.level > 0
     ]
     assert not relative

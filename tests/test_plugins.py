@@ -100,6 +100,12 @@ def map_with(head, backbone="0123456789abcdef"):
     return SceneMap(regions, backbone, 48, 1.0, "metre", ())
 
 
+def test_packages_of_another_path_are_found(request):
+    assert "offset" not in kinds._KINDS.names()
+    request.getfixturevalue("package")
+    assert "offset" in kinds._KINDS.names()
+
+
 def test_a_package_offers_a_backbone(package):
     backbone = load_backbone("patches")
     assert isinstance(backbone, Backbone)

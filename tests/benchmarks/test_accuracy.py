@@ -75,7 +75,10 @@ def test_finished_rows_are_kept_and_not_measured_again(
     assert accuracy.run(options) == 2
     assert measured.names == ["attic", "barn"]
     table = (tmp_path / "out" / "accuracy.md").read_text()
-    assert "| attic | feature matching | 60 s | 4.0 MB | 2.000 % | 4.00 | 0.000 | 100 % " in table
+    assert (
+        "| attic | feature matching | 60 s | 4.0 MB | 2.000 % | 4.00 | 0.000 | 0 % | 100 % "
+        in table
+    )
     printed = capsys.readouterr()
     assert table in printed.out
     assert "no query frames" in printed.err
@@ -88,7 +91,8 @@ def test_rows_of_another_backbone_are_replaced(accuracy: ModuleType, tmp_path: P
     row = {
         "scene": "attic", "method": "reloc 60 s", "seed": 0, "backbone": "old", "unit": "metre",
         "extent": 2.0, "mapping_seconds": 60.0, "map_bytes": 4_000_000,
-        "median_percent_of_extent": 1.0, "median_cm": 2.0, "median_deg": 0.5, "5cm_5deg": 90.0,
+        "median_percent_of_extent": 1.0, "median_cm": 2.0, "median_deg": 0.5, "2cm_2deg": 80.0,
+        "5cm_5deg": 90.0, "0.1%_0.1deg": 10.0,
         "1%_2deg": 80.0, "3%_5deg": 100.0, "seconds_per_query": 0.1, "machine": "cpu",
     }  # fmt: skip
     key = {"scene": "attic", "method": "reloc 60 s", "seed": 0, "backbone": "new"}

@@ -11,9 +11,9 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="kills what it forks"),
 ]
-# A folder that is filled where everybody sees it.
+# A folder that is filled where everybody sees it, from a scene that is there.
 CARELESS = """
-import sys
+import shutil, sys
 from contextlib import contextmanager
 sys.path.insert(0, sys.argv.pop(1))
 from reloc.scenes import writers
@@ -25,6 +25,8 @@ def visible(path):
 
 writers.atomic_folder = visible
 import kills, kill_runs
+scene = sys.argv.pop()
+kills.inputs = lambda folder, cases: [shutil.copytree(scene, folder / "scene")][:0]
 kill_runs.CALLS = ("mkdir",)
 kills.main()
 """
@@ -48,7 +50,9 @@ def test_a_killed_map_goes_on_to_the_same_bits_and_a_scene_is_whole_or_not_there
     assert sum(int(cell) for cell in rows[-1][1:3]) == 6
 
 
-def test_half_of_a_folder_is_seen(script, tmp_path):
-    run = killed(script, tmp_path / "a", "--kills", 0, "--only", "convert", code=CARELESS)
+def test_half_of_a_folder_is_seen(script, made_scene, tmp_path):
+    scene = made_scene(mapping=7, queries=3)
+    options = ("--kills", 0, "--only", "convert", scene)
+    run = killed(script, tmp_path / "a", *options, code=CARELESS)
     assert run.returncode == 1, run.stderr
     assert "folder is neither old nor new" in run.stdout

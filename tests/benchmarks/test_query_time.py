@@ -1,7 +1,7 @@
 """Stages and total of queries, with the ones that fail left out."""
 
 from collections.abc import Callable, Iterator
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +11,8 @@ from reloc.localize.estimate import Estimate
 
 
 class FakeLocalizer:
+    place = SimpleNamespace(landmarks=None)
+
     def __init__(self) -> None:
         self.calls: list[str] = []
 

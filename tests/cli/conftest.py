@@ -100,7 +100,16 @@ def made_map(made_place: Path, made_once: Callable[..., Path]) -> Path:
     def make(path: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(PRESETS, "draft", MEMORISED)
-            arguments = ["map", str(made_place), str(path), "--preset", "draft", "--quiet"]
+            arguments = [
+                "map",
+                str(made_place),
+                str(path),
+                "--method",
+                "mlp",
+                "--preset",
+                "draft",
+                "--quiet",
+            ]
             assert main([*arguments, "--device", "cpu"]) == 0
 
     return made_once("place.safetensors", make)

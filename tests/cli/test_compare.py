@@ -1,19 +1,28 @@
 """``reloc compare``, from the files of ``reloc eval`` to table and page."""
 
 import json
+import shutil
 
 import pytest
 
+from reloc.cli.main import main
+
+
+@pytest.fixture(scope="module")
+def figures(made_map, made_place, tmp_path_factory):
+    """The figures of a map on two frames; not to be written to."""
+    folder = tmp_path_factory.mktemp("figures")
+    query, out = folder / "seen.txt", folder / "one.json"
+    query.write_text("train/rgb/00001.jpg\ntrain/rgb/00004.jpg\n")
+    files = ("--query", str(query), "--json", str(out))
+    assert main(["eval", str(made_map), str(made_place), *files, "--quiet"]) == 0
+    return out
+
 
 @pytest.fixture
-def judged(reloc, made_map, place, tmp_path):
-    """The figures of a map on two frames."""
-    query = place / "seen.txt"
-    query.write_text("train/rgb/00001.jpg\ntrain/rgb/00004.jpg\n")
-    out = tmp_path / "one.json"
-    run = reloc("eval", made_map, place, "--query", query, "--json", out, "--quiet")
-    assert run.status == 0, run.err
-    return out
+def judged(figures, tmp_path):
+    """A copy of them."""
+    return shutil.copy(figures, tmp_path / "one.json")
 
 
 def changed(path, name, **values):

@@ -46,7 +46,7 @@ def test_json_holds_the_figures_of_the_specification(reloc, made_map, place, see
     assert set(facts["recall"]) == {
         "1cm_1deg", "2cm_2deg", "5cm_5deg", "10cm_5deg", "25cm_2deg",
     }  # fmt: skip
-    assert set(facts["recall_of_extent"]) == {"1%_2deg", "3%_5deg"}
+    assert set(facts["recall_of_extent"]) == {"0.1%_0.1deg", "1%_2deg", "3%_5deg"}
     assert set(facts["seconds_per_query"]) == {"median", "read", "backbone", "head", "pose"}
     assert [frame["image"] for frame in facts["frames"]] == [
         "train/rgb/00001.jpg",

@@ -1,10 +1,16 @@
 """``reloc export``."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reloc.localize.pose_files import read_tum
+from reloc.maps import SceneMap
 from reloc.scenes import open_scene, read_points
+from reloc.scenes.sparse import Sighting, SparsePoints
+
+from ..maps.test_landmark_tensors import made_landmarks
 
 
 @pytest.mark.slow
@@ -36,7 +42,24 @@ def test_a_colmap_model_holds_images_poses_and_points(
     low, high = source.mapping_centers().min(axis=0) - 3, source.mapping_centers().max(axis=0) + 3
     assert ((points > low) & (points < high)).all(axis=1).mean() > 0.7
     model = colmap_model(out)
-    assert sum(image.num_points3D for image in model.images.values()) > 7 * 500
+    assert sum(image.num_points3D for image in model.images.values()) > 7 * 200
+
+
+def test_a_colmap_model_of_landmarks_alone(reloc, place, made_map, tmp_path, monkeypatch):
+    """Whose tracks are those that are found in the images."""
+    scene = open_scene(place)
+    first, second = (frame.name for frame in scene.mapping[:2])
+    seen = Sighting(np.array([[10.0, 20.0], [30.0, 40.0]]), np.array([1, 0]))
+    xyz = np.array([[0.0, 1, 2], [3, 4, 5]])
+    found = SparsePoints(xyz, np.ones((2, 3), np.uint8), {first: seen, second: seen})
+    monkeypatch.setattr("reloc.cli.export.landmark_tracks", lambda *_, **__: found)
+    whole, path = SceneMap.load(made_map), tmp_path / "map"
+    replace(whole, landmarks=made_landmarks(around=whole.origin)).save(path)
+    out = tmp_path / "model"
+    done = reloc("export", path, place, out, "--to", "colmap", "--points", 0)
+    assert done.status == 0, done.err
+    assert "2 points, 2 of them landmarks, 7 images" in done.out
+    np.testing.assert_array_equal(read_points(out / "sparse" / "0").xyz, xyz)
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def test_a_finished_map_is_filmed(reloc, place, made_map, tmp_path):
 def test_a_mapping_is_filmed_and_the_map_is_the_same(reloc, place, toy, tmp_path):
     film = tmp_path / "place.gif"
     maps = [tmp_path / "filmed.safetensors", tmp_path / "plain.safetensors"]
-    arguments = ("--preset", "draft", "--device", "cpu")
+    arguments = ("--method", "mlp", "--preset", "draft", "--device", "cpu")
     done = reloc("map", place, maps[0], *arguments, "--film", film)
     assert done.status == 0, done.err
     with Image.open(film) as image:
@@ -46,7 +46,7 @@ def test_a_mapping_is_filmed_and_the_map_is_the_same(reloc, place, toy, tmp_path
 @pytest.mark.slow
 def test_a_growth_is_kept_and_filmed_later(reloc, place, toy, tmp_path):
     made, growth, film = tmp_path / "m.safetensors", tmp_path / "growth", tmp_path / "pictures"
-    arguments = ("--preset", "draft", "--device", "cpu")
+    arguments = ("--method", "mlp", "--preset", "draft", "--device", "cpu")
     done = reloc("map", place, made, *arguments, "--growth", growth)
     assert done.status == 0, done.err
     assert len(read_training_history(growth).snapshots) >= 2
@@ -69,7 +69,19 @@ def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_pat
             raise KeyboardInterrupt
         return step(self, fraction)
 
-    arguments = ("map", place, made, "--preset", "draft", "--device", "cpu", "--growth", growth)
+    arguments = (
+        "map",
+        place,
+        made,
+        "--method",
+        "mlp",
+        "--preset",
+        "draft",
+        "--device",
+        "cpu",
+        "--growth",
+        growth,
+    )
     monkeypatch.setattr(HeadTrainer, "step", interrupted)
     assert reloc(*arguments).status == 1
     before = read_training_history(growth)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from reloc.cli import main as module
 from reloc.cli import options as options_module
@@ -89,6 +90,27 @@ def test_what_stops_a_verb_from_outside(reloc, monkeypatch, small_scene, error, 
     monkeypatch.setattr(options_module, "open_scene", stopped)
     run = reloc("info", small_scene)
     assert (run.status, run.out, run.err) == (status, "", line)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nGPU 0 has"),
+            "CUDA out of memory",
+        ),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)."), "MPS backend out"),
+        (MemoryError(), "none is left"),
+    ],
+)
+def test_a_lack_of_memory_is_told_in_one_line(reloc, monkeypatch, small_scene, error, said):
+    def greedy(*args, **options):
+        raise error
+
+    monkeypatch.setattr(options_module, "open_scene", greedy)
+    run = reloc("info", small_scene)
+    assert (run.status, run.err.count("\n")) == (2, 1)
+    assert run.err.startswith(f"reloc: error: out of memory ({said}")
 
 
 def test_mistakes_of_ours_are_not_hidden(monkeypatch, small_scene):

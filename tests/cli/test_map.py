@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
@@ -17,37 +18,34 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reloc.errors import OutputError
+from reloc.errors import OutputError, SceneError
 from reloc.maps import SceneMap
+from reloc.methods.ace import PRESETS
 from reloc.methods.ace.trainer import HeadTrainer
 from reloc.training import loop
 
-# A mapping of a few seconds that checkpoints all the time, in a process that can be killed.
+from .conftest import TOY
+
+# A mapping whose steps wait, and which checkpoints after each, in a process that can be killed.
 # Jobs that a shell started in the background ignore SIGINT, and so would what they start.
-LONG = """
-import signal, sys
+SLOW = """
+import json, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from reloc.cli.main import main
 from reloc.methods.ace import PRESETS, MappingOptions
+from reloc.methods.ace.trainer import HeadTrainer
 from reloc.training import loop
-loop.CHECKPOINT_SECONDS = 0.2
-PRESETS["draft"] = MappingOptions(
-    views=12, steps=int(sys.argv[1]), batch=64, width=32, blocks=1, short_side=120,
-    cells_per_view=60,
-)
+
+step = HeadTrainer.step
+
+def slow(self, fraction):
+    step(self, fraction)
+    time.sleep(0.3)
+
+HeadTrainer.step = slow
+loop.CHECKPOINT_SECONDS = 0.0
+PRESETS["draft"] = MappingOptions(**json.loads(sys.argv[1]))
 sys.exit(main(sys.argv[2:]))
-"""
-# Files of more than 50 kB find no room; the signal that would end the process is turned down.
-FULL_DISK = """
-import resource, signal, sys
-from reloc.cli.main import main
-from reloc.methods.ace import PRESETS, MappingOptions
-PRESETS["draft"] = MappingOptions(
-    views=12, steps=10, batch=64, width=128, blocks=1, short_side=120, cells_per_view=60
-)
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, resource.RLIM_INFINITY))
-sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -55,7 +53,7 @@ sys.exit(main(sys.argv[1:]))
 def mapped(reloc, toy, tmp_path):
     """Maps a scene with the toy preset."""
     return lambda scene, *options, out=tmp_path / "map.safetensors": reloc(
-        "map", scene, out, "--preset", "draft", "--device", "cpu", *options
+        "map", scene, out, "--method", "mlp", "--preset", "draft", "--device", "cpu", *options
     )
 
 
@@ -80,6 +78,25 @@ def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
     assert "training: 10/10" in run.err
     assert SceneMap.load(path).info["frames"] == 7
     assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
+
+
+def test_the_map_that_is_replaced_may_give_its_landmarks(mapped, made_place, made_map, tmp_path):
+    """That of a damaged file is made as if there were none."""
+    given = []
+
+    def refused(*_, earlier, **__):
+        given.append(earlier)
+        raise SceneError("not now")
+
+    out = Path(shutil.copy(made_map, tmp_path / "map.safetensors"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("reloc.cli.map_.map_scene", refused)
+        assert "not now" in mapped(made_place).refusal()
+        out.write_bytes(b"no map")
+        assert "not now" in mapped(made_place).refusal()
+        out.unlink()
+        assert "not now" in mapped(made_place).refusal()
+    assert [earlier is not None for earlier in given] == [True, False, False]
 
 
 @pytest.mark.parametrize("option", [("--heads", 0), ("--heads", 10**6), ("--width", 0)])
@@ -119,6 +136,8 @@ def test_metrics_are_json_lines(mapped, made_place, tmp_path):
         "features",
         "depth",
         "point cloud",
+        "keypoints",
+        "matching",
         "views",
         "training",
     }
@@ -129,8 +148,8 @@ def test_metrics_are_json_lines(mapped, made_place, tmp_path):
 
 @pytest.mark.slow
 def test_a_time_limit_is_kept_to(mapped, made_place, tmp_path, monkeypatch):
-    # The processor's own, so that others who work on the machine do not matter.
-    monkeypatch.setattr(time, "monotonic", time.process_time)
+    # The processor's own, so that others who work on the machine do not matter, and run fast.
+    monkeypatch.setattr(time, "monotonic", lambda: 4 * time.process_time())
     assert mapped(made_place, "--time-limit", 5, "--buffer-gb", 0.01).status == 0
     info = SceneMap.load(tmp_path / "map.safetensors").info
     assert sum(info["seconds"].values()) < 10
@@ -305,36 +324,39 @@ def test_features_that_find_no_room_are_told_before_any_work(
     assert "TMPDIR" in message
 
 
-def process(code, *arguments):
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits on files there")
-def test_a_full_disk_leaves_no_pieces(made_place, tmp_path):
+def test_a_full_disk_leaves_no_pieces(mapped, made_place, tmp_path, monkeypatch, small_files):
+    monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], width=128))
     out = tmp_path / "map.safetensors"
-    job = process(FULL_DISK, "map", made_place, out, "--preset", "draft", "--device", "cpu")
-    _, err = job.communicate(timeout=120)
-    assert job.returncode == 2, err
-    assert err.splitlines()[-1].startswith(f"reloc: error: {out}: cannot be written (File too")
-    assert "Traceback" not in err
+    with small_files(50_000):
+        run = mapped(made_place)
+    assert run.refusal().startswith(f"{out}: cannot be written (File too")
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
+def test_an_interrupted_mapping_goes_on(reloc, made_place, tmp_path, monkeypatch, name):
     out, partial = tmp_path / "map.safetensors", tmp_path / "map.safetensors.partial"
-    command = ("map", made_place, out, "--preset", "draft", "--device", "cpu")
-    steps = 1200
-    job = process(LONG, steps, *command)
+    command = [
+        "map",
+        str(made_place),
+        str(out),
+        "--method",
+        "mlp",
+        "--preset",
+        "draft",
+        "--device",
+        "cpu",
+    ]
+    options = replace(TOY, steps=200)
+    job = subprocess.Popen(
+        [sys.executable, "-c", SLOW, json.dumps(asdict(options)), *command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     deadline = time.monotonic() + 120
     while not partial.exists():
         assert job.poll() is None, job.communicate()
@@ -350,11 +372,11 @@ def test_an_interrupted_mapping_goes_on(made_place, tmp_path, name):
             "reloc: interrupted; the same command with --resume goes on"
         )
     done = torch.load(partial, weights_only=True)["trainers"][0]["steps"]
-    assert 0 < done < steps
-    job = process(LONG, steps, *command, "--resume", "--json-log", tmp_path / "metrics")
-    _, err = job.communicate(timeout=120)
-    assert job.returncode == 0, err
-    assert SceneMap.load(out).info["steps"] == steps
+    assert 0 < done < options.steps
+    monkeypatch.setitem(PRESETS, "draft", options)
+    run = reloc(*command, "--resume", "--json-log", tmp_path / "metrics")
+    assert run.status == 0, run.err
+    assert SceneMap.load(out).info["steps"] == options.steps
     trained = [json.loads(line) for line in (tmp_path / "metrics").read_text().splitlines()]
     assert min(row["done"] for row in trained if row["stage"] == "training") > done
     assert not partial.exists()

@@ -13,7 +13,7 @@ def dsacstar(reloc, made_place, tmp_path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("small_views")
 def test_a_map_brings_its_backbone_along(dsacstar, reloc, made_place, tmp_path):
     run = dsacstar("--steps", 2, "--width", 32, "--blocks", 0)
     assert run.status == 0, run.err

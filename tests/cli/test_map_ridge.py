@@ -14,7 +14,7 @@ def ridge(reloc, tmp_path):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("small_views")
 def test_a_map_is_written_and_used_like_any_other(ridge, reloc, made_place, tmp_path):
     run = ridge(made_place)
     assert run.status == 0, run.err

@@ -1,5 +1,6 @@
 """The options of ``reloc map``: what goes with which method, and what a method gets of them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from reloc.cli.mapping_options import MapOptions
 from reloc.errors import OptionError
 from reloc.methods.ace import preset_options
 from reloc.methods.dsacstar import DsacStarOptions
-from reloc.methods.ridge import RidgeOptions
+from reloc.methods.ridge import DRAFT, RidgeOptions
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,26 @@ def test_each_method_gets_its_own_options():
     assert network.of_method() == DsacStarOptions(
         supervision="rgbd", steps=9, blocks=1, time_limit=9.0
     )
+
+
+def test_a_draft_is_fitted_in_closed_form_unless_a_training_is_asked_for():
+    assert MapOptions(preset="draft", seed=2).of_method() == replace(DRAFT, seed=2)
+    assert MapOptions(preset="draft", method="ridge", targets="depth").of_method() == replace(
+        DRAFT, targets="depth"
+    )
+    trained = preset_options("draft")
+    assert MapOptions(preset="draft", method="mlp").of_method() == trained
+    assert MapOptions(preset="draft", growth=Path("growth")).of_method() == trained
+    assert MapOptions(preset="draft", resume=True).of_method() == trained
+
+
+@pytest.mark.parametrize(
+    "option",
+    [{"time_limit": 9.0}, {"heads": 3}, {"width": 64}, {"blocks": 1}, {"buffer_gb": 0.5}],
+)
+def test_each_option_of_a_training_trains_a_draft(option):
+    made = MapOptions(preset="draft", **option).of_method()
+    assert made == preset_options("draft", **option)
 
 
 def test_impossible_values_are_refused_also_where_the_method_ignores_them():

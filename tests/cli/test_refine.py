@@ -12,7 +12,10 @@ SHORT = ("--steps", 3, "--views", 3, "--hypotheses", 4, "--quiet")
 @pytest.fixture
 def small_map(reloc, toy, made_place, tmp_path):
     path = tmp_path / "small.safetensors"
-    assert reloc("map", made_place, path, "--preset", "draft", "--quiet").status == 0
+    assert (
+        reloc("map", made_place, path, "--method", "mlp", "--preset", "draft", "--quiet").status
+        == 0
+    )
     return path
 
 

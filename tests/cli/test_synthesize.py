@@ -10,7 +10,7 @@ pytestmark = pytest.mark.usefixtures("coarse")
 def test_a_scene_is_written_and_told(reloc, tmp_path):
     out = tmp_path / "room"
     size = ("--width", 48, "--height", 32, "--mapping", 6, "--queries", 2)
-    run = reloc("synthesize", out, *size, "--seed", 3)
+    run = reloc("synthesize", out, *size, "--seed", 0)
     assert run.status == 0
     assert run.out == f"{out}: 6 mapping frames, 2 queries\n"
     assert "rendering: 8/8" in run.err

@@ -61,7 +61,11 @@ def test_recall_by_hand() -> None:
         "25cm_2deg": pytest.approx(60),
     }
     # The extent is 2: one percent is 2 cm, three percent are 6 cm.
-    assert result.recall_of_extent == {"1%_2deg": pytest.approx(40), "3%_5deg": pytest.approx(60)}
+    assert result.recall_of_extent == {
+        "0.1%_0.1deg": pytest.approx(0),
+        "1%_2deg": pytest.approx(40),
+        "3%_5deg": pytest.approx(60),
+    }
 
 
 def test_medians_count_lost_frames_as_infinite() -> None:
@@ -123,7 +127,11 @@ def test_all_lost() -> None:
 
 def test_no_extent_means_no_figure_relative_to_it() -> None:
     result = measured(ESTIMATES, FRAMES, scene_extent=0.0)
-    assert result.recall_of_extent == {"1%_2deg": None, "3%_5deg": None}
+    assert result.recall_of_extent == {
+        "0.1%_0.1deg": None,
+        "1%_2deg": None,
+        "3%_5deg": None,
+    }
     assert any("extent" in note for note in result.notes)
 
 
@@ -175,7 +183,7 @@ def test_json_is_strict_and_complete(tmp_path: Path) -> None:
     } <= set(data)
     assert data["median_translation"] is None
     assert data["recall"]["5cm_5deg"] == 25.0
-    assert set(data["recall_of_extent"]) == {"1%_2deg", "3%_5deg"}
+    assert set(data["recall_of_extent"]) == {"0.1%_0.1deg", "1%_2deg", "3%_5deg"}
     assert data["frames"][0]["translation_error"] is None
     assert data["frames"][0]["rotation_error_deg"] is None
     assert data["frames"][2]["translation_error"] == pytest.approx(0.04)

@@ -6,8 +6,6 @@
 import os
 import random
 import sqlite3
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -60,13 +58,17 @@ def test_a_later_run_goes_on_with_what_is_left(place):
         assert [table.take() for _ in range(3)] == ["b", "c", None]
 
 
-def test_a_process_that_is_killed_leaves_all_it_wrote_and_no_lock(place):
-    script = (
-        "import os, sys; from reloc.fleet.jobs import JobTable\n"
-        "table = JobTable(sys.argv[1]); table.enter([('a', '1', None), ('b', '2', None)])\n"
-        "table.finished(table.take(), seconds=1.0); table.take(); os.kill(os.getpid(), 9)\n"
-    )
-    assert subprocess.run([sys.executable, "-c", script, str(place)]).returncode == -9
+def test_a_process_that_is_killed_leaves_all_it_wrote_and_no_lock(place, killed_after):
+    kept = []
+
+    def work():
+        table = JobTable(place)
+        kept.append(table)
+        table.enter([("a", "1", None), ("b", "2", None)])
+        table.finished(table.take(), seconds=1.0)
+        table.take()
+
+    killed_after(work)
     with JobTable(place) as table:
         assert table.tally() == Tally(done=1, running=1)
         table.enter(JOBS)

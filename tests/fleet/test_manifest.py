@@ -58,6 +58,17 @@ def test_fingerprints_tell_jobs_apart(tmp_path):
     assert len({one.fingerprint("x"), other.fingerprint("x"), one.fingerprint("y")}) == 3
 
 
+def test_landmarks_are_of_the_map_and_not_of_a_head_alone(tmp_path):
+    text = '[[maps]]\nscene = "a"\nmap = "a.safetensors"\nheads = 2\nparallel_heads = true\n'
+    (usual,) = read_manifest(written(tmp_path, text))
+    few, none = (
+        read_manifest(written(tmp_path, f"{text}landmarks = {count}\n"))[0] for count in (5, 0)
+    )
+    assert [job.landmarks for job in (usual, few, none)] == [10_000, 5, 0]
+    assert len({job.fingerprint("x") for job in (usual, few, none)}) == 3
+    assert usual.heads()[1].fingerprint("x") == none.heads()[1].fingerprint("x")
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
@@ -72,6 +83,8 @@ def test_fingerprints_tell_jobs_apart(tmp_path):
         ('{"scene": "a", "map": "a.safetensors", "seed": "1"}', "give a number"),
         ('{"scene": "a", "map": "a.safetensors", "seed": -1}', "seed must not"),
         ('{"scene": "a", "map": "a.safetensors", "preset": 4}', "no preset"),
+        ('{"scene": "a", "map": "a.safetensors", "landmarks": true}', "landmarks True: give"),
+        ('{"scene": "a", "map": "a.safetensors", "landmarks": -1}', "line 1: landmarks must be"),
         ('{"scene": "a", "map": "a.safetensors", "parallel_heads": 2}', "true or false"),
         ('{"scene": "a", "map": "a.safetensors", "parallel_heads": true}', "heads as a number"),
         (

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ import torch
 from reloc.cli.main import main
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
+from reloc.landmarks import LandmarkOptions
 from reloc.maps import SceneMap
 from reloc.methods.ace import PRESETS, MappingOptions
+from reloc.scenes.scene import Scene
 
 SMALL = MappingOptions(
     heads=1, views=12, steps=30, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -53,7 +56,22 @@ def test_a_map_is_that_of_the_verb(
 ) -> None:
     monkeypatch.setitem(PRESETS, "draft", SMALL)
     alone, job = tmp_path / "alone.safetensors", MapJob(str(room), str(tmp_path / "a"), SMALL)
-    assert main(["map", str(room), str(alone), "--preset", "draft", "--device", "cpu"]) == 0
+    assert (
+        main(
+            [
+                "map",
+                str(room),
+                str(alone),
+                "--method",
+                "mlp",
+                "--preset",
+                "draft",
+                "--device",
+                "cpu",
+            ]
+        )
+        == 0
+    )
     assert worker.make(job).state == "done"
     assert same(alone, Path(job.out))
     other = MapJob(str(room), str(tmp_path / "b"), MappingOptions(**{**vars(SMALL), "seed": 1}))
@@ -109,7 +127,15 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
     """As after a death between the map and the table, or when the table was lost."""
     options = replace(SMALL, heads=2, views=24)
     shared = MapJob(str(hall), str(tmp_path / "a.safetensors"), options, parallel_heads=True)
+    marked = []
+
+    def with_landmarks(made: SceneMap, scene: Scene, *, options: LandmarkOptions, **_: Any) -> Any:
+        marked.append(options.count)
+        return made
+
+    monkeypatch.setattr("reloc.fleet.worker.with_landmarks", with_landmarks)
     assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3
+    assert marked == [10_000], "landmarks are made once, when all heads are there"
     monkeypatch.setattr("reloc.fleet.worker.map_scene", lambda *_, **__: 1 / 0)
     Path(shared.heads()[0].file).parent.mkdir()
     Path(shared.heads()[0].file).write_bytes(b"left over")

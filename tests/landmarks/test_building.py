@@ -10,10 +10,6 @@ from reloc.landmarks.matching import LandmarkMatcher, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.solver import SolverOptions, solve_pose
 
-from ..mapping.conftest import wall_frames
-
-__all__ = ["wall_frames"]
-
 
 @pytest.fixture(scope="module")
 def built(wall_frames):

@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -21,12 +22,17 @@ from reloc.backbone.descriptor import global_descriptor
 from reloc.errors import CameraError, ImageError, MapError, OptionError, OutputError
 from reloc.geometry import Camera, look_at, pose_from, transformed
 from reloc.heads import MlpHead
+from reloc.landmarks.keypoints import no_keypoints
 from reloc.library import Hint, LibraryLocalizer, MapLibrary, is_library
 from reloc.library.staging import Staged, staged
 from reloc.library.store import FolderStore
 from reloc.localize import DepthFile, Localizer, Query
+from reloc.localize.landmark_solver import LandmarkSolution, LandmarkSolver
 from reloc.maps import MappingCamera, Region, SceneMap
 from reloc.scenes.depth import DepthMap
+
+from ..landmarks.conftest import make_cloud
+from ..landmarks.test_matching import landmarks_of
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=280)
 POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
@@ -62,9 +68,10 @@ class Knows(MlpHead):
         self.place = place
 
     def forward(self, features):
+        device, features = features.device, features.cpu()
         nonsense = torch.rand(len(features), 3, generator=torch.Generator().manual_seed(1)) * 9
         known = (features[:, 3:] - self.place).abs() < 0.5
-        return torch.where(known, features[:, :3], nonsense)
+        return torch.where(known, features[:, :3], nonsense).to(device)
 
     def spec(self):
         return {**super().spec(), "place": self.place}
@@ -79,14 +86,14 @@ def descriptor(place):
     return global_descriptor(Oracle()(pixels)[0].flatten(1).T)
 
 
-def place_map(place, *, views=True, backbone="oracle", camera=CAMERA, unit="metre"):
+def place_map(place, *, views=True, backbone="oracle", camera=CAMERA, unit="metre", landmarks=None):
     region = Region(
         Knows(place).requires_grad_(False),
         np.zeros(3),
         **({"views": descriptor(place)[None]} if views else {}),
     )
     cameras = (MappingCamera("a.jpg", POSE, camera),)
-    return SceneMap((region,), backbone, 240, 4.0, unit, cameras)
+    return SceneMap((region,), backbone, 240, 4.0, unit, cameras, landmarks=landmarks)
 
 
 @pytest.fixture
@@ -473,3 +480,70 @@ def test_an_image_for_which_memory_does_not_suffice_is_an_estimate(library, monk
     estimates = list(place.localize_many([Query("a", photo(1)), Query("b", photo(2))]))
     assert [e.reason.partition(":")[0] for e in estimates] == ["a", "b"]
     assert "too large" in estimates[0].reason
+
+
+class Watched(Oracle):
+    """Keeps the sizes of the views that it sees."""
+
+    def __init__(self):
+        self.sizes = []
+
+    def __call__(self, images):
+        self.sizes.append(tuple(images.shape[-2:]))
+        return super().__call__(images)
+
+
+def sizes_seen(library, image, camera=CAMERA):
+    oracle = Watched()
+    place = LibraryLocalizer(library, oracle, device="cpu")
+    list(place.localize_many([Query("a", image, camera)]))
+    return oracle.sizes
+
+
+def test_only_what_is_in_no_map_is_looked_at_in_other_turns(library):
+    assert sizes_seen(library, photo(3)) == [(240, 320)]
+    lost = sizes_seen(library, photo(40))
+    assert lost == [(240, 320), (240, 320), (320, 240), (320, 240)]
+
+
+def test_a_zoomed_photo_is_looked_at_smaller_for_all_maps_at_once(library):
+    zoomed = Camera.pinhole(width=320, height=240, fx=2 * CAMERA.fx)
+    sizes = sizes_seen(library, photo(3), zoomed)
+    assert sizes[:2] == [(240, 320), (120, 160)]
+    assert (120, 160) not in sizes[2:]
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Which landmarks are asked, by their number, and whether anywhere; ``inliers`` answer."""
+
+    def solve(self, keypoints, camera, first, *, anywhere=True, **_):
+        answers.calls.append((len(self._matcher.landmarks), anywhere))
+        return LandmarkSolution(POSE, np.eye(6), answers.inliers, 100, 0.9)
+
+    answers: Any = SimpleNamespace(calls=[], inliers=100, looks=0)
+
+    def detect(image):
+        answers.looks += 1
+        return no_keypoints()
+
+    monkeypatch.setattr(LandmarkSolver, "solve", solve)
+    monkeypatch.setattr("reloc.localize.query.detect_keypoints", detect)
+    return answers
+
+
+def test_landmarks_of_one_map_are_asked_if_they_are_sure(library, asked):
+    """Each map has a number of landmarks that is its own."""
+    known, _ = landmarks_of(make_cloud(points=50))
+    for place in range(1, 10):
+        library.put(place, landmarks=known.subset(np.arange(20 + place)))
+    place = localizer(library, candidates=9)
+    (estimate,) = place.localize_many([Query("a", photo(5))])
+    assert estimate.place == "place-5"
+    assert asked.calls == [(25, True)]
+    asked.inliers = 13
+    asked.calls.clear()
+    (estimate,) = place.localize_many([Query("a", photo(5))])
+    assert estimate.place == "place-5"
+    assert len(asked.calls) == len(set(asked.calls)) == 4  # those of the finalists, once each
+    assert asked.looks == 2

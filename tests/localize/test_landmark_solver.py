@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from reloc.geometry import Camera, look_at, pose_error, pose_from, rotation_from_vector
+from reloc.geometry import (
+    Camera,
+    inverted,
+    look_at,
+    pose_error,
+    pose_from,
+    rotation_from_vector,
+    transformed,
+)
 from reloc.landmarks.keypoints import Keypoints
 from reloc.localize.landmark_solver import LandmarkSolver
 
@@ -50,6 +58,25 @@ def test_a_rough_pose_becomes_exact(cloud, solver, seed):
     distance, angle = errors(found, cloud)
     assert distance < 0.005
     assert angle < 0.03
+
+
+def test_measured_depth_takes_part(cloud):
+    """A camera that measures all depths too far pulls the pose back."""
+
+    class Wrong:
+        def along(self, rays):
+            points = transformed(inverted(pose), landmarks.points)
+            seen = points[:, :2] / points[:, 2:]
+            nearest = np.linalg.norm(rays[:, None] - seen, axis=2).argmin(axis=1)
+            return points[nearest, 2] + 0.02
+
+    landmarks, _ = landmarks_of(cloud)
+    pose, keypoints = cloud.views[QUERY].world_from_cam, cloud.keypoints[QUERY]
+    solver = LandmarkSolver(landmarks)
+    without = solver.solve(keypoints, CAMERA, None)
+    found = solver.solve(keypoints, CAMERA, None, depth=Wrong())
+    back = inverted(without.world_from_cam) @ found.world_from_cam
+    assert -0.02 < back[2, 3] < -0.001
 
 
 def test_a_wrong_first_pose_is_left(cloud, solver):

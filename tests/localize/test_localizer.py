@@ -1,5 +1,6 @@
 """The way from an image to a pose, with networks that know the answer."""
 
+import threading
 from dataclasses import replace
 
 import cv2
@@ -20,10 +21,15 @@ from reloc.geometry import (
 )
 from reloc.geometry.turns import turned_camera
 from reloc.heads.mlp import MlpHead
+from reloc.images.lens import Lens
+from reloc.landmarks.keypoints import no_keypoints
 from reloc.localize.cameras import fitting_camera
 from reloc.localize.localizer import Localizer
 from reloc.localize.query import Query
 from reloc.maps.scene_map import MappingCamera, Region, SceneMap
+
+from ..landmarks.conftest import make_cloud
+from ..landmarks.test_matching import landmarks_of
 
 LANDSCAPE = Camera("OPENCV", 400, 300, (330, 350, 215, 140, -0.18, 0.05, 0.002, -0.001))
 PORTRAIT = Camera("OPENCV", 300, 440, (350, 330, 140, 235, -0.12, 0.03, -0.001, 0.002))
@@ -210,7 +216,7 @@ def test_estimates_come_in_order_and_bad_queries_do_not_stop_the_rest(tmp_path):
     ids=lambda error: type(error).__name__,
 )
 def test_an_image_for_which_memory_does_not_suffice_is_an_estimate(monkeypatch, stage, error):
-    def exhausted(*arguments):
+    def exhausted(*_, **__):
         raise error
 
     place = localizer()
@@ -425,3 +431,141 @@ def test_a_tag_that_is_wrong_does_not_turn_a_photo_away(tmp_path):
     (estimate,) = localizer(Upright()).localize_many([Query("a", tmp_path / "a.png")])
     assert estimate.localized
     assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-4
+
+
+class Watched(Oracle):
+    """Keeps the sizes of the views that it sees."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        self.sizes = []
+
+    def __call__(self, images):
+        self.sizes.append(tuple(images.shape[-2:]))
+        return super().__call__(images)
+
+
+def magnifying(factor):
+    focals = (factor * f for f in LANDSCAPE.params[:2])
+    return replace(LANDSCAPE, params=(*focals, *LANDSCAPE.params[2:4], 0, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("factor", "size"), [(0.1, (600, 800)), (0.5, (600, 800)), (0.7, (300, 400)),
+                         (1.45, (300, 400)), (2.0, (150, 200)), (1000, (75, 100))]
+)  # fmt: skip
+def test_a_zoomed_query_is_looked_at_as_large_as_the_mapping_photos_show_things(factor, size):
+    camera = magnifying(factor)
+    oracle = Watched(camera)
+    estimate = localizer(oracle).localize(photo(), camera)
+    assert oracle.sizes[0] == size
+    if factor < 10:
+        assert pose_error(estimate.world_from_cam, POSE)[0] < 5e-3
+        assert estimate.localized
+
+
+def test_a_long_picture_of_a_wide_lens_is_no_larger_than_a_view_may_be():
+    wide = Camera.pinhole(width=9000, height=300, fx=60)
+    oracle = Watched(wide)
+    localizer(oracle, short_side=300).localize(np.zeros((300, 9000), np.uint8), wide)
+    assert oracle.sizes[0][0] * oracle.sizes[0][1] <= 3200 * 1440
+
+
+class UprightOnly(Watched):
+    """Sees nothing in a view that does not lie as its photo does: the sky is bright."""
+
+    def __call__(self, images):
+        height = images.shape[-2]
+        above, below = images[0, 0, : height // 4].mean(), images[0, 0, -height // 4 :].mean()
+        self.outliers = 0.3 if above > below + 0.2 else 1.0
+        return super().__call__(images)
+
+
+def sky(camera):
+    picture = photo(camera) // 2
+    picture[: camera.height // 4] += 127
+    return picture
+
+
+@pytest.mark.parametrize("turn", [1, 2, 3])
+def test_a_query_that_lies_otherwise_is_found_in_another_turn(turn):
+    place = localizer(UprightOnly(PORTRAIT))
+    stored = turned_camera(PORTRAIT, -turn)
+    estimate = place.localize(np.rot90(sky(PORTRAIT), turn), stored)
+    assert estimate.localized
+    rays = stored.rays(np.random.default_rng(0).uniform(50, 250, (40, 2)))
+    upright = rays @ rotation_from_vector([0, 0, turn * np.pi / 2])[:2, :2].T
+    depth = 3 + np.sin(5 * upright[:, :1]) + upright[:, 1:]
+    points = transformed(POSE, np.c_[upright, np.ones(40)] * depth)
+    seen = stored.project(transformed(inverted(estimate.world_from_cam), points))
+    np.testing.assert_allclose(seen, stored.pixels(rays), atol=0.1)
+    assert estimate.seconds["backbone"] > 0
+
+
+def test_only_what_is_not_found_is_looked_at_again():
+    found, lost = UprightOnly(), UprightOnly()
+    assert localizer(found).localize(sky(LANDSCAPE)).localized
+    assert found.sizes == [(300, 400)]
+    assert not localizer(lost).localize(photo()).localized
+    assert lost.sizes == [(300, 400), (300, 400), (400, 300), (400, 300)]
+
+
+def test_where_gravity_is_known_a_photo_is_looked_at_once(tmp_path):
+    lens = Lens(turn=0)
+    frame = MappingCamera("0.jpg", POSE, LANDSCAPE, lens)
+    path = stored_turned(tmp_path / "a.png", 0, tag=1)
+    for cameras, looks in (((frame,), 1), ((replace(frame, lens=None),), 4)):
+        oracle = Watched(outliers=1.0)
+        place = Localizer(made_map(), oracle, device="cpu")
+        place = Localizer(replace(place.map, cameras=cameras), oracle, device="cpu")
+        assert not place.localize(path).localized
+        assert len(oracle.sizes) == looks
+
+
+def with_landmarks(**options):
+    """The map with landmarks that no picture shows."""
+    landmarks, _ = landmarks_of(make_cloud(points=50))
+    return made_map(landmarks=landmarks, **options)
+
+
+def test_keypoints_are_found_while_the_network_works(monkeypatch):
+    """The network waits for them; one after the other would wait forever."""
+    looking, answers = threading.Event(), []
+
+    def detect(image):
+        looking.set()
+        answers.append(threading.current_thread())
+        return no_keypoints()
+
+    class Waiting(Oracle):
+        def __call__(self, images):
+            assert looking.wait(timeout=60)
+            return super().__call__(images)
+
+    monkeypatch.setattr("reloc.localize.query.detect_keypoints", detect)
+    place = Localizer(with_landmarks(), Waiting(), device="cpu")
+    assert place.localize(photo()).localized
+    assert len(answers) == 1
+    assert answers[0] is not threading.main_thread()
+    assert not answers[0].is_alive()
+    assert all(e.localized for e in place.localize_many(Query(str(n), photo()) for n in range(5)))
+    assert len(answers) == 6
+
+
+def test_an_error_of_the_keypoints_reaches_the_caller(monkeypatch):
+    def failing(image):
+        raise error
+
+    monkeypatch.setattr("reloc.localize.query.detect_keypoints", failing)
+    place = Localizer(with_landmarks(), Oracle(), device="cpu")
+    error: Exception = MemoryError()
+    with pytest.raises(ImageError, match="image: too large"):
+        place.localize(photo())
+    error = ValueError("a fault")
+    with pytest.raises(ValueError, match="a fault"):
+        place.localize(photo())
+
+
+def test_a_map_without_landmarks_asks_for_no_keypoints(monkeypatch):
+    monkeypatch.setattr("reloc.localize.query.detect_keypoints", pytest.fail)
+    assert localizer().localize(photo()).localized

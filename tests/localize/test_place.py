@@ -48,9 +48,10 @@ class Knows(torch.nn.Module):
 
     def forward(self, features):
         self.asked += len(features)
+        device, features = features.device, features.cpu()
         noise = torch.rand(features.shape, generator=torch.Generator().manual_seed(1)) * 10 - 5
         known = torch.arange(len(features)) % 100 < 100 * self.share
-        return torch.where(known[:, None], features - self.shift, noise)
+        return torch.where(known[:, None], features - self.shift, noise).to(device)
 
 
 def region(share, *, shift=(0, 0, 0), views=None):
@@ -124,10 +125,12 @@ class KnowsOneSide(Knows):
         self.right = right
 
     def forward(self, features):
+        device, features = features.device, features.cpu()
         column = torch.arange(len(features)) % (320 // 8)
         known = (column >= 160 // 8) == self.right
         noise = torch.randn(features.shape, generator=torch.Generator().manual_seed(2))
-        return torch.where(known[:, None], features + 0.02 * noise, super().forward(features))
+        seen = torch.where(known[:, None], features + 0.02 * noise, super().forward(features))
+        return seen.to(device)
 
 
 def measured_depth():

@@ -87,6 +87,15 @@ def test_json_round_trip(tmp_path: Path) -> None:
         assert read[name].reason == reason
 
 
+def test_json_tells_of_landmarks(tmp_path: Path) -> None:
+    told = Estimate(
+        NAMES[0], True, POSES[0], confidence=0.8, landmark_inliers=70, contradicted=True
+    )
+    write_poses(tmp_path / "p.json", [told], frames()[:1], format="json")
+    (read,) = read_estimates(tmp_path / "p.json")
+    assert (read.landmark_inliers, read.contradicted) == (70, True)
+
+
 def test_json_is_strict(tmp_path: Path) -> None:
     broken = np.full((4, 4), np.nan)
     write_poses(

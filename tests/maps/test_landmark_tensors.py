@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from reloc.errors import MapError
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
+from reloc.landmarks.reduction import ReductionOptions, reduced
 from reloc.maps import landmark_tensors
 from reloc.maps.scene_map import SceneMap
 
@@ -52,7 +53,12 @@ def test_landmarks_come_back_as_they_were(saved):
     np.testing.assert_allclose(after.spreads, before.spreads, atol=1e-3)
     np.testing.assert_allclose(after.sizes, before.sizes, rtol=1e-3)
     np.testing.assert_allclose(after.deviations, before.deviations, rtol=1e-3)
-    assert (after.descriptors == before.descriptors).all()
+    # Six bits for each direction, however wide it is.
+    most = np.abs(before.descriptors.astype(int)).max(axis=0)
+    off = np.abs(after.descriptors.astype(int) - before.descriptors)
+    assert (off <= np.maximum(most / 60, most - 31 * np.maximum(1, most // 31))).all()
+    assert off.mean() < 1.2
+    assert after.bits == before.bits == 6
     np.testing.assert_array_equal(after.basis.directions, before.basis.directions)
     np.testing.assert_array_equal(after.basis.mean, before.basis.mean)
     assert after.basis.step == before.basis.step
@@ -66,13 +72,27 @@ def test_saving_again_changes_nothing(saved, tmp_path):
     assert all(torch.equal(once[name], twice[name]) for name in once)
 
 
-def test_a_landmark_takes_some_fifty_bytes(tmp_path):
+@pytest.mark.parametrize("bits", [3, 4, 5, 6, 8])
+def test_what_was_rounded_comes_back_exactly(tmp_path, bits):
+    plain = made_map()
+    rounding = ReductionOptions(count=500, dimensions=24, bits=bits)
+    before = reduced(made_landmarks(500, around=plain.origin), [], options=rounding)
+    replace(plain, landmarks=before).save(tmp_path / "map")
+    after = SceneMap.load(tmp_path / "map").landmarks
+    assert after is not None
+    assert after.bits == bits
+    assert (after.descriptors == before.descriptors).all()
+    stored = load_file(tmp_path / "map")["landmarks.descriptors"]
+    assert stored.shape == (500, 3 * bits)
+
+
+def test_a_landmark_takes_45_bytes(tmp_path):
     sizes = []
     for count in (1000, 3000):
         path = tmp_path / f"{count}.reloc"
         replace(made_map(), landmarks=made_landmarks(count)).save(path)
         sizes.append(path.stat().st_size)
-    assert (sizes[1] - sizes[0]) / 2000 < 54
+    assert 45 <= (sizes[1] - sizes[0]) / 2000 < 45.1
 
 
 def test_maps_without_landmarks_are_of_the_version_before(tmp_path):
@@ -112,7 +132,12 @@ HOSTILE = {
     "no descriptors": lambda t: {"landmarks.descriptors": None},
     "no basis": lambda t: {"landmarks.basis": None},
     "no points": lambda t: {"landmarks.points": None},
-    "long descriptors": lambda t: {"landmarks.descriptors": torch.zeros((50, 200)).char()},
+    "long descriptors": lambda t: {"landmarks.descriptors": torch.zeros((50, 200)).byte()},
+    "seven bits": lambda t: {"landmarks.descriptors": torch.zeros((50, 28)).byte()},
+    "a basis of 31": lambda t: {"landmarks.basis": t["landmarks.basis"][:, :31].contiguous()},
+    "no factor": changed("landmarks.factors", 3, 0),
+    "a factor beyond measure": changed("landmarks.factors", 3, 128),
+    "no factors": lambda t: {"landmarks.factors": None},
     "descriptors of another kind": lambda t: {
         "landmarks.descriptors": t["landmarks.descriptors"].float()
     },

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,21 +13,25 @@ from reloc.cli.main import main
 from reloc.errors import OptionError
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
+from reloc.landmarks import LandmarkOptions
 from reloc.maps.scene_map import PreviewPoints
 from reloc.methods import dispatch
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
-from reloc.methods.ridge import RidgeOptions
+from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.scenes import open_scene
+
+from ..maps.test_landmark_tensors import made_landmarks
+from ..maps.test_scene_map import made_map
 
 TOY = MappingOptions(
     heads=1, views=12, steps=10, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
 )
 COMMANDS = {
-    "mlp": (TOY, ["--preset", "draft"]),
-    "ridge": (RidgeOptions(seed=3), ["--method", "ridge", "--seed", "3"]),
+    "mlp": (TOY, ["--method", "mlp", "--preset", "draft"]),
+    "ridge": (RidgeOptions(seed=3, short_side=120), ["--method", "ridge", "--seed", "3"]),
     "dsacstar": (
-        DsacStarOptions(steps=2, width=32, blocks=0),
+        DsacStarOptions(steps=2, width=32, blocks=0, short_side=120),
         ["--method", "dsacstar", "--steps", "2", "--width", "32", "--blocks", "0"],
     ),
 }
@@ -52,15 +57,8 @@ def looked(monkeypatch):
     return asked
 
 
-# The command line has no option for the size of the views of the last two, 480 pixels.
-@pytest.mark.parametrize(
-    "method",
-    [
-        "mlp",
-        pytest.param("ridge", marks=pytest.mark.slow),
-        pytest.param("dsacstar", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.usefixtures("small_views")
+@pytest.mark.parametrize("method", COMMANDS)
 def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypatch, tmp_path):
     monkeypatch.setitem(PRESETS, "draft", TOY)
     options: Any
@@ -91,11 +89,90 @@ def test_a_worker_of_a_fleet_makes_the_same(room, looked, tmp_path):
 def test_one_head_of_several_has_no_sketch(room, looked):
     made = dispatch.map_scene(open_scene(room), options=TOY, head=0, device="cpu").scene_map
     assert made.preview is None
+    assert made.landmarks is None
     assert not looked
 
 
-def test_time_is_left_for_the_sketch(room, monkeypatch):
-    limits, views = [], []
+@pytest.mark.parametrize("method", COMMANDS)
+def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkeypatch, tmp_path):
+    """What the command line and Python ask for, whatever comes before it."""
+    asked, made = [], MappingResult(made_map())
+    for where, name in (
+        (mapper, "map_scene"),
+        (dispatch, "map_scene_ridge"),
+        (dispatch, "map_scene_dsacstar"),
+    ):
+        monkeypatch.setattr(where, name, lambda *_, **__: made)
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)
+
+    def with_landmarks(scene_map, scene, *, options, **_):
+        asked.append(options)
+        return replace(
+            scene_map, info={"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
+        )
+
+    monkeypatch.setattr(dispatch, "with_landmarks", with_landmarks)
+    monkeypatch.setattr("reloc.cli.map_._work", lambda info: "")
+    options: Any
+    scene, (options, command) = open_scene(room), COMMANDS[method]
+    out = str(tmp_path / "a.safetensors")
+    for extra in ([], ["--landmarks", "0"]):
+        assert main(["map", str(room), out, "--device", "cpu", "--quiet", *command, *extra]) == 0
+    for landmarks in (None, LandmarkOptions(count=0)):
+        dispatch.map_scene(scene, options=options, landmarks=landmarks, device="cpu")
+    assert [wanted.count for wanted in asked] == [10_000, 0, 10_000, 0]
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypatch, same):
+    limits, given = [], []
+
+    def mapped(scene, backbone, *, options, **_):
+        limits.append(options.time_limit)
+        return MappingResult(made_map())
+
+    def with_landmarks(scene_map, scene, *, earlier, **_):
+        given.append(earlier)
+        return scene_map
+
+    monkeypatch.setattr(mapper, "map_scene", mapped)
+    monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
+    monkeypatch.setattr(dispatch, "with_landmarks", with_landmarks)
+    monkeypatch.setattr(dispatch, "has_landmarks_of", lambda *_, **__: same)
+    draft = made_map()
+    options = replace(TOY, time_limit=600.0)
+    dispatch.map_scene(open_scene(room), options=options, earlier=draft, device="cpu")
+    assert given == ([draft] if same else [None])
+    assert limits == [596.0 if same else pytest.approx(596 - 7 * (0.04 + 0.1 * 0.0192))]
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, known):
+    """Seeing more of them with its head would take longer than the fit."""
+    scene_map = made_map()
+    landmarks = made_landmarks(around=scene_map.origin) if known else None
+    drawn = []
+
+    def with_landmark_preview(scene_map, landmarks, frames):
+        drawn.append(landmarks)
+        return scene_map
+
+    monkeypatch.setattr(dispatch, "map_scene_ridge", lambda *_, **__: MappingResult(scene_map))
+    monkeypatch.setattr(
+        dispatch, "with_landmarks", lambda made, *_, **__: replace(made, landmarks=landmarks)
+    )
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(dispatch, "with_preview", lambda made, *_, **__: made)
+    monkeypatch.setattr(dispatch, "with_landmark_preview", with_landmark_preview)
+    dispatch.map_scene(open_scene(room), options=DRAFT, device="cpu")
+    assert drawn == ([landmarks] if known else [])
+
+
+@pytest.mark.parametrize(("count", "seconds"), [(0, 0), (100, 7 * (0.04 + 0.1 * 0.0192))])
+def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, seconds):
+    limits, views, left = [], [], []
 
     def mapped(scene, backbone, *, options, **_):
         limits.append(options.time_limit)
@@ -105,10 +182,15 @@ def test_time_is_left_for_the_sketch(room, monkeypatch):
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
     monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
+    monkeypatch.setattr(
+        dispatch, "with_landmarks", lambda *_, **given: left.append(given["time_limit"])
+    )
     for limit in (5.0, 30.0, 600.0):
-        dispatch.map_scene(open_scene(room), options=replace(TOY, time_limit=limit), device="cpu")
-    assert limits == [5.0, pytest.approx(28.2), 596.0]
+        options, wanted = replace(TOY, time_limit=limit), LandmarkOptions(count=count)
+        dispatch.map_scene(open_scene(room), options=options, landmarks=wanted, device="cpu")
+    assert limits == [5.0, pytest.approx(28.2 - seconds), pytest.approx(596.0 - seconds)]
     assert views == [16, 21, 48]
+    assert left == [5.0, 30.0, 600.0]
 
 
 @pytest.mark.parametrize(

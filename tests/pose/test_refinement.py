@@ -1,5 +1,7 @@
 """Weighted robust refinement: against a plain minimiser, and against what noise does to poses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -56,6 +58,11 @@ def plainly_minimized(start, seen, scale):
         cam = points @ pose[:, :3].T + pose[:, 3]
         squared = ((cam[:, :2] / cam[:, 2:] - rays) * pull[:, None]).square().sum(dim=1)
         loss = torch.log1p(squared / scale**2).sum()
+        if seen.depths is not None:
+            known = torch.from_numpy(np.isfinite(seen.depths))
+            depths = torch.from_numpy(seen.depths)[known]
+            off = (cam[known, 2] - depths) / (ALL.depth_share * depths)
+            loss = loss + torch.log1p(off.square() / scale**2).sum()
         loss.backward()
         return loss
 
@@ -74,6 +81,46 @@ def test_it_finds_the_minimum_that_a_plain_minimizer_finds(scale):
     assert rotation < 1e-5
     # The plain one starts far enough for this to say something.
     assert pose_error(NEAR, plain)[0] > 0.01
+
+
+def with_depths(seen, *, noise=0.01, seed=0):
+    """Half of the depths, measured with noise, and one in ten of them wrong."""
+    rng = np.random.default_rng(seed)
+    depths = moved_points(inverted(POSE), seen.scene_coordinates)[:, 2]
+    depths = depths * rng.normal(1, noise, len(seen))
+    depths[rng.random(len(seen)) < 0.1] *= 1.5
+    return replace(seen, depths=np.where(rng.random(len(seen)) < 0.5, depths, np.nan))
+
+
+@pytest.mark.parametrize("scale", [0.7, 2.0])
+def test_with_depth_it_finds_the_minimum_that_a_plain_minimizer_finds(scale):
+    seen = with_depths(both_kinds(outliers=0.2))
+    found = refined_pose(NEAR, seen, options=RefinementOptions(scale=scale, gate=1e6, rounds=1))
+    plain = plainly_minimized(NEAR, seen, scale)
+    translation, rotation = pose_error(found.world_from_cam, plain)
+    assert translation < 1e-6
+    assert rotation < 1e-5
+    without = plainly_minimized(NEAR, replace(seen, depths=None), scale)
+    assert pose_error(without, plain)[0] > 1e-4
+
+
+def test_depth_tells_how_far_ahead_the_camera_stands():
+    errors: dict[bool, list[float]] = {True: [], False: []}
+    for seed in range(20):
+        few = seen_points(Kind.LANDMARK, 12, 1.0, seed=seed)
+        for measured in errors:
+            some = with_depths(few, noise=0.002, seed=seed) if measured else few
+            pose = refined_pose(NEAR, some, options=ALL).world_from_cam
+            errors[measured].append(abs((inverted(POSE) @ pose)[2, 3]))
+    assert np.median(errors[True]) < 0.75 * np.median(errors[False])
+
+
+def test_depth_that_nobody_measured_changes_nothing():
+    seen = both_kinds(outliers=0.2)
+    blind = replace(seen, depths=np.full(len(seen), np.nan))
+    one, other = (refined_pose(NEAR, s, options=RefinementOptions()) for s in (seen, blind))
+    np.testing.assert_allclose(one.world_from_cam, other.world_from_cam, atol=1e-12)
+    np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-6)
 
 
 def test_with_one_sigma_it_finds_what_poselib_finds():

@@ -1,13 +1,20 @@
 """How much of a place is looked at for the few points that a map keeps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from reloc.geometry import Camera
+from reloc.maps import PreviewPoints
 from reloc.reconstruct import preview
-from reloc.reconstruct.point_cloud import PointCloud
+from reloc.reconstruct.point_cloud import PointCloud, preview_cloud
+from reloc.scenes.scene import Frame
+
+from ..maps.test_landmark_tensors import made_landmarks
+from ..maps.test_scene_map import made_map
 
 
 @pytest.mark.parametrize(
@@ -58,3 +65,37 @@ def test_points_are_spread_evenly_over_near_and_far_surfaces(monkeypatch):
     assert 1000 < len(kept) <= preview.POINTS
     nearer = (kept[:, 2] == 0).mean()
     assert 0.4 < nearer < 0.65
+
+
+def test_landmarks_are_shown_in_the_colors_of_what_is_near():
+    plain = made_map()
+    points = plain.origin + np.array([[0.0, 0, 0], [3, 0, 0]])
+    colors = np.array([[255, 0, 0], [0, 0, 255]], np.uint8)
+    landmarks = made_landmarks(2500, around=plain.origin)
+    made = replace(plain, preview=PreviewPoints(points, colors), landmarks=landmarks)
+    cloud = preview_cloud(made)
+    assert len(cloud) == 2 + 2500
+    right = landmarks.points[:, 0] - plain.origin[0] > 1.5
+    assert (cloud.colors[2:] == np.where(right[:, None], colors[1], colors[0])).all()
+    assert len(preview_cloud(replace(made, landmarks=None))) == 2
+    assert len(preview_cloud(replace(made, preview=None))) == 0
+
+
+def test_landmarks_are_coloured_by_the_photos_that_show_them(tmp_path):
+    camera = Camera.pinhole(width=100, height=80, fx=100)
+    pose = np.eye(4)
+    photo = np.zeros((80, 100, 3), np.uint8)
+    photo[:, :50], photo[:, 50:] = (200, 10, 20), (5, 60, 90)
+    assert cv2.imwrite(str(tmp_path / "a.png"), photo[..., ::-1])
+    (tmp_path / "b.png").write_bytes(b"nothing")
+    frames = [Frame(name, tmp_path / name, camera, pose) for name in ("a.png", "b.png")]
+    known = replace(
+        made_landmarks(4),
+        # Left, right, behind the camera, and seen from behind only.
+        points=np.array([(-1.0, 0, 4), (1, 0, 4), (0, 0, -4), (1, 1, 4)]),
+        directions=np.array([(0, 0, -1)] * 3 + [(0, 0, 1)], np.float32),
+        spreads=np.zeros(4, np.float32),
+    )
+    made = preview.with_landmark_preview(made_map(), known, frames).preview
+    assert made.points.tolist() == known.points[:2].tolist()
+    assert made.colors.tolist() == [[200, 10, 20], [5, 60, 90]]

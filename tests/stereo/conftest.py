@@ -35,9 +35,9 @@ class Corner:
         depths = np.where((floor > 0) & (floor < wall), floor, wall)
         return center + depths[:, None] * directions, depths
 
-    def texture(self, points):
-        """A number from -1 to 1 per channel (N, 64) that says where on a surface a point is."""
-        return np.sin(points @ self._waves + self._phases)
+    def texture(self, points, *, channels=64):
+        """A number from -1 to 1 per channel (N, C) that says where on a surface a point is."""
+        return np.sin(points @ self._waves[:, :channels] + self._phases[:channels])
 
     def view(self, camera, world_from_cam):
         grid = (-(-camera.height // STRIDE), -(-camera.width // STRIDE))
@@ -58,7 +58,7 @@ class Corner:
         row, column = np.mgrid[0 : camera.height, 0 : camera.width]
         pixels = np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5
         points, _ = self.points(camera, world_from_cam, pixels)
-        brightness = np.nan_to_num(self.texture(points)[:, :6].mean(axis=1))
+        brightness = np.nan_to_num(self.texture(points, channels=6).mean(axis=1))
         return (127 + 100 * brightness).clip(0, 255).astype(np.uint8).reshape(row.shape)
 
     @staticmethod

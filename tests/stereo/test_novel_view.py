@@ -38,7 +38,7 @@ def test_cells_show_what_their_pixel_of_the_photo_shows(corner, which, seed):
     _, view = drawn(corner, camera, seed)
     assert view.usable.mean() > 0.3
     points, _ = corner.points(camera, corner.pose(0.0), view.pixels[view.usable])
-    texture = 127 + 100 * corner.texture(points)[:, :6].mean(axis=1)
+    texture = 127 + 100 * corner.texture(points, channels=6).mean(axis=1)
     height, width = view.image.shape
     grid = (-(-height // corner.stride), -(-width // corner.stride))
     row, column = np.divmod(np.flatnonzero(view.usable), grid[1])

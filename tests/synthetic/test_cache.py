@@ -8,8 +8,9 @@ from reloc.synthetic.cache import read_views, write_views
 from reloc.synthetic.pairs import TrainingViews, correspondences, render_training_views
 
 
+@pytest.mark.usefixtures("coarse")
 def test_views_survive_a_file(tmp_path):
-    views = render_training_views(5, views=3, size=64, texel=0.03)
+    views = render_training_views(0, views=3, size=64)
     write_views(tmp_path / "room.npz", views)
     read = read_views(tmp_path / "room.npz")
     assert (read.images == views.images).all() and (read.pairs == views.pairs).all()

@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera, transformed
-from reloc.synthetic.bake import bake
 from reloc.synthetic.pairs import correspondences, render_training_views
 from reloc.synthetic.photo import Conditions
 from reloc.synthetic.render import render
 from reloc.synthetic.rooms import make_room
 
+pytestmark = pytest.mark.usefixtures("coarse")
+
 
 @pytest.fixture(scope="module")
-def views():
-    return render_training_views(11, views=6, size=96, texel=0.02)
+def views(coarse):
+    return render_training_views(0, views=6, size=96)
 
 
 def points(views, number, pixels):
@@ -32,7 +33,7 @@ def test_views_are_whole_and_repeatable(views):
     assert views.depths.shape == (6, 96, 96) and views.depths.dtype == np.float32
     assert len(views.pairs) == len(views.overlaps) > 3
     assert (views.overlaps >= 0.2).all() and (views.overlaps <= 0.9).all()
-    again = render_training_views(11, views=6, size=96, texel=0.02)
+    again = render_training_views(0, views=6, size=96)
     assert (again.images == views.images).all() and (again.pairs == views.pairs).all()
 
 
@@ -64,8 +65,8 @@ def test_there_and_back_again(views):
     assert np.median(moved) < 1.0
 
 
-def test_matched_pixels_have_the_same_color_under_the_same_light(views):
-    baked = bake(make_room(11), texel=0.02, lumel=0.1)
+def test_matched_pixels_have_the_same_color_under_the_same_light(views, bake_once):
+    baked = bake_once(make_room(0))
     pictures = []
     i, j = views.pairs[0]
     for number in (i, j):

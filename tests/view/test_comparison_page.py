@@ -49,7 +49,7 @@ def comparison(
     )
 
 
-@pytest.mark.parametrize("maps", [2, 3, 8])
+@pytest.mark.parametrize("maps", [2, 8])
 def test_a_page_of_several_maps(tmp_path: Path, maps: int) -> None:
     write_comparison_page(tmp_path / "new" / "index.html", comparison(maps=maps))
     text = (tmp_path / "new" / "index.html").read_text(encoding="utf-8")

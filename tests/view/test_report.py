@@ -74,28 +74,33 @@ def evaluation(names: tuple[str, ...] = ("a.jpg", "b.jpg"), **options: str) -> E
     )
 
 
-def test_needs_nothing_from_elsewhere(tmp_path: Path) -> None:
-    result = evaluation(scene_name="kitchen", map_name="map.reloc")
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of three frames, two of them with photos, as it is in its file."""
+    path = tmp_path_factory.mktemp("report") / "r.html"
+    result = evaluation(("a.jpg", "b.jpg", "c.jpg"), scene_name="kitchen", map_name="map.reloc")
     worst = [WorstFrame("a.jpg", PHOTO, PHOTO), WorstFrame("b.jpg", PHOTO, None)]
-    write_report(tmp_path / "r.html", result, mapping=mapping(), worst=worst)
-    text = (tmp_path / "r.html").read_text(encoding="utf-8")
-    page = Page(text)
+    write_report(path, result, mapping=mapping(), worst=worst)
+    return path.read_text(encoding="utf-8")
+
+
+def test_needs_nothing_from_elsewhere(written: str) -> None:
+    page = Page(written)
     for tag, attributes in page.tags:
         assert tag not in ("link", "iframe", "object", "base"), tag
         for name in ("src", "href", "xlink:href", "srcset", "action", "data"):
             value = attributes.get(name) or "#"
             assert value.startswith(("#", "data:image/")), value
-    assert not re.search(r"https?:|//[a-z]+\.[a-z]|@import|url\((?!#)", text)
+    assert not re.search(r"https?:|//[a-z]+\.[a-z]|@import|url\((?!#)", written)
     assert len(page.named("img")) == 3
     assert [h for h in page.texts if h == "kitchen · map.reloc"]
-    assert "prefers-color-scheme: dark" in text
+    assert "prefers-color-scheme: dark" in written
     assert "no pose to look from" in page.texts
 
 
-def test_references_within_the_page_resolve() -> None:
-    text = report_html(evaluation(), mapping=mapping())
-    ids = set(re.findall(r' id="([^"]+)"', text))
-    wanted = set(re.findall(r'(?:href="#|url\(#)([\w-]+)', text))
+def test_references_within_the_page_resolve(written: str) -> None:
+    ids = set(re.findall(r' id="([^"]+)"', written))
+    wanted = set(re.findall(r'(?:href="#|url\(#)([\w-]+)', written))
     assert wanted
     assert wanted <= ids
 
@@ -114,12 +119,12 @@ def test_hostile_names_stay_text() -> None:
     text.encode("utf-8")
 
 
-def test_every_frame_is_in_the_table_with_keys_to_sort_by() -> None:
-    page = Page(report_html(evaluation(("a", "b", "c")), mapping=mapping()))
+def test_every_frame_is_in_the_table_with_keys_to_sort_by(written: str) -> None:
+    page = Page(written)
     assert [row["class"] for row in page.named("tr") if "class" in row] == ["found", "lost", "lost"]
     keys = [cell["data-sort"] for cell in page.named("td") if "data-sort" in cell]
-    assert keys[:3] == ["a", "0.0", "0.0"]
-    assert keys[7:10] == ["b", "Infinity", "Infinity"]
+    assert keys[:3] == ["a.jpg", "0.0", "0.0"]
+    assert keys[7:10] == ["b.jpg", "Infinity", "Infinity"]
 
 
 def test_all_lost_and_no_mapping_poses() -> None:

@@ -74,7 +74,8 @@ class ContextAdapter(nn.Module):
         """
         shares = torch.full((stacked.shape[1],), context, dtype=torch.float64)
         shares[: self.inputs] = 1.0
-        scaled = stacked.double() * shares
+        # On the host: not every device has float64.
+        scaled = stacked.cpu().double() * shares
         _, directions = torch.linalg.eigh(scaled.T @ scaled)
         strongest = directions[:, -self.channels :].T
         self.linear.weight[: len(strongest)].copy_(strongest * shares)

@@ -12,6 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reloc.devices import to_device
+
 # Directions of the subspace. With 48 of 256 the nearest mapping view was the right one as often as
 # with VLAD of 64 words, which is fourteen times as long.
 _DIRECTIONS = 48
@@ -25,7 +27,7 @@ def global_descriptor(features: Tensor) -> NDArray[np.int8]:
     The upper triangle of P' F' F P for features F and a fixed projection P; the signed square root
     of its entries; unit length; rounded to int8. Images are compared by ``similarity``.
     """
-    projected = features.float() @ _projection(features.shape[1]).to(features.device)
+    projected = features.float() @ to_device(_projection(features.shape[1]), features.device)
     moments = projected.T @ projected / len(projected)
     rows, columns = np.triu_indices(moments.shape[0])
     values = moments.cpu().numpy()[rows, columns]

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from reloc.backbone.network import Backbone, ContextBackbone
 from reloc.backbone.preprocessing import preprocess
-from reloc.devices import inference_dtype
+from reloc.devices import inference_dtype, to_device
 
 
 class FeatureExtractor:
@@ -41,11 +41,18 @@ class FeatureExtractor:
 
         The latter say better where exactly something is: they serve stereo.
         """
-        pixels = torch.from_numpy(preprocess(image)).to(self.device, non_blocking=True)
+        pixels = to_device(torch.from_numpy(preprocess(image)), self.device)
         batch = (pixels.to(self.dtype) / 255)[None, None]
         batch = batch.contiguous(memory_format=torch.channels_last)
         if isinstance(self._backbone, ContextBackbone):
             features, local = self._backbone.with_local(batch)
         else:
             features = local = self._backbone(batch)
-        return features[0].flatten(1).T, local[0].flatten(1).T
+        return self._by_cell(features), self._by_cell(local)
+
+    def _by_cell(self, grid: Tensor) -> Tensor:
+        """Features (cells, channels) of a grid (1, channels, h, w).
+
+        A backbone that is no module may compute elsewhere.
+        """
+        return grid[0].flatten(1).T.to(self.device)

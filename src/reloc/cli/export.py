@@ -15,9 +15,11 @@ from reloc.localize import Estimate, Localizer
 from reloc.localize.pose_files import write_poses
 from reloc.maps import SceneMap
 from reloc.progress import Progress
+from reloc.reconstruct.landmark_tracks import landmark_tracks
 from reloc.reconstruct.point_cloud import map_point_cloud
 from reloc.scenes.scene import Frame, Scene
 from reloc.scenes.writers.colmap_binary import write_binary_model
+from reloc.scenes.writers.colmap_tracks import NO_POINTS
 from reloc.scenes.writers.content import content_of
 from reloc.view.ply import write_ply
 from reloc.view.sightings import tracked
@@ -47,15 +49,16 @@ def export(
         out: The file to write for ply, a new folder for colmap and tum.
         to: ply (points), colmap (images, poses and points) or tum (true and estimated
             trajectories); by default ply if OUT ends in .ply.
-        points: At most so many points.
+        points: At most so many points; with 0 a COLMAP model has the landmarks alone, whose tracks
+            are keypoints of the images.
         views: Mapping images to take points from.
         strip_metadata: Copy the images of a COLMAP model without EXIF (GPS among it) and the like;
             pixels stay the same.
     """
     if to is None and out.suffix.lower() != ".ply":
         raise OptionError(f"{out}: say what to write with --to ply, colmap or tum")
-    if points < 1 or views < 1:
-        raise OptionError("--points and --views are at least 1")
+    if points < (to != "colmap") or views < 1:
+        raise OptionError("--points and --views are at least 1; --points 0 goes with --to colmap")
     (check_new_folder if to in ("colmap", "tum") else check_writable)(out)
     scene_map = SceneMap.load(map)
     found = frames.open(scene)
@@ -90,7 +93,8 @@ def write_colmap_folder(
 ) -> tuple[str, list[str]]:
     """Writes the mapping images, their poses and the map's points as a COLMAP model.
 
-    Returns what was written, in words, and remarks on the images.
+    Landmarks come first, with the keypoints that show them; then the points that the heads predict,
+    with where each would be seen. Returns what was written, in words, and remarks on the images.
 
     Raises:
         SceneError, ImageError: a frame has a name or an image that cannot be written.
@@ -101,16 +105,21 @@ def write_colmap_folder(
     )
     names = content.names_in_images()
     with atomic_folder(out) as folder:
-        cloud = map_point_cloud(
-            localizer, scene.mapping, views=views, max_points=points, progress=progress
-        )
+        model = NO_POINTS
+        if localizer.map.landmarks is not None:
+            model = landmark_tracks(localizer.map.landmarks, content.frames, progress=progress)
+        told = f", {len(model)} of them landmarks" if len(model) else ""
+        if points:
+            cloud = map_point_cloud(
+                localizer, scene.mapping, views=views, max_points=points, progress=progress
+            )
+            model = model.joined(tracked(cloud, content.frames))
         notes = content.copy_images(
             {folder / "images" / names[frame.name]: frame.image for frame in content.frames},
             progress,
         )
-        model = tracked(cloud, content.frames)
         write_binary_model(folder / "sparse" / "0", content.frames, names, model)
-    return f"{len(model)} points, {len(content.mapping)} images", notes
+    return f"{len(model)} points{told}, {len(content.mapping)} images", notes
 
 
 def write_trajectories(out: Path, localizer: Localizer, scene: Scene, *, progress: Progress) -> str:

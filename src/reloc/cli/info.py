@@ -1,4 +1,4 @@
-"""``reloc info``: what a scene holds."""
+"""``reloc info``: what a scene holds, or a map."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +11,9 @@ from rich.table import Table
 
 from reloc.capture import Survey, survey_scene
 from reloc.cli.console import console
+from reloc.cli.map_info import map_facts, print_map
 from reloc.cli.options import ProgressOptions, SceneOptions
+from reloc.errors import OptionError
 from reloc.files import check_writable, json_text
 from reloc.scenes.summary import SceneSummary, summarize
 
@@ -26,14 +28,23 @@ def info(
     frames: SceneOptions = SceneOptions(),
     log: ProgressOptions = ProgressOptions(),
 ) -> None:
-    """Say what a scene holds: frames, cameras, extent, and what cannot be used.
+    """Say what a scene holds: frames, cameras, extent, and what cannot be used; or a map.
 
     Args:
-        path: Folder of the scene, in any of the layouts that reloc reads.
+        path: Folder of the scene, in any of the layouts that reloc reads; or a map.
         json: Print one JSON object in place of text.
         advice: Look into the photos, half a minute at most, and say what will hurt a map.
         report: Write the advice as a page with a floor plan to this folder; implies advice.
     """
+    if path.suffix == ".safetensors" and path.is_file():
+        if advice or report is not None:
+            raise OptionError(f"{path}: is a map; --advice and --report look at a scene")
+        facts = map_facts(path)
+        if json:
+            print(json_text(facts, indent=1))
+        else:
+            print_map(facts, console())
+        return
     if report is not None:
         check_writable(report / "index.html")
     scene = frames.open(path)

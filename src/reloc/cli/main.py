@@ -1,5 +1,6 @@
 """The command line: one verb a file, errors as one line."""
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -103,6 +104,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             error,
         )
         return 2
+    except (MemoryError, RuntimeError) as error:
+        from reloc.devices import is_out_of_memory
+
+        if not is_out_of_memory(error):
+            raise
+        _tell(
+            f"error: out of memory ({_first_sentence(error)}); end what else uses it, or compute "
+            "elsewhere with --device",
+            error,
+        )
+        return 2
     return 0
 
 
@@ -112,6 +124,11 @@ def _run(verb: str, arguments: Sequence[str]) -> None:
     from reloc.cli.options import CONFIG
 
     tyro.cli(function_of(verb), prog=f"reloc {verb}", args=arguments, config=CONFIG)
+
+
+def _first_sentence(error: BaseException) -> str:
+    """What an error says before it comes to details."""
+    return re.split(r"\.\s|\n", str(error) or "none is left")[0].rstrip(".")
 
 
 def _tell(line: str, reason: BaseException) -> None:

@@ -1,6 +1,6 @@
 """The options of ``reloc map`` that say how: the method, its settings, and what goes with which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ from reloc.methods.ace import preset_options
 from reloc.methods.ace.options import Preset
 from reloc.methods.dispatch import MethodOptions
 from reloc.methods.dsacstar import DsacStarOptions, Supervision
-from reloc.methods.ridge import RidgeOptions
+from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.methods.ridge.options import Targets
 
 
@@ -23,22 +23,24 @@ class MapOptions:
 
     Attributes:
         method: mlp trains a head in minutes; ridge fits one in closed form, in seconds;
-            dsacstar trains the whole network, for days unless steps or time_limit say less.
+            dsacstar trains the whole network, for days unless steps or time_limit say less. By
+            default mlp, but ridge for a draft without options of a training.
         targets: What ridge fits to: the viewing rays of the poses alone, or depth images too.
         supervision: What dsacstar learns from: poses alone (rgb); depth images or the points of a
             COLMAP model too (depth); depth images only, for queries with depth (rgbd).
         steps: Of dsacstar, an image each; by default 1,100,000.
         learning_rate: Of dsacstar before it trains for the pose; by default 1e-4.
-        preset: How much work to put in; draft is a minute on a laptop, standard a few.
+        preset: How much work to put in; draft is seconds on a laptop, standard minutes. Mapping to
+            the same file again improves a draft and keeps its landmarks.
         time_limit: Seconds to be done in; plans the work to end within it on this machine.
         heads: Part the place among so many heads; auto lets what is seen of it decide.
-        width: Of the heads' hidden layers; by default as wide as 4 MB allow, 512 for one head.
+        width: Of the heads' hidden layers; by default as wide as 4 MB allow, 480 for one head.
         blocks: Residual blocks of the head, three layers each; by default 2.
         seed: Of everything random; the same seed gives the same map on a CPU.
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
         resume: Go on with a mapping that was interrupted.
-        landmarks: Keep so many points of the place that make poses exact, some 50 bytes each, 10000
-            for a room or a building; 0 keeps none. Their descriptors can show what was in a photo.
+        landmarks: Keep so many points of the place that make poses exact, 45 bytes each; 0
+            keeps none. From their descriptors something of the photos can be made out.
         film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
         growth: Keep how the map grew in this file, some 10 MB, for `reloc film`.
 
@@ -46,7 +48,7 @@ class MapOptions:
         OptionError: options that the method does not take.
     """
 
-    method: Literal["mlp", "ridge", "dsacstar"] = "mlp"
+    method: Literal["auto", "mlp", "ridge", "dsacstar"] = "auto"
     targets: Targets = "rays"
     supervision: Supervision = "rgb"
     steps: int | None = None
@@ -59,23 +61,23 @@ class MapOptions:
     seed: int = 0
     buffer_gb: float | None = None
     resume: bool = False
-    landmarks: int = 0
+    landmarks: int = LandmarkOptions.count
     film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None
     growth: File = None
 
     def __post_init__(self) -> None:
         self.landmark_options()
-        several, watched = self.heads not in ("auto", 1), self.watched
-        if self.method == "ridge":
+        several, watched, method = self.heads not in ("auto", 1), self.watched, self.chosen_method
+        if method == "ridge":
             if self.resume or self.time_limit is not None or several:
                 raise OptionError(
                     "ridge takes seconds and one head: leave out resume, time-limit and heads"
                 )
             if watched:
                 raise OptionError("ridge has no training to watch; film its map with `reloc film`")
-        if self.method == "mlp" and self.targets != "rays":
+        if method == "mlp" and self.targets != "rays":
             raise OptionError(f"targets {self.targets} is for --method ridge")
-        if self.method == "dsacstar":
+        if method == "dsacstar":
             if several or watched:
                 raise OptionError(
                     "dsacstar trains one head and is not filmed: leave out heads, film and growth"
@@ -86,6 +88,16 @@ class MapOptions:
     def landmark_options(self) -> LandmarkOptions:
         """How landmarks are made. Raises OptionError for an impossible number."""
         return LandmarkOptions(count=self.landmarks)
+
+    @property
+    def chosen_method(self) -> Literal["mlp", "ridge", "dsacstar"]:
+        """The method, where ``auto`` leaves it open too."""
+        if self.method != "auto":
+            return self.method
+        trained = (self.time_limit, self.width, self.blocks, self.buffer_gb, self.steps)
+        fitted = self.preset == "draft" and self.heads == "auto" and not self.resume
+        fitted &= not self.watched and all(option is None for option in trained)
+        return "ridge" if fitted else "mlp"
 
     @property
     def watched(self) -> bool:
@@ -101,9 +113,10 @@ class MapOptions:
             seed=self.seed,
             **given(width=self.width, blocks=self.blocks, buffer_gb=self.buffer_gb),
         )
-        if self.method == "ridge":
-            return RidgeOptions(targets=self.targets, seed=self.seed)
-        if self.method == "dsacstar":
+        if self.chosen_method == "ridge":
+            fit = DRAFT if self.preset == "draft" else RidgeOptions()
+            return replace(fit, targets=self.targets, seed=self.seed)
+        if self.chosen_method == "dsacstar":
             return DsacStarOptions(
                 supervision=self.supervision,
                 time_limit=self.time_limit,

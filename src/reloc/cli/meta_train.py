@@ -17,6 +17,8 @@ from reloc.backbone.meta.rooms import RoomEpisodes
 from reloc.backbone.meta.stacking import Stacker
 from reloc.backbone.meta.trainer import MetaOptions
 from reloc.backbone.meta.trainer import meta_train as train
+from reloc.backbone.pretrain.parallel import place_among_processes
+from reloc.backbone.pretrain.rendered import rendered_rooms
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.options import SceneOptions
@@ -28,6 +30,7 @@ from reloc.methods.ridge import map_scene_ridge
 from reloc.progress import silent
 from reloc.sampling import evenly
 from reloc.scenes.scene import Scene
+from reloc.training import drawn_from
 from reloc.view.training_curves import write_training_curves
 
 # Views of so many rooms settle where the adapter begins.
@@ -74,14 +77,17 @@ def meta_train(
     options = MetaOptions(steps=steps, learning_rate=learning_rate, seed=seed)
     backbone = load_backbone()
     assert isinstance(backbone, ConvBackbone)
-    torch.manual_seed(seed)
-    adapter = ContextAdapter(inputs=backbone.channels)
+    with drawn_from(seed):
+        adapter = ContextAdapter(inputs=backbone.channels)
     stacker = Stacker(FeatureExtractor(backbone, device=torch.device("cpu")), adapter)
     source = RoomEpisodes(rooms_folder or out / "rooms", rooms=rooms, grid_of=stacker)
     validation = None
     if validate is not None:
         validation = _validation(frames.open(validate), backbone)
     with processes("cpu") as (first, _), progress_bar(quiet=quiet or not first) as bar:
+        if place_among_processes()[1] > 1:
+            # At once, since each of them will need all; one alone renders a room when it is due.
+            rendered_rooms(source.folder, rooms=rooms, views=source.views, progress=bar)
         adapter.begin_at(source.sample(_FIRST_ROOMS))
         start = copy.deepcopy(adapter)
         log = recorded(bar, out / "log.jsonl", append=resume) if first else nullcontext(silent)

@@ -29,6 +29,7 @@ THRESHOLDS: Mapping[str, tuple[float, float]] = {
     "25cm_2deg": (0.25, 2.0),
 }
 THRESHOLDS_OF_EXTENT: Mapping[str, tuple[float, float]] = {
+    "0.1%_0.1deg": (0.001, 0.1),
     "1%_2deg": (0.01, 2.0),
     "3%_5deg": (0.03, 5.0),
 }
@@ -45,6 +46,7 @@ class FrameResult:
             not localized, None if its true pose is not known.
         rotation_error_deg: angle between the rotations; infinite and None likewise.
         inliers: scene coordinates that agree with the pose.
+        landmark_inliers: landmarks that agree with it, where they decided it.
         confidence: 0 to 1.
         seconds: wall time of the localization.
         reason: why the frame was not localized, else None.
@@ -57,6 +59,7 @@ class FrameResult:
     translation_error: float | None
     rotation_error_deg: float | None
     inliers: int = 0
+    landmark_inliers: int = 0
     confidence: float = 0.0
     seconds: float = 0.0
     reason: str | None = None
@@ -119,7 +122,7 @@ class Evaluation:
         )
         of_frame = (
             *("image", "localized", "translation_error", "rotation_error_deg", "inliers"),
-            *("confidence", "reason", "world_from_cam", "true_world_from_cam"),
+            *("landmark_inliers", "confidence", "reason", "world_from_cam", "true_world_from_cam"),
         )
         return {
             **{name: getattr(self, name) for name in fields},
@@ -256,6 +259,7 @@ def _result(frame: Frame, estimate: Estimate | None) -> FrameResult:
         translation_error=errors[0],
         rotation_error_deg=errors[1],
         inliers=estimate.inliers,
+        landmark_inliers=estimate.landmark_inliers,
         confidence=estimate.confidence,
         seconds=estimate.total_seconds,
         reason=reason if pose is None else None,

@@ -77,6 +77,8 @@ def _frame(data: dict[str, Any]) -> FrameResult:
         translation_error=_finite(data["translation_error"], unknown),
         rotation_error_deg=_finite(data["rotation_error_deg"], unknown),
         inliers=int(_figure(data["inliers"])),
+        # Older files have none.
+        landmark_inliers=int(_figure(data.get("landmark_inliers", 0))),
         confidence=_finite(data["confidence"], 0.0),
         reason=None if reason is None else str(reason),
         world_from_cam=estimate,

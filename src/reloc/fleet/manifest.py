@@ -11,6 +11,7 @@ from typing import Any
 
 from reloc.errors import OptionError
 from reloc.files import StrPath
+from reloc.landmarks import LandmarkOptions
 from reloc.library.entry import is_text
 from reloc.methods.ace.options import PRESETS, MappingOptions, preset_options
 from reloc.scenes.names import inside
@@ -33,6 +34,7 @@ class MapJob:
         poses: pose file to use in place of the scene's own, in its folder.
         parallel_heads: each head is a job of its own; this one joins them.
         head: the number of the head to make, as a map that is a part of ``out``; None for ``out``.
+        landmarks: to keep, at most; a head alone has none.
     """
 
     scene: str
@@ -42,6 +44,7 @@ class MapJob:
     poses: str | None = None
     parallel_heads: bool = False
     head: int | None = None
+    landmarks: int = LandmarkOptions.count
 
     @property
     def file(self) -> str:
@@ -62,9 +65,11 @@ class MapJob:
         difference to the map.
         """
         made_from = [self.scene, self.query, self.poses, asdict(self.options), backbone]
-        text = json.dumps(made_from, sort_keys=True) + (
-            "" if self.head is None else f"#{self.head}"
-        )
+        text = json.dumps(made_from, sort_keys=True)
+        if self.head is not None:
+            text += f"#{self.head}"
+        elif self.landmarks:  # without, maps are those that were made before there were any
+            text += f" {self.landmarks} landmarks"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -73,8 +78,9 @@ def read_manifest(path: StrPath) -> tuple[MapJob, ...]:
 
     TOML has a table ``[[maps]]`` for each map, with ``scene``, ``map`` and options, and perhaps a
     table ``[defaults]`` of options for all; JSONL has an object of the same keys on each line.
-    Options are ``preset`` and the fields of ``MappingOptions``, ``query`` and ``poses``, files in
-    the scene's folder, and ``parallel_heads``. Scenes and maps are relative to the manifest.
+    Options are ``preset`` and the fields of ``MappingOptions``, ``landmarks``, ``query`` and
+    ``poses``, files in the scene's folder, and ``parallel_heads``. Scenes and maps are relative to
+    the manifest.
 
     Raises:
         OptionError: the file is missing or damaged, an entry names no scene or no map, has an
@@ -133,6 +139,7 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
     options = dict(entry)
     given = {key: options.pop(key, None) for key in ("scene", "map", "query", "poses")}
     parallel = options.pop("parallel_heads", options.pop("parallel-heads", False))
+    landmarks = options.pop("landmarks", LandmarkOptions.count)
     for key, value in given.items():
         wanted = key in ("scene", "map")
         if (wanted or value is not None) and not (is_text(value) and value):
@@ -149,6 +156,7 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
             query=given["query"],
             poses=given["poses"],
             parallel_heads=parallel,
+            landmarks=_landmarks(landmarks),
         )
     except OptionError as error:
         raise OptionError(f"{where}: {error}") from None
@@ -157,6 +165,12 @@ def _job(entry: Any, where: str, folder: Path) -> MapJob:
 def _absolute(location: str, folder: Path) -> str:
     """A location by one name only, so that a map that is there twice is noticed."""
     return location if "://" in location else os.path.abspath(folder / location)  # noqa: PTH100
+
+
+def _landmarks(given: Any) -> int:
+    if not isinstance(given, int) or isinstance(given, bool):
+        raise OptionError(f"landmarks {given!r:.80}: give a number")
+    return LandmarkOptions(count=given).count
 
 
 def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
@@ -170,7 +184,7 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
         if field not in _OPTIONS:
             raise OptionError(
                 f"no option is called {name[:80]!r}; there are query, poses, parallel_heads, "
-                f"preset, {_listed()}"
+                f"landmarks, preset, {_listed()}"
             )
         number = int | float if field in _FRACTIONS else int
         if field == "heads" and value == "auto":

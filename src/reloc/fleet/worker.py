@@ -15,11 +15,13 @@ from reloc.errors import MapError, RelocError
 from reloc.files import check_writable
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.places import local_scene, parted
+from reloc.landmarks import LandmarkOptions
 from reloc.library.store import open_store
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
 from reloc.methods.dispatch import map_scene
+from reloc.methods.landmarks import with_landmarks
 from reloc.reconstruct.preview import with_preview
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
@@ -125,6 +127,7 @@ class Worker:
             scene,
             self._backbone,
             options=job.options,
+            landmarks=None if job.head is not None else LandmarkOptions(count=job.landmarks),
             head=job.head,
             device=self._device,
             progress=self._tell,
@@ -142,7 +145,9 @@ class Worker:
         names = (parted(head.file)[1] for head in job.heads())
         made = joined([SceneMap.load(store.local(name)) for name in names])
         localizer = Localizer(made, self._backbone, device=self._device)
-        return with_preview(localizer, scene.mapping, progress=self._tell)
+        made = with_preview(localizer, scene.mapping, progress=self._tell)
+        wanted = LandmarkOptions(count=job.landmarks)
+        return with_landmarks(made, scene, options=wanted, progress=self._tell)
 
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:
         self._activity = Activity(os.getpid(), stage, done, total)

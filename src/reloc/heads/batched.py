@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from reloc.devices import to_device
 from reloc.heads.head import Head
 from reloc.heads.mlp import MlpHead, homogeneous_point
 
@@ -66,8 +67,11 @@ class BatchedHeads:
             with torch.autocast(self.device.type, self.dtype, enabled=amp):
                 out[row] = self._single[number](features)
         for batch, pairs in wanted.items():
-            rows, indices = zip(*pairs, strict=True)
-            out[list(rows)] = self._batches[batch](features, list(indices))
+            # One copy that nobody waits for, where lists as indices would be one each.
+            rows, indices = to_device(torch.tensor(pairs).T, out.device)
+            batched = self._batches[batch]
+            everyone = [index for _, index in pairs] == list(range(len(batched.scale)))
+            out[rows] = batched(features, None if everyone else indices)
         return out
 
 
@@ -90,16 +94,17 @@ class _MlpBatch:
         self.point = stacked("point", torch.float32)
         self.scale = torch.stack([head.scale.detach().to(device) for head in heads])[:, None, None]
 
-    def __call__(self, features: Tensor, which: list[int]) -> Tensor:
-        """(len(which), N, 3), as ``MlpHead.forward`` computes them one by one."""
-        everyone = which == list(range(len(self.scale)))
+    def __call__(self, features: Tensor, which: Tensor | None) -> Tensor:
+        """(len(which), N, 3), as ``MlpHead.forward`` computes them one by one; None is all."""
+
+        def of_those(weights: Tensor) -> Tensor:
+            return weights if which is None else weights[which]
 
         def applied(weights: Tensor, biases: Tensor, x: Tensor) -> Tensor:
-            if not everyone:
-                weights, biases = weights[which], biases[which]
-            return torch.baddbmm(biases, x, weights.mT)
+            return torch.baddbmm(of_those(biases), x, of_those(weights).mT)
 
-        x = features.to(self.hidden["inlet"][0].dtype).expand(len(which), *features.shape)
+        scale = of_those(self.scale)
+        x = features.to(self.hidden["inlet"][0].dtype).expand(len(scale), *features.shape)
         x = applied(*self.hidden["inlet"], x).relu_()
         for block in range(self.blocks):
             y = x
@@ -107,4 +112,4 @@ class _MlpBatch:
                 y = applied(*self.hidden[f"body.{block}.layers.{k}"], y).relu_()
             x = x + y
         x = applied(*self.hidden["outlet"], x).relu_()
-        return homogeneous_point(applied(*self.point, x.float())) * self.scale[which]
+        return homogeneous_point(applied(*self.point, x.float())) * scale

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from reloc.heads.head import MAX_CHANNELS, Head
+from reloc.training import drawn_from
 from reloc.untrusted import integer
 
 MAX_WIDTH = 8192
@@ -98,7 +99,6 @@ def homogeneous_point(outputs: Tensor) -> Tensor:
 
 
 def new_head(*, channels: int, width: int, blocks: int, scale: float, seed: int) -> MlpHead:
-    """An untrained head with weights drawn from the seed, without touching torch's global state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    """An untrained head with weights drawn from the seed."""
+    with drawn_from(seed):
         return MlpHead(channels=channels, width=width, blocks=blocks, scale=scale)

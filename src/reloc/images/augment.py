@@ -68,6 +68,17 @@ def resampled_size(width: int, height: int, scale: float) -> tuple[int, int]:
     return size
 
 
+def enlarged_side(short_side: int, factor: float, width: int, height: int) -> int:
+    """The short side of a plain view that is larger or smaller than others by a factor.
+
+    It grows as far as ``MAX_VIEW_PIXELS`` allows for an image of the width and height.
+    """
+    if factor <= 1:
+        return max(1, round(factor * short_side))
+    most = int((MAX_VIEW_PIXELS * min(width, height) / max(width, height)) ** 0.5)
+    return max(short_side, min(round(factor * short_side), most))
+
+
 def plain_view(image: Gray, *, short_side: int) -> View:
     """The image resampled to a short side in pixels.
 

@@ -31,6 +31,7 @@ def with_both(one: Landmarks | None, other: Landmarks | None) -> Landmarks | Non
         spreads=np.concatenate([one.spreads, other.spreads]),
         sizes=np.concatenate([one.sizes, other.sizes]),
         descriptors=np.concatenate([one.descriptors, codes]),
+        bits=max(one.bits, other.bits),
     )
     return both.subset(even_picks(len(both), MAX_LANDMARKS))
 

@@ -39,6 +39,11 @@ class Keypoints:
         return len(self.pixels)
 
 
+def searched_scale(width: int, height: int) -> float:
+    """Of an image of this size to the one that is searched for keypoints; 1 at most."""
+    return min(1.0, SHORT_SIDE / min(width, height), LONG_SIDE / max(width, height))
+
+
 def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints:
     """The strongest keypoints of a gray image (H, W).
 
@@ -47,7 +52,7 @@ def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints
         most: keypoints, at most.
     """
     height, width = image.shape
-    shrunk = min(1.0, SHORT_SIDE / min(height, width), LONG_SIDE / max(height, width))
+    shrunk = searched_scale(width, height)
     if shrunk < 1:
         size = (max(1, round(shrunk * width)), max(1, round(shrunk * height)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

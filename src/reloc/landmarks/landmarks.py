@@ -28,6 +28,7 @@ class Landmarks:
         sizes: (N,) float32 diameter of what the descriptor describes, in scene units.
         descriptors: (N, D) int8 mean descriptors of the views, in codes of ``basis``.
         basis: of the descriptors.
+        bits: that a file takes for each number of a descriptor.
     """
 
     points: Array
@@ -37,6 +38,7 @@ class Landmarks:
     sizes: NDArray[np.float32]
     descriptors: Codes
     basis: DescriptorBasis
+    bits: int = 6
 
     def __len__(self) -> int:
         return len(self.points)

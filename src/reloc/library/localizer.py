@@ -1,21 +1,21 @@
 """Localization among many maps: one pass of the backbone, a few candidate maps, the best pose."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from reloc.backbone import Backbone, FeatureExtractor, find_backbone
 from reloc.backbone.descriptor import global_descriptor
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import CameraError, MapError
 from reloc.files import StrPath
 from reloc.library.entry import Hint
 from reloc.library.library import MapLibrary
 from reloc.localize.pipeline import Attempt, LocalizingPipeline
 from reloc.localize.place import Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, ReadQuery, read_query
+from reloc.localize.query import PreparedQuery, ReadQuery
 from reloc.pose.solver import SolverOptions
 
 
@@ -30,10 +30,10 @@ class _Match:
     query: PreparedQuery
     features: torch.Tensor
 
-    def attempt(self) -> Attempt:
-        """To localize the whole image in the region."""
+    def attempt(self, regions: Sequence[int]) -> Attempt:
+        """To localize the whole image in the region; ``regions`` as of ``Attempt``."""
         candidates = self.place.seen(self.features, [self.region], self.query)
-        return Attempt(self.place, self.query, candidates, name=self.name)
+        return Attempt(self.place, self.query, candidates, name=self.name, regions=regions)
 
 
 class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
@@ -103,30 +103,52 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         similar = self.library.similar(descriptor, count=self._count, among=self._allowed)
         return [name for name, _ in similar]
 
-    def _read(self, query: Query) -> ReadQuery:
+    def _shows_landmarks(self) -> bool:
+        return any(place.landmarks is not None for place in self._places.values())
+
+    def _prepared(self, read: ReadQuery) -> ReadQuery:
         """The image with the views that the backbone is to look at in any case."""
         began = time.perf_counter()
-        read = read_query(query)
         for turn in _first_turns(read):
             read.view(turn, short_side=self._short_side)
-        return replace(read, seconds=time.perf_counter() - began)
+        return replace(read, seconds=read.seconds + time.perf_counter() - began)
 
     def _attempts(self, read: ReadQuery) -> Iterator[list[Attempt]]:
-        """The regions of all likely maps in which most probed cells agree on a pose."""
-        began = time.perf_counter()
-        seen = {turn: self._features(read, turn) for turn in _first_turns(read)}
-        seconds = {"read": read.seconds, "backbone": time.perf_counter() - began}
+        """One group: the regions of all likely maps in which most probed cells agree on a pose."""
+        yield self._attempts_in(read, _first_turns(read))
 
-        def features_of(turn: int) -> torch.Tensor:
-            if turn not in seen:
-                seen[turn] = self._features(read, turn)
-            return seen[turn]
+    def _last_attempts(self, read: ReadQuery) -> Iterator[list[Attempt]]:
+        """The same in the other quarter turns, upside down first."""
+        first = _first_turns(read)
+        for quarters in (2, 1, 3):
+            turn = (first[0] + quarters) % 4
+            if turn not in first:
+                yield self._attempts_in(read, [turn], rolled=quarters)
+
+    def _attempts_in(
+        self, read: ReadQuery, turns: Sequence[int], *, rolled: int = 0
+    ) -> list[Attempt]:
+        """The regions of likely maps in which most probed cells agree on a pose.
+
+        Args:
+            read: the image.
+            turns: in which it is compared with the maps.
+            rolled: quarter turns clockwise by which it lies otherwise than a map would have it.
+        """
+        began = time.perf_counter()
+        views = [read.view(turn, short_side=self._short_side) for turn in turns]
+        seen = {
+            (turn, min(view.image.shape)): self.extractor(view.image)
+            for turn, view in zip(turns, views, strict=True)
+        }
+        synchronize(self.device)
+        seconds = {"read": read.seconds, "backbone": time.perf_counter() - began}
 
         began = time.perf_counter()
         matches: list[_Match] = []
         lacking: list[CameraError] = []
         for name in dict.fromkeys(
-            n for descriptor in seen.values() for n in self.candidates(descriptor)
+            n for features in seen.values() for n in self.candidates(features)
         ):
             try:
                 place = self._place(name)
@@ -135,46 +157,49 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
                     continue  # another process has removed it since
                 raise
             try:
-                prepared = self._prepared(read, place, features_of)
+                prepared = self._seen_by(read, place, rolled)
             except CameraError as error:
                 if read.query.camera is not None:
                     raise
                 lacking.append(error)  # another map may have a camera for it
                 continue
             for tries in prepared:
-                features = features_of(tries[0].turn)
+                way = tries[0].turn, tries[0].short_side
+                if way not in seen:
+                    seen[way] = self.extractor(tries[0].view.image)
                 matches += [
-                    _Match(name, place, region, agreeing, own, features)
+                    _Match(name, place, region, agreeing, own, seen[way])
                     for own in tries
-                    for region, agreeing in place.ranked(features, own)
+                    for region, agreeing in place.ranked(seen[way], own)
                 ]
         if not matches and lacking:
             raise lacking[0]
         matches.sort(key=lambda match: -match.agreeing)
-        attempts = [match.attempt() for match in matches[: self._ranking.finalists]]
+        attempts = _attempts(matches[: self._ranking.finalists], search=not rolled)
         seconds["head"] = time.perf_counter() - began
         # What was spent on all of them counts for the first.
-        yield [replace(attempt, seconds=seconds) for attempt in attempts[:1]] + attempts[1:]
+        return [replace(attempt, seconds=seconds) for attempt in attempts[:1]] + attempts[1:]
 
-    def _features(self, read: ReadQuery, turn: int) -> torch.Tensor:
-        return self.extractor(read.view(turn, short_side=self._short_side).image)
-
-    def _prepared(
-        self, read: ReadQuery, place: Place, features_of: Callable[[int], torch.Tensor]
-    ) -> list[list[PreparedQuery]]:
-        """The query with the cameras that it may have in a map.
+    def _seen_by(
+        self, read: ReadQuery, place: Place, rolled: int
+    ) -> Sequence[Sequence[PreparedQuery]]:
+        """The query with the cameras that it may have in a map, those with one view together.
 
         Raises:
             CameraError: there is none, or the query's own camera does not fit its image.
         """
-        choices = place.cameras.choices(
-            read.photo,
-            read.query.camera,
-            likely=lambda turn: place.likely(features_of(turn)),
-        )
+        if rolled and not place.cameras.may_roll(read.photo):
+            return []
+        short_side = self._short_side
+
+        def likely(turn: int) -> list[int]:
+            return place.likely(self.extractor(read.view(turn, short_side=short_side).image))
+
+        choices = place.cameras.choices(read.photo, read.query.camera, likely=likely)
         # Depth comes in metres, whichever map it will be: in others it says nothing.
         metric = place.map.unit == "metre"
-        return read.prepared(choices, short_side=self._short_side, with_depth=metric)
+        prepared = read.prepared(choices, short_side=short_side, with_depth=metric)
+        return [[one.turned(rolled) for one in prepared[0]]] if rolled else prepared
 
     def _place(self, name: str) -> Place:
         scene_map = self.library.load(name)
@@ -192,6 +217,22 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
             kept = self.library.kept()
             self._places = {n: p for n, p in self._places.items() if n in kept} | {name: place}
         return place
+
+
+def _attempts(matches: Sequence[_Match], *, search: bool) -> list[Attempt]:
+    """Attempts in the order of the matches; the first of each map searches landmarks, if asked to.
+
+    It does so for all regions of the map that are among the matches.
+    """
+    attempts = []
+    asked: set[tuple[str, int]] = set()
+    for match in matches:
+        alike = [m for m in matches if m.name == match.name and m.query is match.query]
+        regions = match.place.searched(match.features, [m.region for m in alike])
+        key = match.name, id(match.query)
+        attempts.append(match.attempt(regions if search and key not in asked else []))
+        asked.add(key)
+    return attempts
 
 
 def _first_turns(read: ReadQuery) -> list[int]:

@@ -18,6 +18,7 @@ from reloc.geometry import Camera, same_aspect
 from reloc.geometry.turns import turned_camera, turned_size
 from reloc.images.lens import Lens
 from reloc.localize.calibrations import calibrations
+from reloc.localize.focals import KnownFocals
 from reloc.localize.magnification import is_near, is_same_glass, magnifications, magnified
 from reloc.maps.scene_map import MappingCamera
 
@@ -59,11 +60,13 @@ class CameraChoice:
         source: where it comes from: ``given``, ``map``, ``map (median of N)``, ``scaled`` (the
             map's, magnified as EXIF says) or ``exif``.
         turn: quarter turns clockwise that make the picture lie as those of the map do.
+        enlarged: as ``KnownFocals.enlargement`` has it.
     """
 
     camera: Camera
     source: str
     turn: int = 0
+    enlarged: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,9 @@ class QueryCameras:
             else Counter((mapping[row].camera, _said(mapping[row].lens)) for row in rows)
             for rows in regions
         ]
+        self._focals = KnownFocals([frame.camera for frame in mapping])
         self._distinct = len({camera for camera, _ in self._counts})
+        self._held = any(m.lens is not None and m.lens.turn is not None for m in mapping)
         turns = Counter((m.lens and m.lens.turn) or 0 for m in mapping)
         self._turns = [t for t, n in turns.most_common() if n >= HABIT * len(mapping)] or [0]
         self._by_name: dict[str, list[MappingCamera]] = {}
@@ -127,13 +132,23 @@ class QueryCameras:
         Raises:
             CameraError: there is none, or the given one is of another shape.
         """
+        found = self._choices(photo, given, likely)
+        return tuple(replace(c, enlarged=self._focals.enlargement(c.camera)) for c in found)
+
+    def _choices(
+        self,
+        photo: QueryPhoto,
+        given: Camera | None,
+        likely: Callable[[int], Sequence[int]] | None,
+    ) -> list[CameraChoice]:
+        """What ``choices`` answers, but for how the views are enlarged."""
         turns = self._ways(photo.lens)
         if given is not None:
             camera = _given(given, photo)
-            return tuple(CameraChoice(camera, "given", turn) for turn in turns)
+            return [CameraChoice(camera, "given", turn) for turn in turns]
         own = self._of_that_frame(photo)
         if own is not None:
-            return (CameraChoice(own, "map"),)
+            return [CameraChoice(own, "map")]
         most = max(1, MAX_CHOICES // len(turns))
         if len(self._counts_in) < 2:
             likely = None
@@ -144,7 +159,14 @@ class QueryCameras:
         ]
         if not found:
             raise CameraError(self._lack(photo))
-        return tuple(dict.fromkeys(found))
+        return list(dict.fromkeys(found))
+
+    def may_roll(self, photo: QueryPhoto) -> bool:
+        """Whether a photo may lie otherwise than those of the map, once it was turned.
+
+        Where both say how the camera was held, gravity does: it is known.
+        """
+        return photo.lens.turn is None or not self._held
 
     def _ways(self, lens: Lens) -> list[int]:
         """Turns to look at a photo in; more than one where it lies as no mapping photo does.

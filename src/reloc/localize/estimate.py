@@ -27,7 +27,7 @@ class Estimate:
         covariance: (6, 6) of a small motion of the camera in its own frame: rotation vector in
             radians, then translation in map units. None where there is no pose.
         seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``, and ``landmarks``
-            where the map has any.
+            where the map has any: to match them, and what finding keypoints took beyond the others.
         reason: one line that says why there is no pose to be trusted, else None.
         place: the map of a library that gave the pose; None where there was but one map.
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
@@ -36,6 +36,9 @@ class Estimate:
             cameras of the map, ``scaled`` (the map's, magnified as EXIF says) or ``exif``.
         landmark_inliers: landmarks of the map that agree with the pose, where they decided it; else
             0.
+        contradicted: heads and landmarks of the map agree with a pose each, and these are not one.
+            It is the pose of landmarks if many agree with it, else that of heads; either is less
+            sure.
     """
 
     image: str
@@ -51,6 +54,7 @@ class Estimate:
     camera: Camera | None = None
     camera_source: str | None = None
     landmark_inliers: int = 0
+    contradicted: bool = False
 
     @property
     def cam_from_world(self) -> Array | None:

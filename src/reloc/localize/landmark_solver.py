@@ -12,6 +12,7 @@ from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoi
 from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
+from reloc.scenes.depth import DepthAlongRays
 
 Array = NDArray[np.float64]
 
@@ -81,7 +82,13 @@ class LandmarkSolver:
         self._matcher = LandmarkMatcher(replace(landmarks, points=landmarks.points - self._origin))
 
     def solve(
-        self, keypoints: Keypoints, camera: Camera, first: Array | None
+        self,
+        keypoints: Keypoints,
+        camera: Camera,
+        first: Array | None,
+        *,
+        anywhere: bool = True,
+        depth: DepthAlongRays | None = None,
     ) -> LandmarkSolution | None:
         """The pose that most landmarks agree with, near a first one or anywhere.
 
@@ -92,19 +99,22 @@ class LandmarkSolver:
             keypoints: of the query.
             camera: of the query, at the size of the image that they were found in.
             first: (4, 4) ``world_from_cam`` to look near, if one is known.
+            anywhere: look elsewhere, too.
+            depth: measured beside the query, if it was.
 
         Returns:
             None where no pose is found.
         """
         seen = seen_keypoints(keypoints, camera, self._matcher.landmarks)
         unit = min(camera.width, camera.height) / REFERENCE_SHORT_SIDE
+        depths = None if depth is None else depth.along(seen.rays)
         found = None
         if first is not None:
             local = first.copy()
             local[:3, 3] -= self._origin
-            found = self._near(seen, camera, local, self.options.windows, unit)
-        if found is None or not self._is_sure(found):
-            other = self._anywhere(seen, camera, unit)
+            found = self._near(seen, camera, local, self.options.windows, unit, depths)
+        if anywhere and (found is None or not self._is_sure(found)):
+            other = self._anywhere(seen, camera, unit, depths)
             if other is not None and (found is None or other.inliers > found.inliers):
                 found = other
         if found is None:
@@ -118,7 +128,7 @@ class LandmarkSolver:
         return found.inliers >= least
 
     def _anywhere(
-        self, seen: SeenKeypoints, camera: Camera, unit: float
+        self, seen: SeenKeypoints, camera: Camera, unit: float, depths: Array | None
     ) -> LandmarkSolution | None:
         """The pose by matches among all landmarks, refined on those that it then finds."""
         keys, rows = self._matcher.among_all(seen)
@@ -131,7 +141,7 @@ class LandmarkSolver:
         if solution is None:
             return None
         windows = self.options.windows[-1:] * 2
-        return self._near(seen, camera, solution.world_from_cam, windows, unit)
+        return self._near(seen, camera, solution.world_from_cam, windows, unit, depths)
 
     def _near(
         self,
@@ -140,6 +150,7 @@ class LandmarkSolver:
         pose: Array,
         windows: tuple[float, ...],
         unit: float,
+        depths: Array | None,
     ) -> LandmarkSolution | None:
         """The pose refined on the landmarks in windows around where it projects them."""
         refined = None
@@ -149,9 +160,10 @@ class LandmarkSolver:
             # As long as the pose may be off by a window, what is far off has to pull at it.
             scale = self.options.scale if last else window / 4
             gate = self.options.gate if last else window
+            pairs = self._correspondences(seen, camera, keys, rows, unit * scale)
             refined = refined_pose(
                 pose,
-                self._correspondences(seen, camera, keys, rows, unit * scale),
+                pairs if depths is None else replace(pairs, depths=depths[keys]),
                 options=RefinementOptions(scale=1.0, gate=gate / scale),
             )
             if refined is None:

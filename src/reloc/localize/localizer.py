@@ -1,26 +1,39 @@
 """Localization in one map."""
 
 import time
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 
 from reloc.backbone import Backbone, FeatureExtractor
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import MapError
 from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.localize.pipeline import Attempt, LocalizingPipeline
 from reloc.localize.pixels import Image
 from reloc.localize.place import Place, RankingOptions
-from reloc.localize.query import PreparedQuery, Query, read_query
+from reloc.localize.query import PreparedQuery, Query, ReadQuery, read_query
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.correspondences import Correspondences
 from reloc.pose.solver import SolverOptions
 
 
-class Localizer(LocalizingPipeline[list[list[PreparedQuery]]]):
+@dataclass(frozen=True)
+class _Seen:
+    """A query with all cameras that are to be tried.
+
+    Attributes:
+        tries: those with one view together, the likeliest first.
+        may_roll: whether it may lie otherwise than the tries assume.
+    """
+
+    tries: Sequence[Sequence[PreparedQuery]]
+    may_roll: bool
+
+
+class Localizer(LocalizingPipeline[_Seen]):
     """Localizes images in one map. Reads nothing but its arguments; safe to keep for long.
 
     Args:
@@ -91,33 +104,64 @@ class Localizer(LocalizingPipeline[list[list[PreparedQuery]]]):
         Raises:
             CameraError, ImageError: as ``localize``.
         """
-        query = self._read(Query("image", image, camera))[0][0]
+        query = self.prepared(Query("image", image, camera))
         best = self.place.candidates(self.extractor(query.view.image), query)[0]
         origin = self.map.regions[best.region].origin
         return replace(best.local, scene_coordinates=best.local.scene_coordinates + origin)
 
-    def _read(self, query: Query) -> list[list[PreparedQuery]]:
-        """The query with all cameras that are to be tried; those with one view together."""
-        read, short_side = read_query(query), self.map.short_side
+    def prepared(self, query: Query) -> PreparedQuery:
+        """The query with its likeliest camera, ready for the network.
+
+        Raises:
+            CameraError, ImageError: as ``localize``.
+        """
+        return self._prepared(read_query(query)).tries[0][0]
+
+    def _shows_landmarks(self) -> bool:
+        return self.place.landmarks is not None
+
+    def _prepared(self, read: ReadQuery) -> _Seen:
+        short_side = self.map.short_side
 
         def likely(turn: int) -> list[int]:
             return self.place.likely(self.extractor(read.view(turn, short_side=short_side).image))
 
-        choices = self.place.cameras.choices(read.photo, query.camera, likely=likely)
-        return read.prepared(choices, short_side=short_side)
+        choices = self.place.cameras.choices(read.photo, read.query.camera, likely=likely)
+        tries = read.prepared(choices, short_side=short_side)
+        return _Seen(tries, self.place.cameras.may_roll(read.photo))
 
-    def _attempts(self, read: list[list[PreparedQuery]]) -> Iterator[list[Attempt]]:
+    def _attempts(self, read: _Seen) -> Iterator[list[Attempt]]:
         """One for each camera; those in another view are needed where the first ones fail."""
-        for tries in read:
+        for tries in read.tries:
+            yield self._attempts_in_one_view(tries, search=True)
+
+    def _last_attempts(self, read: _Seen) -> Iterator[list[Attempt]]:
+        """The likeliest cameras in the other quarter turns, upside down first."""
+        seen = {tries[0].turn for tries in read.tries}
+        first = read.tries[0]
+        for quarters in (2, 1, 3) if read.may_roll else ():
+            if (first[0].turn + quarters) % 4 not in seen:
+                turned = [one.turned(quarters) for one in first]
+                yield self._attempts_in_one_view(turned, search=False)
+
+    def _attempts_in_one_view(
+        self, tries: Sequence[PreparedQuery], *, search: bool
+    ) -> list[Attempt]:
+        """One for each camera; if asked to, each searches landmarks in all of the image."""
+        began = time.perf_counter()
+        features = self.extractor(tries[0].view.image)
+        synchronize(self.device)
+        seconds = {"read": 0.0, "backbone": time.perf_counter() - began, "head": 0.0}
+        attempts = []
+        for prepared in tries:
             began = time.perf_counter()
-            features = self.extractor(tries[0].view.image)
-            seconds = {"read": 0.0, "backbone": time.perf_counter() - began, "head": 0.0}
-            attempts = []
-            for prepared in tries:
-                began = time.perf_counter()
-                candidates = self.place.candidates(features, prepared)
-                seconds["read"] = prepared.seconds
-                seconds["head"] = time.perf_counter() - began
-                attempts.append(Attempt(self.place, prepared, candidates, dict(seconds)))
-                seconds["backbone"] = 0.0
-            yield attempts
+            candidates = self.place.candidates(features, prepared)
+            finalists = [candidate.region for candidate in candidates]
+            regions = self.place.searched(features, finalists) if search else []
+            seconds["read"] = prepared.seconds
+            seconds["head"] = time.perf_counter() - began
+            attempts.append(
+                Attempt(self.place, prepared, candidates, dict(seconds), regions=regions)
+            )
+            seconds["backbone"] = 0.0
+        return attempts

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from os import PathLike
@@ -14,7 +14,14 @@ from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.localize.pixels import Image
 from reloc.localize.place import Candidate, Place
-from reloc.localize.query import DepthFile, PreparedQuery, Query, memory_for
+from reloc.localize.query import (
+    DepthFile,
+    PreparedQuery,
+    Query,
+    ReadQuery,
+    memory_for,
+    read_query,
+)
 from reloc.prefetching import prefetched
 from reloc.scenes.depth import DepthMap
 from reloc.scenes.scene import Depth
@@ -39,6 +46,8 @@ class Attempt:
         candidates: what heads see, the most likely region first.
         seconds: by stage, that were spent on this attempt and on no other.
         name: of the map in its library; None where there is but one map.
+        regions: whose landmarks are matched with all of the image, the likeliest first. Empty where
+            an attempt before it did so; then landmarks are looked for near the pose only.
     """
 
     place: Place
@@ -46,10 +55,11 @@ class Attempt:
     candidates: Sequence[Candidate]
     seconds: dict[str, float] = field(default_factory=dict)
     name: str | None = None
+    regions: Sequence[int] = ()
 
     def estimate(self) -> Estimate:
         """The pose by which most of the image agrees with one of the candidates."""
-        found = self.place.estimate(self.query, self.candidates, self.seconds)
+        found = self.place.estimate(self.query, self.candidates, self.seconds, regions=self.regions)
         return replace(found, place=self.name)
 
 
@@ -57,8 +67,12 @@ class LocalizingPipeline(ABC, Generic[Read]):
     """Localizes images. Subclasses say how an image is read and which attempts it is worth."""
 
     @abstractmethod
-    def _read(self, query: Query) -> Read:
-        """Reads an image, and what else comes before its attempts; called in a thread.
+    def _shows_landmarks(self) -> bool:
+        """Whether keypoints of a query will be asked for, as far as that is known."""
+
+    @abstractmethod
+    def _prepared(self, read: ReadQuery) -> Read:
+        """What else comes before the attempts at an image; called in a thread.
 
         Raises:
             CameraError, ImageError: the query cannot be localized.
@@ -73,6 +87,10 @@ class LocalizingPipeline(ABC, Generic[Read]):
         Raises:
             CameraError, ImageError: the query cannot be localized.
         """
+
+    @abstractmethod
+    def _last_attempts(self, read: Read) -> Iterator[Sequence[Attempt]]:
+        """More groups for an image that none of those before could localize, in other rolls."""
 
     def localize(
         self,
@@ -114,7 +132,10 @@ class LocalizingPipeline(ABC, Generic[Read]):
             CameraError, ImageError: only if ``strict``.
         """
         with (
-            prefetched(self._ready, queries, ahead=workers + 1, workers=workers) as reading,
+            ThreadPoolExecutor(workers, "keypoints") as looking,
+            prefetched(
+                partial(self._ready, looking), queries, ahead=workers + 1, workers=workers
+            ) as reading,
             prefetched(
                 _solved,
                 (self._begun(query, job) for query, job in reading),
@@ -131,19 +152,24 @@ class LocalizingPipeline(ABC, Generic[Read]):
                     estimate = Estimate(query.name, False, None, reason=str(error))
                 yield estimate
 
-    def _ready(self, query: Query) -> Read:
+    def _ready(self, looking: ThreadPoolExecutor, query: Query) -> Read:
+        read = read_query(query)
+        if self._shows_landmarks():
+            # Beside the network. Should it fail, it does so again where the keypoints are needed.
+            looking.submit(read.keypoints)
         with memory_for(query):
-            return self._read(query)
+            return self._prepared(read)
 
     def _begun(self, query: Query, job: "Future[Read]") -> tuple[Query, Solve]:
         """Runs the networks on a query that was read."""
         try:
-            groups = self._attempts(job.result())
+            read = job.result()
+            groups = self._attempts(read)
             with memory_for(query):
                 first = next(groups)
         except (ImageError, CameraError) as error:
             return query, partial(_failed, error)
-        return query, partial(_found, query, first, groups)
+        return query, partial(_found, query, first, groups, self._last_attempts(read))
 
 
 def _solved(begun: tuple[Query, Solve]) -> Estimate:
@@ -154,16 +180,36 @@ def _failed(error: Exception) -> NoReturn:
     raise error
 
 
-def _found(query: Query, first: Sequence[Attempt], others: Iterator[Sequence[Attempt]]) -> Estimate:
+def _found(
+    query: Query,
+    first: Sequence[Attempt],
+    others: Iterator[Sequence[Attempt]],
+    last: Iterator[Sequence[Attempt]],
+) -> Estimate:
     """The pose that most of the image agrees with, over all attempts that have to be made."""
     if not first:
         return Estimate(query.name, False, None, reason="no map of the library fits")
     sure = first[0].place.ranking.sure
     with memory_for(query):
-        estimates = [attempt.estimate() for attempt in first]
+        estimates = _made(first)
         while not any(_is_sure(e, sure) for e in estimates) and (group := next(others, None)):
-            estimates += [attempt.estimate() for attempt in group]
+            estimates += _made(group)
+        while not any(e.localized or e.contradicted for e in estimates) and (
+            group := next(last, None)
+        ):
+            estimates += _made(group)
     return most_agreed(estimates)
+
+
+def _made(attempts: Sequence[Attempt]) -> list[Estimate]:
+    """The estimates, but for other maps than one in which enough landmarks agree."""
+    estimates: list[Estimate] = []
+    for attempt in attempts:
+        if not any(
+            e.landmark_inliers >= SURE_LANDMARKS and e.place != attempt.name for e in estimates
+        ):
+            estimates.append(attempt.estimate())
+    return estimates
 
 
 def _is_sure(estimate: Estimate, share: float) -> bool:
@@ -173,7 +219,10 @@ def _is_sure(estimate: Estimate, share: float) -> bool:
 
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
     """The estimate of an image that most of it agrees with, with the time that all took."""
-    best = max(estimates, key=lambda e: e.inliers + CELLS_OF_LANDMARK * e.landmark_inliers)
+    best = max(
+        estimates,
+        key=lambda e: (e.localized, e.inliers + CELLS_OF_LANDMARK * e.landmark_inliers),
+    )
     seconds: dict[str, float] = {}
     for estimate in estimates:
         for stage, spent in estimate.seconds.items():

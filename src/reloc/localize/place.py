@@ -12,8 +12,9 @@ from reloc.backbone.descriptor import global_descriptor, similarity
 from reloc.heads.batched import BatchedHeads
 from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
-from reloc.localize.landmark_solver import LandmarkSolution, LandmarkSolver
+from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.query import PreparedQuery
+from reloc.localize.regional_landmarks import RegionalLandmarks
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
 from reloc.pose.covariance import pose_covariance
@@ -29,6 +30,9 @@ from reloc.pose.trust import confidence
 from reloc.scenes.depth import DepthMap
 
 Array = NDArray[np.float64]
+
+# Cells that make a pose this likely agree with it by chance.
+BY_CHANCE = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,9 @@ class Place:
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
         known = scene_map.landmarks
-        self.landmarks = LandmarkSolver(known) if known is not None and len(known) else None
+        self.landmarks = (
+            RegionalLandmarks(known, scene_map) if known is not None and len(known) else None
+        )
         self.heads = BatchedHeads([r.head for r in scene_map.regions], device=device, dtype=dtype)
 
     def candidates(self, features: torch.Tensor, query: PreparedQuery) -> list[Candidate]:
@@ -142,7 +148,7 @@ class Place:
         if cells is not None:
             pixels, rays = pixels[cells], rays[cells]
             features = features[torch.from_numpy(cells).to(features.device)]
-        coordinates = self.heads(features, regions).double().cpu().numpy()
+        coordinates = self.heads(features, regions).cpu().double().numpy()
         found = []
         for region, points in zip(regions, coordinates, strict=True):
             usable = np.isfinite(rays).all(axis=1) & np.isfinite(points).all(axis=1)
@@ -153,7 +159,12 @@ class Place:
         return found
 
     def estimate(
-        self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
+        self,
+        query: PreparedQuery,
+        candidates: Sequence[Candidate],
+        seconds: dict[str, float],
+        *,
+        regions: Sequence[int] = (),
     ) -> Estimate:
         """The pose of a query by the candidate that most of the image agrees with.
 
@@ -161,13 +172,24 @@ class Place:
             query: the query.
             candidates: from ``candidates``, the most likely first.
             seconds: by stage, of what was done before.
+            regions: whose landmarks are matched with all of the image, the likeliest first. Without
+                any they are looked for near the pose only.
         """
         by_heads, candidate = self._by_heads(query, candidates, seconds)
         if self.landmarks is None:
             return by_heads
         began = time.perf_counter()
-        found = self.landmarks.solve(query.keypoints(), query.camera, by_heads.world_from_cam)
-        estimate = by_heads if found is None else self._decided(by_heads, candidate, found)
+        solver = self.landmarks.solver([*(c.region for c in candidates), *regions])
+        if solver is None:
+            return by_heads
+        found = solver.solve(
+            query.keypoints(),
+            query.camera,
+            by_heads.world_from_cam,
+            anywhere=bool(regions),
+            depth=query.depth,
+        )
+        estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
         spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
         return replace(estimate, seconds=spent)
 
@@ -198,7 +220,7 @@ class Place:
         if len(candidates) > 1:
             solution = self._refined(candidate, solution, candidates, query.depth)
         inliers, local = int(solution.inliers.sum()), candidate.local
-        trust = self.map.reliability * confidence(solution.errors, short_side=self.map.short_side)
+        trust = self.map.reliability * confidence(solution.errors, short_side=query.short_side)
         covariance = pose_covariance(local[solution.inliers], solution.world_from_cam)
         world_from_cam = solution.world_from_cam.copy()
         world_from_cam[:3, 3] += self.map.regions[candidate.region].origin
@@ -218,30 +240,67 @@ class Place:
         return estimate, candidate
 
     def _decided(
-        self, by_heads: Estimate, candidate: Candidate, found: LandmarkSolution
+        self,
+        query: PreparedQuery,
+        by_heads: Estimate,
+        candidate: Candidate,
+        found: LandmarkSolution,
     ) -> Estimate:
         """The estimate of heads, or that of landmarks where enough of these agree with a pose.
 
-        Heads and landmarks err independently: a pose that both see is wrong only if both are.
+        Heads and landmarks err independently: a pose that both see is wrong only if both are. Where
+        heads are sure of a pose and see no more than chance of that of landmarks, one of both is
+        wrong, and nothing says which: the odds of either are halved.
         """
         if found.confidence < 0.5:
             return by_heads
         local = found.world_from_cam.copy()
         local[:3, 3] -= self.map.regions[candidate.region].origin
         cells = agreement(local, candidate.local, options=self.solver)
-        by_cells = self.map.reliability * confidence(cells.errors, short_side=self.map.short_side)
+        by_cells = self.map.reliability * confidence(cells.errors, short_side=query.short_side)
         inliers = int(cells.inliers.sum())
+        trust = 1 - (1 - by_cells) * (1 - found.confidence)
+        contradicted = by_heads.localized and by_cells < BY_CHANCE
+        if contradicted:
+            trust = _with_half_the_odds(found.confidence)
+            if trust < 0.5:
+                return self._doubted(by_heads)
         return replace(
             by_heads,
             localized=True,
             world_from_cam=found.world_from_cam,
             covariance=found.covariance,
-            confidence=1 - (1 - by_cells) * (1 - found.confidence),
+            confidence=trust,
             inliers=inliers,
             inlier_share=inliers / max(1, len(cells.inliers)),
             landmark_inliers=found.inliers,
+            contradicted=contradicted,
             reason=None,
         )
+
+    @staticmethod
+    def _doubted(by_heads: Estimate) -> Estimate:
+        """The estimate of heads that some landmarks contradict."""
+        trust = _with_half_the_odds(by_heads.confidence)
+        return replace(
+            by_heads,
+            localized=trust >= 0.5,
+            confidence=trust,
+            contradicted=True,
+            reason=None if trust >= 0.5 else "landmarks agree with another pose than heads do",
+        )
+
+    def searched(self, features: torch.Tensor, finalists: Sequence[int]) -> list[int]:
+        """Regions whose landmarks an image may show, the likeliest first; none without landmarks.
+
+        Args:
+            features: (cells, channels) of a view of the image.
+            finalists: regions whose heads see the image.
+        """
+        if self.landmarks is None:
+            return []
+        more = self.likely(features) if len(self.map.regions) > 1 else []
+        return list(dict.fromkeys([*finalists, *more]))
 
     def likely(self, features: torch.Tensor) -> list[int]:
         """All regions, those with the most similar views first; no head is run.
@@ -322,3 +381,7 @@ class Place:
             options=self.solver,
             short_side=self.map.short_side,
         )
+
+
+def _with_half_the_odds(confidence: float) -> float:
+    return confidence / (2 - confidence)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -18,7 +19,13 @@ from reloc.errors import CameraError, ImageError
 from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.geometry.turns import original_from_turned
-from reloc.images.augment import View, apply_homography, cell_pixels, plain_view
+from reloc.images.augment import (
+    View,
+    apply_homography,
+    cell_pixels,
+    enlarged_side,
+    plain_view,
+)
 from reloc.images.files import image_size, read_image
 from reloc.images.lens import Lens, read_lens
 from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints
@@ -111,6 +118,22 @@ class PreparedQuery:
         """Pixels of the view per unit at z = 1."""
         return self.camera.focal * self.view.scale
 
+    @property
+    def short_side(self) -> int:
+        """Pixels of the view."""
+        return min(self.view.image.shape)
+
+    def turned(self, quarters: int) -> "PreparedQuery":
+        """The query in a view that is turned clockwise once more, made in no time."""
+        height, width = self.view.image.shape
+        view = replace(
+            self.view,
+            image=np.ascontiguousarray(np.rot90(self.view.image, -quarters)),
+            original_from_view=self.view.original_from_view
+            @ original_from_turned(width, height, quarters),
+        )
+        return replace(self, view=view, seconds=0.0, turn=(self.turn + quarters) % 4)
+
     def cells(self, stride: int) -> tuple[Array, Array]:
         """Pixels of the image and viewing rays at z = 1 of all cells, both (N, 2).
 
@@ -138,6 +161,7 @@ class ReadQuery:
     _views: dict[tuple[int, int], View] = field(default_factory=dict)
     _depths: dict[Depth, DepthMap] = field(default_factory=dict)
     _keypoints: list[Keypoints] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
 
     @property
     def photo(self) -> QueryPhoto:
@@ -153,10 +177,11 @@ class ReadQuery:
         return self._views[turn, short_side]
 
     def keypoints(self) -> Keypoints:
-        """Keypoints of the stored image; found but once."""
-        if not self._keypoints:
-            self._keypoints.append(detect_keypoints(self.image))
-        return self._keypoints[0]
+        """Keypoints of the stored image; found but once, by the first thread that asks."""
+        with self._lock:
+            if not self._keypoints:
+                self._keypoints.append(detect_keypoints(self.image))
+            return self._keypoints[0]
 
     def prepared(
         self, choices: Sequence[CameraChoice], *, short_side: int, with_depth: bool = True
@@ -165,7 +190,7 @@ class ReadQuery:
 
         Args:
             choices: from ``QueryCameras``.
-            short_side: of the view, in pixels.
+            short_side: of the map's views, in pixels.
             with_depth: use the depth of the query, if it has any.
 
         Raises:
@@ -174,26 +199,30 @@ class ReadQuery:
         """
         groups: list[list[PreparedQuery]] = []
         began = time.perf_counter() - self.seconds
-        for turn in dict.fromkeys(choice.turn for choice in choices):
-            view = self.view(turn, short_side=short_side)
+        height, width = self.image.shape
+        ways: dict[tuple[int, int], list[CameraChoice]] = {}
+        for choice in choices:
+            side = enlarged_side(short_side, choice.enlarged, width, height)
+            ways.setdefault((choice.turn, side), []).append(choice)
+        for (turn, side), alike in ways.items():
+            view = self.view(turn, short_side=side)
             groups.append([])
-            for choice in choices:
-                if choice.turn == turn:
-                    depth = self._depth(choice.camera) if with_depth else None
-                    now = time.perf_counter()
-                    groups[-1].append(
-                        PreparedQuery(
-                            self.query.name,
-                            view,
-                            choice.camera,
-                            depth,
-                            now - began,
-                            choice.source,
-                            turn,
-                            self.keypoints,
-                        )
+            for choice in alike:
+                depth = self._depth(choice.camera) if with_depth else None
+                now = time.perf_counter()
+                groups[-1].append(
+                    PreparedQuery(
+                        self.query.name,
+                        view,
+                        choice.camera,
+                        depth,
+                        now - began,
+                        choice.source,
+                        turn,
+                        self.keypoints,
                     )
-                    began = now
+                )
+                began = now
         return groups
 
     def _depth(self, camera: Camera) -> DepthMap | None:

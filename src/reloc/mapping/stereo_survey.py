@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reloc.mapping.views import PreparedView
+from reloc.prefetching import prefetched
 from reloc.scenes.scene import Frame
 from reloc.stereo import InverseDepth, SweepDepth, plane_sweep, stereo_neighbours
 
@@ -23,6 +24,8 @@ VIEWS_FOR_DIRECTIONS = 12
 FRAMES_ASKED = 24
 TOO_NEAR = 0.5
 TIMES_ASKED = 4
+# Frames that are swept in threads before they are asked for.
+AHEAD = 3
 
 
 class StereoSurvey:
@@ -108,14 +111,18 @@ class StereoSurvey:
         views = {number: self._swept_view(number) for number in numbers}
         poses = np.array([view.world_from_cam for view in views.values()]).reshape(-1, 4, 4)
         neighbours = stereo_neighbours(poses, depth=depth)
-        for number, beside in list(zip(numbers, neighbours, strict=True))[first:]:
-            if of is not None and number not in of:
-                continue
-            if seconds is not None and time.monotonic() - began > seconds:
-                return
-            others = [views[numbers[row]] for row in beside]
-            swept = plane_sweep(views[number], others, depth=depth) if others else None
-            yield number, swept
+
+        def swept(due: tuple[int, Sequence[int]]) -> InverseDepth | None:
+            others = [views[numbers[row]] for row in due[1]]
+            return plane_sweep(views[due[0]], others, depth=depth) if others else None
+
+        due = list(zip(numbers, neighbours, strict=True))[first:]
+        wanted = [(number, beside) for number, beside in due if of is None or number in of]
+        with prefetched(swept, wanted, ahead=AHEAD) as found:
+            for (number, _), job in found:
+                if seconds is not None and time.monotonic() - began > seconds:
+                    return
+                yield number, job.result()
 
     def _swept_view(self, number: int) -> SweepDepth:
         frame, (height, width) = self.frames[number], self._grids[number]
@@ -134,8 +141,9 @@ class StereoSurvey:
     def _choose_directions(self) -> None:
         """The principal directions of the features so far, and all of them compacted."""
         sample = torch.cat([f[::4].float() for f in self._features.values()])
-        _, vectors = torch.linalg.eigh((sample.T @ sample).double())
-        self._directions = vectors[:, -DIRECTIONS:].float()
+        # On the host: not every device has float64.
+        _, vectors = torch.linalg.eigh((sample.T @ sample).cpu().double())
+        self._directions = vectors[:, -DIRECTIONS:].float().to(sample.device)
         self._features = {n: self._compact(f) for n, f in self._features.items()}
 
     def _compact(self, features: Tensor) -> Tensor:

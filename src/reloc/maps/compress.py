@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reloc.errors import OptionError
 from reloc.heads import Head
+from reloc.landmarks.reduction import ReductionOptions, reduced
 from reloc.maps.packing import (
     BITS,
     GROUP,
@@ -27,8 +28,17 @@ from reloc.sampling import even_picks
 _DAMPING = 0.01
 
 
+# A map of at most 1 MB, unless its heads are many or of the narrowest: docs/large-places.md.
+SMALL_BITS = 3
+SMALL_LANDMARKS = ReductionOptions(count=4000, dimensions=24, bits=4)
+
+
 def compressed(
-    scene_map: SceneMap, *, bits: int, features: Sequence[Tensor] | None = None
+    scene_map: SceneMap,
+    *,
+    bits: int,
+    features: Sequence[Tensor] | None = None,
+    landmarks: ReductionOptions | None = None,
 ) -> SceneMap:
     """A map whose hidden layers are stored with a few bits per weight, and with less views.
 
@@ -41,6 +51,7 @@ def compressed(
         features: for each region (N, channels) of its mapping images. With them the error of each
             rounded column is made up for by the columns to come (GPTQ, Frantar et al., 2023), which
             four bits and less need; without them every weight goes to its nearest value.
+        landmarks: what is to be left of the map's; None for all.
 
     Raises:
         OptionError: another number of bits.
@@ -56,7 +67,11 @@ def compressed(
         for number, region in enumerate(scene_map.regions)
     )
     info = {**scene_map.info, "bits": bits}
-    return replace(scene_map, regions=regions, info=info)
+    known = scene_map.landmarks
+    if landmarks is not None and known is not None:
+        cameras = [(c.world_from_cam, c.camera) for c in scene_map.cameras]
+        known = reduced(known, cameras, options=landmarks)
+    return replace(scene_map, regions=regions, landmarks=known, info=info)
 
 
 @torch.no_grad()

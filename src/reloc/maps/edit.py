@@ -33,7 +33,9 @@ def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
     mine = [replace(r, frames=_rows(r, scene_map)) for r in scene_map.regions]
     theirs = [replace(r, frames=tuple(rows[row] for row in _rows(r, other))) for r in other.regions]
     both = with_both(scene_map.landmarks, other.landmarks)
-    return _with(replace(scene_map, landmarks=both), [*mine, *theirs], cameras)
+    # How those of one map came about is not how these did.
+    info = {key: value for key, value in scene_map.info.items() if key != "landmarks"}
+    return _with(replace(scene_map, landmarks=both, info=info), [*mine, *theirs], cameras)
 
 
 def joined(parts: Sequence[SceneMap]) -> SceneMap:

@@ -1,4 +1,4 @@
-"""Landmarks in the file of a map: some 50 bytes each."""
+"""Landmarks in the file of a map: 45 bytes each, or less in a map that was compressed."""
 
 import math
 from collections.abc import Mapping
@@ -11,13 +11,14 @@ from torch import Tensor
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.keypoints import LENGTH
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
+from reloc.maps.packing import BITS, packed_integers, unpacked_integers
 from reloc.tensor_files import Layout
 
 Array = NDArray[np.float64]
 
 POINTS, VIEWED, MEASURES = "landmarks.points", "landmarks.viewed", "landmarks.measures"
 DESCRIPTORS, MEAN = "landmarks.descriptors", "landmarks.mean"
-BASIS, STEP = "landmarks.basis", "landmarks.step"
+BASIS, STEP, FACTORS = "landmarks.basis", "landmarks.step", "landmarks.factors"
 # Largest number of half precision; sizes are in units of the scale of the map.
 _MOST = 60_000.0
 
@@ -33,16 +34,32 @@ def landmark_tensors(landmarks: Landmarks, *, origin: Array, scale: float) -> di
     measures = np.stack(
         [landmarks.deviations / scale, landmarks.spreads, landmarks.sizes / scale], axis=1
     )
+    integers, factors = _integers(landmarks)
     arrays: dict[str, NDArray[np.generic]] = {
         POINTS: ((landmarks.points - origin) / scale).astype(np.float32),
         VIEWED: np.rint(127 * landmarks.directions).astype(np.int8),
         MEASURES: np.clip(measures, 0, _MOST).astype(np.float16),
-        DESCRIPTORS: landmarks.descriptors,
+        FACTORS: factors,
         MEAN: landmarks.basis.mean.astype(np.float16),
         BASIS: landmarks.basis.directions.astype(np.float16),
         STEP: np.array([landmarks.basis.step], np.float32),
     }
-    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+    tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
+    return {**tensors, DESCRIPTORS: packed_integers(integers, bits=landmarks.bits)}
+
+
+def _integers(landmarks: Landmarks) -> tuple[Tensor, NDArray[np.uint8]]:
+    """Descriptors (N, D) in ``landmarks.bits``, and what each direction (D,) is a multiple of.
+
+    Directions differ in width. What was rounded before stays as it is.
+    """
+    most = 2 ** (landmarks.bits - 1) - 1
+    codes = landmarks.descriptors.astype(np.int16)
+    widest = np.abs(codes).max(axis=0)
+    common = np.maximum(1, np.gcd.reduce(codes, axis=0))
+    factors = np.where(widest // common > most, widest // most, common)
+    integers = np.clip(np.rint(codes / factors), -most, most)
+    return torch.from_numpy(integers), factors.astype(np.uint8)
 
 
 def landmark_layouts(found: Mapping[str, Layout]) -> dict[str, Layout]:
@@ -57,21 +74,31 @@ def landmark_layouts(found: Mapping[str, Layout]) -> dict[str, Layout]:
     if POINTS not in found:
         return {}
     shape = found[POINTS].shape
-    codes = found[DESCRIPTORS].shape if DESCRIPTORS in found else ()
     if len(shape) != 2 or not 0 < shape[0] <= MAX_LANDMARKS:
         raise ValueError("an impossible number of landmarks")
-    if len(codes) != 2 or not 0 < codes[1] <= LENGTH:
-        raise ValueError("descriptors of an impossible length")
-    count, length = shape[0], codes[1]
+    count = shape[0]
+    codes, basis = (found[n].shape if n in found else () for n in (DESCRIPTORS, BASIS))
+    length, bits = _length_and_bits(codes, basis)
     return {
         POINTS: Layout("F32", (count, 3)),
         VIEWED: Layout("I8", (count, 3)),
         MEASURES: Layout("F16", (count, 3)),
-        DESCRIPTORS: Layout("I8", (count, length)),
+        DESCRIPTORS: Layout("U8", (count, length * bits // 8)),
+        FACTORS: Layout("U8", (length,)),
         MEAN: Layout("F16", (LENGTH,)),
         BASIS: Layout("F16", (LENGTH, length)),
         STEP: Layout("F32", (1,)),
     }
+
+
+def _length_and_bits(codes: tuple[int, ...], basis: tuple[int, ...]) -> tuple[int, int]:
+    """Numbers of a descriptor, which come in eights, and bits of each, by the tensors' shapes."""
+    if len(codes) != 2 or len(basis) != 2 or not 0 < basis[1] <= LENGTH or basis[1] % 8:
+        raise ValueError("descriptors of an impossible length")
+    bits, rest = divmod(8 * codes[1], basis[1])
+    if rest or bits not in BITS:
+        raise ValueError("descriptors of an impossible length")
+    return basis[1], bits
 
 
 def landmarks_of(
@@ -95,10 +122,15 @@ def landmarks_of(
     lengths = np.linalg.norm(directions, axis=1, keepdims=True)
     deviations, spreads, sizes = tensors[MEASURES].float().numpy().T
     step = float(tensors[STEP][0])
+    length, bits = _length_and_bits(tuple(tensors[DESCRIPTORS].shape), tuple(tensors[BASIS].shape))
+    integers = unpacked_integers(tensors[DESCRIPTORS], columns=length, bits=bits).numpy()
+    factors = tensors[FACTORS].numpy().astype(np.int16)
     if np.abs(points).max() > most:
         raise ValueError("a landmark beyond all measure")
     if lengths.min() < 64 or deviations.min() < 0 or sizes.min() < 0 or not 0 < step < 1:
         raise ValueError("landmarks of impossible size")
+    if not 0 < factors.min() <= factors.max() < 128:
+        raise ValueError("descriptors of impossible size")
     if spreads.min() < 0 or spreads.max() > 1.001 * math.pi:
         raise ValueError("landmarks seen from impossible angles")
     return Landmarks(
@@ -107,6 +139,7 @@ def landmarks_of(
         directions=directions / lengths,
         spreads=spreads,
         sizes=np.float32(scale) * sizes,
-        descriptors=tensors[DESCRIPTORS].numpy(),
+        descriptors=np.clip(integers * factors, -127, 127).astype(np.int8),
         basis=DescriptorBasis(tensors[MEAN].float().numpy(), tensors[BASIS].float().numpy(), step),
+        bits=bits,
     )

@@ -73,12 +73,24 @@ def rounded(weights: Tensor, scales: Tensor, *, bits: int) -> Tensor:
     return (weights / scales).round().clamp(-most - 1, most)
 
 
-def packed_matrix(integers: Tensor, scales: Tensor, *, bits: int) -> PackedMatrix:
-    """Packs integers (R, C) and their scales (R, ceil(C / GROUP))."""
+def packed_integers(integers: Tensor, *, bits: int) -> Tensor:
+    """Integers (R, C) of so many bits as bytes (R, ceil(C * bits / 8)) uint8, see PackedMatrix."""
     codes = (integers + 2 ** (bits - 1)).to(torch.uint8).numpy()
     fields = np.unpackbits(codes[:, :, None], axis=2)[:, :, 8 - bits :]
-    content = np.packbits(fields.reshape(len(codes), -1), axis=1)
-    return PackedMatrix(torch.from_numpy(content), scales.half())
+    return torch.from_numpy(np.packbits(fields.reshape(len(codes), -1), axis=1))
+
+
+def unpacked_integers(codes: Tensor, *, columns: int, bits: int) -> Tensor:
+    """The integers (R, columns) int16 that ``packed_integers`` packed."""
+    fields = np.unpackbits(codes.numpy(), axis=1)[:, : columns * bits]
+    fields = fields.reshape(len(codes), columns, bits)
+    values = fields @ (1 << np.arange(bits - 1, -1, -1)).astype(np.int16)
+    return torch.from_numpy(values) - 2 ** (bits - 1)
+
+
+def packed_matrix(integers: Tensor, scales: Tensor, *, bits: int) -> PackedMatrix:
+    """Packs integers (R, C) and their scales (R, ceil(C / GROUP))."""
+    return PackedMatrix(packed_integers(integers, bits=bits), scales.half())
 
 
 def unpacked_matrix(packed: PackedMatrix, *, columns: int, bits: int) -> Tensor:
@@ -93,8 +105,5 @@ def unpacked_matrix(packed: PackedMatrix, *, columns: int, bits: int) -> Tensor:
         raise ValueError("impossible packing")
     if packed.scales.shape != scales:
         raise ValueError("impossible packing")
-    fields = np.unpackbits(packed.codes.numpy(), axis=1)[:, : columns * bits]
-    fields = fields.reshape(rows, columns, bits)
-    values = fields @ (1 << np.arange(bits - 1, -1, -1)).astype(np.int16)
-    integers = torch.from_numpy(values).float() - 2 ** (bits - 1)
+    integers = unpacked_integers(packed.codes, columns=columns, bits=bits).float()
     return integers * packed.scales.float().repeat_interleave(GROUP, dim=1)[:, :columns]

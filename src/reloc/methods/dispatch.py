@@ -1,8 +1,7 @@
 """Mapping a scene by any of the methods: what ``reloc map`` writes, from Python too."""
 
-import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from os import PathLike
 from typing import TypeAlias
 
@@ -11,17 +10,23 @@ import torch
 from reloc.backbone import Backbone, load_backbone, load_context_backbone
 from reloc.errors import OptionError
 from reloc.files import StrPath
-from reloc.landmarks.building import LandmarkOptions, build_landmarks
+from reloc.landmarks.building import LandmarkOptions
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
 from reloc.methods.ace.options import LEAST_SECONDS
 from reloc.methods.ace.training import TrainingSnapshot
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
+from reloc.methods.landmarks import has_landmarks_of, landmark_seconds, with_landmarks
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
 from reloc.progress import Progress, silent
-from reloc.reconstruct.preview import preview_seconds, preview_views, with_preview
-from reloc.scenes.scene import Scene, posed
+from reloc.reconstruct.preview import (
+    preview_seconds,
+    preview_views,
+    with_landmark_preview,
+    with_preview,
+)
+from reloc.scenes.scene import Scene
 
 # The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
 # network trained on the scene (DSAC*).
@@ -34,6 +39,7 @@ def map_scene(
     *,
     options: MethodOptions | None = None,
     landmarks: LandmarkOptions | None = None,
+    earlier: SceneMap | None = None,
     head: int | None = None,
     device: torch.device | str | None = None,
     checkpoint: StrPath | None = None,
@@ -51,9 +57,12 @@ def map_scene(
             ``DsacStarOptions`` train the whole network; by default the ``standard`` preset of the
             first.
         landmarks: how many points known to a fraction of a pixel the map is to have, and how they
-            are made; None for none.
+            are made; by default 10,000. ``LandmarkOptions(count=0)`` keeps none: their descriptors
+            can show something of what was in the photos.
+        earlier: a map of this place, such as a draft; if its landmarks are of the same frames and
+            options, they are taken over.
         head: with ``MappingOptions``, train this one alone of the heads that the place has. The map
-            holds its region as that of all heads does, and no preview points;
+            holds its region as that of all heads does, and no preview points or landmarks;
             ``maps.edit.joined`` makes that one of several such.
         device: where to compute; by default the best there is.
         checkpoint: file to which the training state is written every so often, when it is
@@ -65,7 +74,7 @@ def map_scene(
             its time counts as the training's.
 
     Returns:
-        The map, with preview points of the place, and how it came about.
+        The map, with preview points and landmarks of the place, and how it came about.
 
     Raises:
         OptionError: an argument that the method does not take, no such head, or a place that
@@ -79,8 +88,12 @@ def map_scene(
     options = options or MappingOptions()
     if head is not None and landmarks is not None and landmarks.count:
         raise OptionError("a head alone has no landmarks: leave out head or landmarks")
+    wanted = LandmarkOptions(count=0) if head is not None else landmarks or LandmarkOptions()
     network = method_backbone(backbone, options)
     limit = None if isinstance(options, RidgeOptions) else options.time_limit
+    if earlier and not has_landmarks_of(earlier, scene.mapping, wanted, time_limit=limit):
+        earlier = None
+    training_limit = _before_points(limit, scene, LandmarkOptions(count=0) if earlier else wanted)
     if isinstance(options, RidgeOptions):
         if checkpoint is not None or resume:
             raise OptionError("a fit in closed form takes seconds: leave out checkpoint and resume")
@@ -91,7 +104,7 @@ def map_scene(
         result = map_scene_dsacstar(
             scene,
             network,
-            options=replace(options, time_limit=_before_preview(limit)),
+            options=replace(options, time_limit=training_limit),
             device=device,
             checkpoint=checkpoint,
             resume=resume,
@@ -101,7 +114,7 @@ def map_scene(
         result = mapper.map_scene(
             scene,
             network,
-            options=replace(options, time_limit=_before_preview(limit)),
+            options=replace(options, time_limit=training_limit),
             head=head,
             device=device,
             checkpoint=checkpoint,
@@ -111,35 +124,22 @@ def map_scene(
         )
     if head is not None:
         return result
-    localizer = Localizer(result.scene_map, network, device=device)
-    made = with_preview(localizer, scene.mapping, views=preview_views(limit), progress=progress)
-    if landmarks is not None and landmarks.count:
-        made = with_landmarks(made, scene, options=landmarks, progress=progress)
-    return replace(result, scene_map=made)
-
-
-def with_landmarks(
-    scene_map: SceneMap,
-    scene: Scene,
-    *,
-    options: LandmarkOptions,
-    progress: Progress = silent,
-) -> SceneMap:
-    """The map with landmarks of the scene; as it is where nothing can be triangulated.
-
-    Args:
-        scene_map: of the scene.
-        scene: its mapping frames with poses are used.
-        options: how many, and how they are made.
-        progress: told of views and pairs.
-    """
-    began = time.monotonic()
-    found, counts = build_landmarks(
-        posed(scene.mapping), depth=scene_map.scale, options=options, progress=progress
+    made = with_landmarks(
+        result.scene_map,
+        scene,
+        options=wanted,
+        time_limit=limit,
+        earlier=earlier,
+        progress=progress,
     )
-    seconds = {**scene_map.info.get("seconds", {}), "landmarks": time.monotonic() - began}
-    info = {**scene_map.info, "seconds": seconds, "landmarks": asdict(counts)}
-    return replace(scene_map, landmarks=found if len(found) else None, info=info)
+    if isinstance(options, RidgeOptions) and made.landmarks is not None:
+        # What its head sees takes longer to be seen than the whole fit.
+        made = with_landmark_preview(made, made.landmarks, scene.mapping)
+    else:
+        localizer = Localizer(made, network, device=device)
+        views = preview_views(limit)
+        made = with_preview(localizer, scene.mapping, views=views, progress=progress)
+    return replace(result, scene_map=made)
 
 
 def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) -> Backbone:
@@ -163,8 +163,13 @@ def _refuse_for_heads_alone(
         raise OptionError("head and callback go with MappingOptions; leave them out")
 
 
-def _before_preview(time_limit: float | None) -> float | None:
-    """The time limit of what comes before the preview points."""
+def _before_points(
+    time_limit: float | None, scene: Scene, landmarks: LandmarkOptions
+) -> float | None:
+    """The time limit of what comes before preview points and landmarks."""
     if time_limit is None:
         return None
-    return max(time_limit - preview_seconds(time_limit), min(time_limit, LEAST_SECONDS))
+    after = preview_seconds(time_limit)
+    if landmarks.count:
+        after += landmark_seconds(scene.mapping, time_limit)
+    return max(time_limit - after, min(time_limit, LEAST_SECONDS))

@@ -3,10 +3,11 @@
 The cost of a pose is the sum of rho(e_i / sigma_i) over the reprojection errors e_i, with Cauchy's
 rho(r) = c^2 / 2 log(1 + r^2 / c^2). It is minimised by Levenberg-Marquardt on iteratively
 reweighted least squares (Triggs et al., "Bundle Adjustment - A Modern Synthesis", 2000, sections 4
-and 6). PoseLib's refinement has one scale for all points, hence this one.
+and 6). PoseLib's refinement has one scale for all points, hence this one. Where depth was measured,
+its error, as a share of it, counts likewise, with a rho of its own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,12 +44,14 @@ class RefinementOptions:
         gate: sigmas; a correspondence takes part where its error is smaller.
         rounds: times that the gate is put around a refined pose.
         iterations: of Levenberg-Marquardt in each round, at most.
+        depth_share: of a measured depth, its standard deviation: that of depth cameras in rooms.
     """
 
     scale: float = 1.0
     gate: float = 7.5
     rounds: int = 2
     iterations: int = 50
+    depth_share: float = 0.015
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,9 +77,11 @@ def refined_pose(
 ) -> RefinedPose | None:
     """The pose that minimises the weighted robust reprojection error near a first one.
 
+    Measured depths take part; the covariance is that of the reprojections alone.
+
     Args:
         world_from_cam: (4, 4) to begin at.
-        seen: the correspondences, each with its sigma.
+        seen: the correspondences, each with its sigma, and depths where they were measured.
         options: scale and gate.
 
     Returns:
@@ -94,7 +99,7 @@ def refined_pose(
     inliers = errors < options.gate * seen.sigmas
     if inliers.sum() < 4:
         return None
-    covariance = _covariance(pose, seen[inliers], options.scale)
+    covariance = _covariance(pose, replace(seen[inliers], depths=None), options)
     return None if covariance is None else RefinedPose(pose, covariance, errors, inliers)
 
 
@@ -102,7 +107,8 @@ def refined_pose(
 class _System:
     """The cost with its derivatives by a motion of the camera in its own frame.
 
-    Residuals (2, N) and jacobian (2, N, 6) are in sigmas, without the weights (N,) of the loss.
+    Residuals (2, N) and jacobian (2, N, 6) are in sigmas, without the weights (2, N) of the loss;
+    with measured depths there are three of each.
     """
 
     cost: float
@@ -113,19 +119,19 @@ class _System:
 
     def normal(self) -> tuple[Array, Array]:
         """Normal matrix (6, 6) and slope (6,)."""
-        weighted = (self.weights[:, None] * self.jacobian).reshape(-1, 6)
+        weighted = (self.weights[..., None] * self.jacobian).reshape(-1, 6)
         jacobian = self.jacobian.reshape(-1, 6)
         return weighted.T @ jacobian, weighted.T @ self.residuals.ravel()
 
 
 def _minimized(world_from_cam: Array, seen: Correspondences, options: RefinementOptions) -> Array:
     """Levenberg-Marquardt from a pose that has all points in front of the camera."""
-    now = _system(world_from_cam, seen, options.scale)
+    now = _system(world_from_cam, seen, options)
     damping = FIRST_DAMPING
     for _ in range(options.iterations):
         step = _step(now, damping)
         trial = world_from_cam if step is None else _moved(world_from_cam, step)
-        tried = _system(trial, seen, options.scale)
+        tried = _system(trial, seen, options)
         if step is None or not tried.cost < now.cost:
             damping *= 10
             if damping > MAX_DAMPING:
@@ -150,7 +156,7 @@ def _step(system: _System, damping: float) -> Array | None:
         return None
 
 
-def _system(world_from_cam: Array, seen: Correspondences, scale: float) -> _System:
+def _system(world_from_cam: Array, seen: Correspondences, options: RefinementOptions) -> _System:
     """The cost of a pose; infinite where a point is not in front of the camera."""
     points = transformed(inverted(world_from_cam), seen.scene_coordinates)
     depths = points[:, 2]
@@ -159,20 +165,34 @@ def _system(world_from_cam: Array, seen: Correspondences, scale: float) -> _Syst
         return _System(np.inf, nothing, nothing, nothing, depths)
     pull = seen.focal / seen.sigmas
     residuals = (points[:, :2] / depths[:, None] - seen.rays).T * pull
-    squared = (residuals**2).sum(axis=0) / scale**2
-    cost = float(np.log1p(squared).sum()) * scale**2 / 2
+    squared = np.tile((residuals**2).sum(axis=0), (2, 1))
     jacobian = projection_jacobian(points) * pull[:, None]
-    return _System(cost, 1 / (1 + squared), residuals, jacobian, depths)
+    losses = squared[:1]
+    if seen.depths is not None:
+        # Points move towards the camera as that moves ahead, and about it as it turns.
+        ahead = np.stack([-points[:, 1], points[:, 0], *np.zeros((3, len(points)))], axis=1)
+        ahead = np.concatenate([ahead, np.full((len(points), 1), -1.0)], axis=1)
+        per_depth = np.nan_to_num(1 / (options.depth_share * seen.depths))
+        off = np.where(per_depth > 0, depths - seen.depths, 0) * per_depth
+        residuals = np.concatenate([residuals, off[None]])
+        jacobian = np.concatenate([jacobian, (ahead * per_depth[:, None])[None]])
+        squared = np.concatenate([squared, off[None] ** 2])
+        losses = squared[1:]
+    square = options.scale**2
+    cost = float(np.log1p(losses / square).sum()) * square / 2
+    return _System(cost, 1 / (1 + squared / square), residuals, jacobian, depths)
 
 
-def _covariance(world_from_cam: Array, seen: Correspondences, scale: float) -> Array | None:
+def _covariance(
+    world_from_cam: Array, seen: Correspondences, options: RefinementOptions
+) -> Array | None:
     """Covariance of a motion of the camera in its own frame; None if a direction is open.
 
     That of a robust estimate (Huber, "Robust Statistics", 1981, section 7.6):
     mean(psi^2) / mean(psi')^2 (J^T J)^-1 with residuals and J in sigmas. For Cauchy's loss of the
     length of a residual in the plane, psi = w r and the mean of psi' over its directions is w^2.
     """
-    system = _system(world_from_cam, seen, scale)
+    system = _system(world_from_cam, seen, options)
     if not np.isfinite(system.cost):
         return None
     jacobian = system.jacobian.reshape(-1, 6)

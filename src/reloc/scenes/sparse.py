@@ -47,6 +47,19 @@ class SparsePoints:
         """Where a frame sees which points; nothing for a frame that is not known."""
         return self.sightings.get(frame.name, NOTHING_SEEN)
 
+    def joined(self, other: "SparsePoints") -> "SparsePoints":
+        """These points, then the others."""
+        sightings = dict(self.sightings)
+        for name, theirs in other.sightings.items():
+            mine = self.sightings.get(name, NOTHING_SEEN)
+            sightings[name] = Sighting(
+                np.concatenate([mine.pixels, theirs.pixels]),
+                np.concatenate([mine.points, theirs.points + len(self)]),
+            )
+        return SparsePoints(
+            np.concatenate([self.xyz, other.xyz]), np.concatenate([self.rgb, other.rgb]), sightings
+        )
+
     def with_tracks(self, frames: Sequence[Frame]) -> "SparsePoints":
         """The points that at least two of the frames see, with the sightings of these frames.
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from reloc.devices import to_device
 from reloc.geometry import Camera, inverted
 from reloc.stereo.inverse_depth import InverseDepth
 
@@ -71,7 +72,8 @@ def plane_sweep(
     rows, columns = np.mgrid[0:height:EVERY, 0:width:EVERY]
     cells = np.stack([columns.ravel(), rows.ravel()], axis=1)
     rays = reference.camera.rays((cells + 0.5) * reference.cell)
-    picked = reference.features[torch.from_numpy(cells[:, 1] * width + cells[:, 0])]
+    chosen = torch.from_numpy(cells[:, 1] * width + cells[:, 0])
+    picked = reference.features[to_device(chosen, reference.features.device)]
     ladder = np.linspace(FARTHEST, NEAREST, RUNGS) / depth
     total = torch.zeros(len(cells), RUNGS)
     seen = torch.zeros(len(cells), RUNGS)
@@ -106,11 +108,11 @@ def _cosines(
     places = (pixels / (other.cell * (width, height)) * 2 - 1).reshape(*ahead.shape, 2)
     ahead &= (np.abs(places) < 1 - 1 / np.array([width, height])).all(axis=-1)
     likeness = (features @ other.features.T).float().view(len(features), 1, height, width)
+    # How it is beyond the outermost cells does not matter: there the view is not ahead.
     sampled = functional.grid_sample(
         likeness,
-        torch.from_numpy(places).float().to(likeness.device)[:, None],
+        to_device(torch.from_numpy(places).float(), likeness.device)[:, None],
         align_corners=False,
-        padding_mode="border",
     )
     return sampled[:, 0, 0].cpu(), torch.from_numpy(ahead)
 

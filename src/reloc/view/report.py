@@ -103,6 +103,7 @@ def report_html(
     """The page of an evaluation as text; arguments and errors as ``write_report``."""
     title = " · ".join(filter(None, [evaluation.scene_name, evaluation.map_name])) or "Evaluation"
     shown = figures(evaluation)
+    photos = [_photos(frame, evaluation) for frame in worst]
     failures = failure_map(evaluation, mapping, up=up)
     times = stage_times(evaluation)
     return rendered(
@@ -116,7 +117,7 @@ def report_html(
         and svg(failures, title="failures over the plan and by direction of view"),
         recall=[figure for figure in shown if figure.group == "recall"],
         times=times and svg(times, title="median time by stage"),
-        worst=[_photos(frame, evaluation) for frame in worst],
+        worst=photos,
         rows=[_row(frame, evaluation) for frame in evaluation.frames],
     )
 

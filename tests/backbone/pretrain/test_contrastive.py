@@ -9,6 +9,23 @@ from reloc.backbone.pretrain.contrastive import features_at, info_nce
 from reloc.backbone.pretrain.pairs import cell_centers
 
 
+def test_beyond_the_outermost_cells_features_are_theirs():
+    """As ``grid_sample`` has it with a padding that not every device knows."""
+    torch.manual_seed(0)
+    features = torch.randn(2, 3, 4, 5, requires_grad=True)
+    pixels = torch.rand(2, 50, 2) * torch.tensor([60.0, 50.0]) - 10
+    places = pixels / torch.tensor([20.0, 16.0]) - 1
+    expected = functional.grid_sample(
+        features, places[:, None], align_corners=False, padding_mode="border"
+    )[:, :, 0].mT
+    sampled = features_at(features, pixels, stride=8)
+    torch.testing.assert_close(sampled, expected)
+    chance = torch.randn_like(sampled)
+    torch.testing.assert_close(
+        *(torch.autograd.grad((x * chance).sum(), features)[0] for x in (sampled, expected))
+    )
+
+
 def test_features_at_cell_centers_are_those_of_the_cells():
     features = torch.randn(2, 5, 6, 6)
     centers = torch.from_numpy(cell_centers(48, 8)).float().expand(2, -1, -1)

@@ -3,8 +3,9 @@
 import cv2
 import numpy as np
 import pytest
+import torch
 
-from reloc.backbone.pretrain import pairs
+from reloc.backbone.pretrain import pairs, rendered
 from reloc.backbone.pretrain.rendered import RenderedPairs
 from reloc.geometry import pose_from, rotation_from_vector
 from reloc.synthetic import cache
@@ -101,6 +102,21 @@ def test_rooms_are_rendered_once_and_then_read(wall, tmp_path, monkeypatch):
     np.testing.assert_array_equal(
         one.pair(3).first, RenderedPairs(two.rooms[:2], size=64).pair(3).first
     )
+
+
+def test_processes_share_the_rendering(tmp_path, monkeypatch, wall):
+    """The second of two renders the odd rooms before all wait, and reads the even ones after."""
+    calls = []
+
+    def views(folder, seed, **sizes):
+        calls.append(seed)
+        return wall
+
+    monkeypatch.setattr(rendered, "cached_training_views", views)
+    monkeypatch.setattr(rendered, "place_among_processes", lambda: (1, 2))
+    monkeypatch.setattr(torch.distributed, "barrier", lambda: calls.append("barrier"))
+    RenderedPairs.from_cache(tmp_path, rooms=5, size=64, workers=1)
+    assert calls == [1, 3, "barrier", 0, 2, 4]
 
 
 def test_a_passer_by_hides_what_is_behind_it(wall):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from reloc.errors import OutputError
+from reloc.methods.ace import feature_buffer
 from reloc.methods.ace.feature_buffer import FeatureBuffer, empty_buffer
 
 
@@ -76,6 +77,22 @@ def test_depth_is_known_only_where_it_was_given():
     assert buffer.inverse_depths[:8].tolist() == [0.0] * 4 + [0.5, 0.0, 0.25, 2.0]
     *_, inverse_depths, _ = buffer.batch(torch.tensor([7, 0]))
     assert inverse_depths.tolist() == [2.0, 0.0]
+
+
+@pytest.mark.parametrize(("free", "kept_on"), [(100_000, "meta"), (20_000, "cpu")])
+def test_features_that_a_device_has_no_room_for_stay_with_the_host(
+    free, kept_on, tmp_path, monkeypatch
+):
+    """1000 rows of 22 bytes; the rest of a row is small and is always on the device."""
+    monkeypatch.setattr(feature_buffer, "free_memory", lambda device: free)
+    extractor: Any = SimpleNamespace(channels=3, dtype=torch.float16, device=torch.device("meta"))
+    buffer = empty_buffer(
+        torch.zeros(4, 3, 4), extractor, rows=1000, memory_gb=1.0, scratch=tmp_path
+    )
+    assert buffer.features.device.type == kept_on
+    assert buffer.features.dtype == torch.float16
+    assert buffer.rays.device.type == "meta"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="no room can be taken there")

@@ -91,7 +91,7 @@ def test_a_watcher_sees_every_step_and_changes_nothing(scene, backbone):
     def callback(snapshot):
         with torch.inference_mode():
             (learner,) = snapshot.learners
-            points = learner.head(torch.zeros(3, 8))
+            points = learner.head(torch.zeros(3, 8, device=learner.head.scale.device))
         seen.append((snapshot.steps, snapshot.fraction, snapshot.state().loss, points))
         np.testing.assert_array_equal(learner.frames, range(5))
         np.testing.assert_allclose(learner.origin, scene.mapping_centers().mean(axis=0))

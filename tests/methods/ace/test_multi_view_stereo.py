@@ -37,9 +37,24 @@ def frames(wall_frames):
     return wall_frames
 
 
+class Remembering(FeatureExtractor):
+    """Looks at the same picture once."""
+
+    def __init__(self):
+        super().__init__(load_backbone(None), device=torch.device("cpu"))
+        self._seen = {}
+
+    def with_local(self, image):
+        key = (image.shape, image.tobytes())
+        if key not in self._seen:
+            self._seen[key] = super().with_local(image)
+        features, local = self._seen[key]
+        return features.clone(), local.clone()
+
+
 @pytest.fixture(scope="module")
 def extractor():
-    return FeatureExtractor(load_backbone(None), device=torch.device("cpu"))
+    return Remembering()
 
 
 def spread_of(frames):

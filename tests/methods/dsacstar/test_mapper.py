@@ -54,7 +54,7 @@ def test_reprojection_errors_fall(scene, supervision):
         map_scene_dsacstar(
             scene, load_backbone(), options=replace(options, steps=steps), device="cpu"
         ).scene_map.info["median_error_px"]
-        for steps in (5, 400)
+        for steps in (5, 220)
     )
     assert after < 0.3 * before
 

@@ -21,6 +21,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reloc.devices import float64_device
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -93,8 +95,9 @@ def fitted_points(gram: Tensor, moment: Tensor, prior: Tensor, *, ridge: float) 
 
 
 def query_loss(predictions: Tensor, rows: Rows, options: EpisodeFitOptions) -> Tensor:
-    """Sum over the rows of the bounded error in pixels."""
-    errors = (predictions - rows.coordinates).square().sum(dim=1) * rows.pixels.square()
+    """Sum over the rows of the bounded error in pixels, where the predictions are."""
+    coordinates, pixels = (x.to(predictions.device) for x in (rows.coordinates, rows.pixels))
+    errors = (predictions - coordinates).square().sum(dim=1) * pixels.square()
     return 0.5 * torch.log1p(errors / options.error_scale**2).sum()
 
 
@@ -121,10 +124,11 @@ def backward_episode(
     mine = list(episode.queries[rank::world])
     anchors, prior, owned = _anchors(network, episode.support, rank, world, reduce)
     anchors.requires_grad_()
-    count = torch.zeros((), dtype=torch.float64, device=anchors.device)
+    exact = float64_device(anchors.device)
+    count = torch.zeros((), dtype=torch.float64, device=exact)
 
-    gram = torch.zeros(len(anchors), len(anchors), dtype=torch.float64, device=anchors.device)
-    moment = torch.zeros(len(anchors), 3, dtype=torch.float64, device=anchors.device)
+    gram = torch.zeros(len(anchors), len(anchors), dtype=torch.float64, device=exact)
+    moment = torch.zeros(len(anchors), 3, dtype=torch.float64, device=exact)
     with torch.no_grad():
         for image in support:
             added = _sums(network, image(), anchors, options)
@@ -134,7 +138,7 @@ def backward_episode(
     reduce(moment)
     gram.requires_grad_()
     moment.requires_grad_()
-    points = fitted_points(gram, moment, prior.double(), ridge=options.ridge)
+    points = fitted_points(gram, moment, _exactly(prior), ridge=options.ridge)
 
     # Queries see the fit through the points alone, which are a leaf to them.
     leaf = points.detach().requires_grad_()
@@ -142,11 +146,11 @@ def backward_episode(
         for image in mine:
             count += len(image().coordinates)
     reduce(count)
-    total = torch.zeros((), dtype=torch.float64, device=anchors.device)
+    total = torch.zeros((), dtype=torch.float64, device=exact)
     for image in mine:
         rows = image()
         responses = dense_responses(network(rows.inputs), anchors, options)
-        loss = query_loss(responses.double() @ leaf, rows, options) / count
+        loss = query_loss(_exactly(responses) @ leaf, rows, options) / count
         loss.backward()
         total += loss.detach()
     reduce(total)
@@ -205,8 +209,13 @@ def _sums(
     network: nn.Module, rows: Rows, anchors: Tensor, options: EpisodeFitOptions
 ) -> tuple[Tensor, Tensor]:
     """R'R and R'Y of one image, in float64."""
-    responses = dense_responses(network(rows.inputs), anchors, options).double()
-    return responses.T @ responses, responses.T @ rows.coordinates.double()
+    responses = _exactly(dense_responses(network(rows.inputs), anchors, options))
+    return responses.T @ responses, responses.T @ _exactly(rows.coordinates)
+
+
+def _exactly(tensor: Tensor) -> Tensor:
+    """In float64, on the host if the device has none."""
+    return tensor.to(float64_device(tensor.device)).double()
 
 
 def episode_loss(network: nn.Module, episode: Episode, options: EpisodeFitOptions) -> Tensor:
@@ -218,17 +227,17 @@ def episode_loss(network: nn.Module, episode: Episode, options: EpisodeFitOption
     features = [network(rows.inputs) for rows in images]
     pairs = list(zip(features, images, strict=True))
     anchors = functional.normalize(torch.cat([f[rows.anchors] for f, rows in pairs]), dim=1)
-    prior = torch.cat([rows.coordinates[rows.anchors] for rows in images]).double()
+    prior = _exactly(torch.cat([rows.coordinates[rows.anchors] for rows in images]))
     gram = moment = torch.zeros((), dtype=torch.float64)
     for f, rows in pairs:
-        responses = dense_responses(f, anchors, options).double()
+        responses = _exactly(dense_responses(f, anchors, options))
         gram = gram + responses.T @ responses
-        moment = moment + responses.T @ rows.coordinates.double()
+        moment = moment + responses.T @ _exactly(rows.coordinates)
     points = fitted_points(gram, moment, prior, ridge=options.ridge)
     losses, count = [], 0
     for image in episode.queries:
         rows = image()
         responses = dense_responses(network(rows.inputs), anchors, options)
-        losses.append(query_loss(responses.double() @ points, rows, options))
+        losses.append(query_loss(_exactly(responses) @ points, rows, options))
         count += len(rows.coordinates)
     return torch.stack(losses).sum() / count

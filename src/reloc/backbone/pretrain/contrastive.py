@@ -20,10 +20,13 @@ def features_at(features: Tensor, pixels: Tensor, *, stride: int) -> Tensor:
     Returns:
         (B, N, C).
     """
-    height, width = features.shape[-2:]
-    scale = pixels.new_tensor([2.0 / (width * stride), 2.0 / (height * stride)])
-    grid = (pixels * scale - 1.0).unsqueeze(1).to(features.dtype)
-    sampled = functional.grid_sample(features, grid, align_corners=False, padding_mode="border")
+    # No further out than the centres of the outermost cells: MPS pads with nothing but zeros.
+    places = [
+        pixels[..., axis].clamp(stride / 2, (cells - 0.5) * stride) * (2.0 / (cells * stride)) - 1.0
+        for axis, cells in enumerate((features.shape[-1], features.shape[-2]))
+    ]
+    grid = torch.stack(places, dim=-1).unsqueeze(1).to(features.dtype)
+    sampled = functional.grid_sample(features, grid, align_corners=False)
     return sampled[:, :, 0].transpose(1, 2)
 
 

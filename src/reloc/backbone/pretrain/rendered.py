@@ -1,12 +1,16 @@
 """Pairs from rendered rooms: parallax, occlusion and other light, with exact correspondences."""
 
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.distributed as dist
 
 from reloc.backbone.pretrain.pairs import Pair, cropped_pair, with_passer_by
+from reloc.backbone.pretrain.parallel import place_among_processes
 from reloc.progress import Progress, silent
 from reloc.synthetic import (
     TrainingViews,
@@ -16,6 +20,44 @@ from reloc.synthetic import (
 
 # Share of pairs in which something moves.
 PASSERS_BY = 0.3
+
+
+def rendered_rooms(
+    folder: Path,
+    *,
+    rooms: int,
+    views: int,
+    workers: int = 2,
+    device: str | torch.device = "cpu",
+    progress: Progress = silent,
+) -> list[TrainingViews]:
+    """Views of rooms 0 to ``rooms - 1``, rendered or read.
+
+    Processes share the rendering; each then reads what the others have made.
+
+    Args:
+        folder: keeps them.
+        rooms: how many.
+        views: of each.
+        workers: rooms at a time.
+        device: where to render.
+        progress: told of every room.
+    """
+    rank, world = place_among_processes()
+    made: dict[int, TrainingViews] = {}
+
+    def collect(numbers: Iterable[int]) -> None:
+        with ThreadPoolExecutor(workers) as pool:
+            get = partial(cached_training_views, folder, views=views, device=device)
+            for number, job in [(n, pool.submit(get, n)) for n in numbers]:
+                made[number] = job.result()
+                progress("rendering rooms", len(made), rooms)
+
+    collect(range(rank, rooms, world))
+    if world > 1:
+        dist.barrier()
+        collect(number for number in range(rooms) if number not in made)
+    return [made[number] for number in range(rooms)]
 
 
 class RenderedPairs:
@@ -45,15 +87,9 @@ class RenderedPairs:
         progress: Progress = silent,
     ) -> "RenderedPairs":
         """Renders rooms 0 to ``rooms - 1`` on a device, or reads those that ``folder`` holds."""
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [
-                pool.submit(cached_training_views, folder, seed, views=views, device=device)
-                for seed in range(rooms)
-            ]
-            made = []
-            for done, job in enumerate(jobs, start=1):
-                made.append(job.result())
-                progress("rendering rooms", done, rooms)
+        made = rendered_rooms(
+            folder, rooms=rooms, views=views, workers=workers, device=device, progress=progress
+        )
         return cls(made, size=size)
 
     def pair(self, seed: int) -> Pair:

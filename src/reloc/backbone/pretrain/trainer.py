@@ -21,12 +21,12 @@ from reloc.backbone.pretrain.parallel import (
     synchronize_norms,
 )
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
-from reloc.devices import training_dtype
+from reloc.devices import to_device, training_dtype
 from reloc.errors import OptionError
 from reloc.interruption import uninterrupted
 from reloc.prefetching import prefetched
 from reloc.progress import Progress, silent
-from reloc.training import Every, OneCycleTrainer, train
+from reloc.training import Every, OneCycleTrainer, drawn_from, train
 
 # Share of the steps in which the learning rate rises.
 WARMUP = 0.08
@@ -110,8 +110,8 @@ class BackboneTrainer(OneCycleTrainer):
         self.options = options
         self.device = device
         self._share = {"rank": rank, "world": world}
-        torch.manual_seed(options.seed)
-        network = ConvBackbone(channels=options.channels, width=options.width)
+        with drawn_from(options.seed):
+            network = ConvBackbone(channels=options.channels, width=options.width)
         if world > 1:
             synchronize_norms(network)
         network.to(device).train()
@@ -145,7 +145,7 @@ class BackboneTrainer(OneCycleTrainer):
             making = prefetched(self._batch, steps, ahead=AHEAD, workers=1)
             self._batches = self._thread.enter_context(making)
         _, job = next(self._batches)
-        batch = {k: v.to(self.device, non_blocking=True) for k, v in job.result().items()}
+        batch = {k: to_device(v, self.device) for k, v in job.result().items()}
         amp = training_dtype(self.device)
         # Whole, for the network's running statistics change with its first use.
         with uninterrupted():
@@ -170,8 +170,8 @@ class BackboneTrainer(OneCycleTrainer):
         """Figures of the latest step; waits for the device."""
         assert self._last is not None
         loss, correct = self._last
-        seconds = time.monotonic() - self._began
-        return {"loss": loss.item(), "correct": correct.item(), "seconds": seconds}
+        figures = {"loss": loss.item(), "correct": correct.item()}
+        return {**figures, "seconds": time.monotonic() - self._began}
 
     def result(self) -> ConvBackbone:
         """The average, fused, on the processor."""

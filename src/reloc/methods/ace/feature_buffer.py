@@ -9,7 +9,11 @@ import torch
 from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
+from reloc.devices import free_memory, to_device
 from reloc.errors import OutputError
+
+# Of the free memory of a device, what features may take.
+SHARE_OF_MEMORY = 0.8
 
 
 @dataclass
@@ -81,7 +85,7 @@ class FeatureBuffer:
 
         All are on the device of the rays; features may lie elsewhere, in host memory or a file.
         """
-        features = self.features[rows.to(self.features.device)].to(self.rays.device)
+        features = to_device(self.features[rows.to(self.features.device)], self.rays.device)
         poses = self.cam_from_world[self.frames[rows].long()]
         return features, self.rays[rows], self.focals[rows], self.inverse_depths[rows], poses
 
@@ -105,11 +109,11 @@ class FeatureBuffer:
         take = min(len(features), self.capacity - self.count)
         rows = slice(self.count, self.count + take)
         self.features[rows] = features[:take].to(self.features)
-        self.rays[rows] = rays[:take].to(self.rays)
+        self.rays[rows] = to_device(rays[:take], self.rays.device)
         self.focals[rows] = focal
         self.frames[rows] = frame
         if inverse_depths is not None:
-            self.inverse_depths[rows] = inverse_depths[:take].to(self.inverse_depths)
+            self.inverse_depths[rows] = to_device(inverse_depths[:take], self.rays.device)
         self.count += take
         return rows
 
@@ -122,13 +126,13 @@ def empty_buffer(
     memory_gb: float,
     scratch: Path,
 ) -> FeatureBuffer:
-    """Room for features: on the device, in host memory, or in a file mapped to memory.
+    """Room for features: on the device, in host memory where that is too small, or in a file.
 
     Args:
         cam_from_world: (F, 3, 4), see ``centered_cam_from_world``.
         extractor: what will fill it.
         rows: capacity; None for what fits into memory.
-        memory_gb: what does not fit goes to a file.
+        memory_gb: of the device or the host; what does not fit goes to a file mapped to memory.
         scratch: folder for that file.
 
     Raises:
@@ -154,6 +158,8 @@ def empty_buffer(
             size=capacity * extractor.channels,
             dtype=half,
         ).view(capacity, extractor.channels)
+    elif _is_too_large(capacity * row_bytes, extractor.device):
+        features = torch.empty(capacity, extractor.channels, dtype=half)
     return FeatureBuffer.empty(
         capacity,
         channels=extractor.channels,
@@ -162,6 +168,12 @@ def empty_buffer(
         dtype=half,
         features=features,
     )
+
+
+def _is_too_large(size: int, device: torch.device) -> bool:
+    """Whether so many bytes leave a device too little memory for what is computed on it."""
+    free = free_memory(device)
+    return free is not None and size > SHARE_OF_MEMORY * free
 
 
 def _reserve(file: Path, size: int) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from reloc.backbone import FeatureExtractor
 from reloc.backbone.descriptor import global_descriptor
+from reloc.devices import to_device
 from reloc.errors import SceneError
 from reloc.images.image_cache import ImageCache
 from reloc.mapping.views import PreparedView
@@ -56,7 +57,7 @@ def sample_features(
     half = torch.bfloat16 if features.dtype == torch.float32 else features.dtype
     return FeatureSamples(
         frame=view.frame,
-        features=features[torch.from_numpy(drawn).to(features.device)].to(half),
+        features=features[to_device(torch.from_numpy(drawn), features.device)].to(half),
         pixels=view.pixels[drawn],
         rays=view.rays[drawn],
         inverse_depths=view.inverse_depths[drawn],

@@ -10,7 +10,7 @@ import torch
 
 from reloc.backbone import Backbone, FeatureExtractor
 from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
-from reloc.devices import pick_device
+from reloc.devices import pick_device, synchronize
 from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.mapping.result import MappingResult, finished
@@ -120,6 +120,7 @@ def map_scene(
         )
         # The buffer has the samples; training needs the memory of what they were made from.
         del survey, sampler
+        synchronize(chosen)
         fill_seconds = clock.elapsed()
         regions = features_by_region(frames, division, collected.buffer)
         trained = train_heads(

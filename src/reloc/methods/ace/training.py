@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.backbone import FeatureExtractor
+from reloc.devices import training_dtype
 from reloc.heads import Head
 from reloc.heads.mlp import new_head
 from reloc.methods.ace.options import MappingOptions, head_width
@@ -110,7 +111,8 @@ def train_heads(
             scale=depth,
             seed=options.seed,
         )
-        return HeadTrainer(head.to(extractor.device), region.buffer, settings, amp=extractor.dtype)
+        amp = training_dtype(extractor.device)
+        return HeadTrainer(head.to(extractor.device), region.buffer, settings, amp=amp)
 
     trainers = [trainer_of(region) for region in regions]
     learners = tuple(

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from reloc.backbone import Backbone, FeatureExtractor
+from reloc.devices import synchronize, training_dtype
 from reloc.heads import Head
 from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
@@ -131,11 +132,12 @@ def _refined(
         seconds=None if ongoing else clock.left(FILL_SHARE),
         progress=progress,
     )
+    synchronize(extractor.device)
     fill_seconds = clock.elapsed()
     head = region.head.to(extractor.device)
     trainer = PoseTrainer(
         [(head, options.learning_rate)],
-        seen_by_head(head, views, batch=options.batch, amp=extractor.dtype),
+        seen_by_head(head, views, batch=options.batch, amp=training_dtype(extractor.device)),
         options,
         meter=meter,
         short_side=short_side,

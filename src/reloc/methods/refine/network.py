@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from reloc.backbone import Backbone
-from reloc.devices import inference_dtype
+from reloc.devices import training_dtype
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
@@ -49,7 +49,6 @@ def refined_network(
         stride=backbone.stride,
         seed=options.seed,
     )
-    dtype = inference_dtype(device)
     network = SceneNetwork(
         trainable_copy(backbone),
         [region.head for region in regions],
@@ -58,8 +57,7 @@ def refined_network(
             np.arange(len(regions)), [len(region.frames) for region in regions]
         ).tolist(),
         device=device,
-        # Gradients of a whole network are too small for float16.
-        amp=dtype if dtype == torch.bfloat16 else torch.float32,
+        amp=training_dtype(device),
     )
     scale = float(np.median([float(region.head.scale) for region in regions]))
     trainer = PoseTrainer(

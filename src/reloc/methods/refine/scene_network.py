@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from reloc.backbone import Backbone, ConvBackbone
 from reloc.backbone.weights import fingerprint
+from reloc.devices import to_device
 from reloc.errors import OptionError
 from reloc.heads import Head
 from reloc.mapping.views import Kind
@@ -72,13 +73,13 @@ class SceneNetwork(nn.Module):
         view = self.images.at(shown, kind=kind)
         head = self.heads[self._head_of[view.number]]
         with torch.autocast(self.device.type, self._amp, enabled=self._amp != torch.float32):
-            features = self.backbone(view.image.to(self.device))[0].flatten(1).T
-            coordinates = head(features[view.usable.to(self.device)])
+            features = self.backbone(to_device(view.image, self.device))[0].flatten(1).T
+            coordinates = head(features[to_device(view.usable, self.device)])
         cells = replace(
             view.cells,
-            rays=view.cells.rays.to(self.device),
-            depths=view.cells.depths.to(self.device),
-            cam_from_world=view.cells.cam_from_world.to(self.device),
+            rays=to_device(view.cells.rays, self.device),
+            depths=to_device(view.cells.depths, self.device),
+            cam_from_world=to_device(view.cells.cam_from_world, self.device),
         )
         return coordinates.float(), cells
 

@@ -1,6 +1,6 @@
 """Maps in closed form: the ridge head, fitted to viewing rays or to known coordinates."""
 
 from reloc.methods.ridge.mapper import RidgeMapper, map_scene_ridge
-from reloc.methods.ridge.options import RidgeOptions
+from reloc.methods.ridge.options import DRAFT, RidgeOptions
 
-__all__ = ["RidgeMapper", "RidgeOptions", "map_scene_ridge"]
+__all__ = ["DRAFT", "RidgeMapper", "RidgeOptions", "map_scene_ridge"]

@@ -95,7 +95,7 @@ def _response(poses: Tensor, points: Tensor, rays: Tensor, valid: Tensor) -> Ten
     safe = valid[..., None, None]
     poses = torch.where(safe, poses, _identity(poses))
     # A point two units ahead stands in where there is no solution.
-    stand_in = points.new_tensor([0.0, 0.0, 2.0])
+    stand_in = 2 * _identity(points)[2, :3]
     seen = points @ poses[..., :3].mT + poses[..., None, :, 3]
     seen = torch.where(safe, seen, stand_in)
     seen = torch.where(seen[..., 2:] > 0, seen, stand_in)

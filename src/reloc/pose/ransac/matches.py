@@ -1,6 +1,6 @@
 """What poses are searched from: scene coordinates with what the camera saw of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
@@ -31,6 +31,11 @@ class Matches:
     usable: Tensor
     measured: Tensor | None = None
     ranged: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Matches":
+        """The same on a device; gradients find their way back."""
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{k: v.to(device) for k, v in held.items() if v is not None})
 
 
 def camera_points(cam_from_world: Tensor, scene_coordinates: Tensor) -> Tensor:

@@ -37,10 +37,12 @@ def p3p(scene_coordinates: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         ones = torch.ones_like(rays[..., :1], dtype=torch.float64)
         bearings = torch.cat([rays.double(), ones], dim=-1)
         bearings = bearings / bearings.norm(dim=-1, keepdim=True)
-        squared = (points[..., _FIRST, :] - points[..., _SECOND, :]).square().sum(dim=-1)
+        first, second = _pairs(points)
+        squared = (first - second).square().sum(dim=-1)
         size = squared.sum(dim=-1, keepdim=True).clamp(min=_TINY)
         squared = squared / size
-        forms = _law_of_cosines((bearings[..., _FIRST, :] * bearings[..., _SECOND, :]).sum(dim=-1))
+        first, second = _pairs(bearings)
+        forms = _law_of_cosines((first * second).sum(dim=-1))
         depths = _sharpened(_depth_ratios(forms, squared), forms, squared)
         misfit = (_values(forms, depths) - squared[..., None, :]).abs().amax(dim=-1)
         solved = (depths > 0).all(dim=-1) & (misfit < TOLERANCE)
@@ -49,6 +51,15 @@ def p3p(scene_coordinates: Tensor, rays: Tensor) -> tuple[Tensor, Tensor]:
         seen = bearings[..., None, :, :] * metric[..., None]
         poses, valid = three_point_pose(seen, points[..., None, :, :].expand_as(seen))
         return poses, valid & solved
+
+
+def _pairs(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """The first and the second of each pair of three rows (..., 3, C)."""
+    # Not by a list as index, which would be copied to the device.
+    first, second = (
+        torch.stack([rows[..., row, :] for row in side], dim=-2) for side in (_FIRST, _SECOND)
+    )
+    return first, second
 
 
 def _law_of_cosines(cosines: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from reloc.devices import float64_device
 from reloc.pose.ransac.hypotheses import Hypotheses, rgb_hypotheses, rgbd_hypotheses
 from reloc.pose.ransac.matches import Matches, distance_errors, reprojection_errors
 from reloc.pose.ransac.refine import RefineOptions, refined_poses
@@ -50,20 +51,22 @@ class Solutions:
 def solve_poses(
     matches: Matches, *, options: RansacOptions, generator: torch.Generator | None = None
 ) -> Solutions:
-    """Poses of B images at once, without waiting for the device.
+    """Poses of B images at once, without waiting for the device unless that has no float64.
 
     Args:
         matches: of the images.
         options: how to search.
         generator: where chance comes from, on the device of the matches.
     """
+    device = matches.scene_coordinates.device
+    matches, generator = _with_float64(matches, generator)
     hypotheses, scores = _scored(matches, options, generator)
     scores = torch.where(hypotheses.valid, scores, -1.0)
     best, index = scores.max(dim=1)
     poses = hypotheses.cam_from_world
     chosen = poses.gather(1, index[:, None, None, None].expand(-1, 1, 3, 4))
     refined = refined_poses(chosen, matches, options=options.refine)
-    return Solutions(refined[:, 0], best >= 0, best.clamp(min=0))
+    return Solutions(refined[:, 0].to(device), (best >= 0).to(device), best.clamp(min=0).to(device))
 
 
 def expected_pose_losses(
@@ -77,7 +80,7 @@ def expected_pose_losses(
     """The loss (B,) that DSAC* trains on, differentiable in the scene coordinates.
 
     The expectation of the loss of a refined hypothesis, when one is drawn by the softmax of the
-    scores that they have before.
+    scores that they have before. Like ``solve_poses`` it computes on the host for MPS.
 
     Args:
         matches: of B images.
@@ -86,10 +89,29 @@ def expected_pose_losses(
         meter: what a metre is in scene units.
         generator: where chance comes from.
     """
+    device = matches.scene_coordinates.device
+    matches, generator = _with_float64(matches, generator)
     hypotheses, scores = _scored(matches, options, generator)
     refined = refined_poses(hypotheses.cam_from_world, matches, options=options.refine)
-    losses = pose_losses(refined, truth, meter=meter)
-    return expected_losses(scores, losses, hypotheses.valid)
+    losses = pose_losses(refined, truth.to(refined.device), meter=meter)
+    return expected_losses(scores, losses, hypotheses.valid).to(device)
+
+
+def _with_float64(
+    matches: Matches, generator: torch.Generator | None
+) -> tuple[Matches, torch.Generator | None]:
+    """Matches and chance where minimal sets and normal equations can be solved in float64.
+
+    With MPS that is the host: the device is waited for, and a processor searches the poses.
+    """
+    there = matches.scene_coordinates.device
+    here = float64_device(there)
+    if here == there:
+        return matches, generator
+    if generator is not None:
+        seed = torch.randint(2**31, (), generator=generator, device=there)
+        generator = torch.Generator(here).manual_seed(int(seed))
+    return matches.to(here), generator
 
 
 def _scored(

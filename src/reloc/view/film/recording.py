@@ -192,10 +192,11 @@ class Recorder:
     @torch.inference_mode()
     def _believed(self, learner: Learner, rows: NDArray[np.bool_]) -> NDArray[np.float16]:
         """Scene coordinates of the cells that the head knows of, around our origin and scale."""
-        features = self._features[torch.from_numpy(rows)]
+        # Training may have been told another device than whoever watches it.
+        features = self._features[torch.from_numpy(rows)].to(learner.head.scale.device)
         half = inference_dtype(features.device)
         with torch.autocast(features.device.type, half, enabled=half != torch.float32):
-            coordinates = learner.head(features.to(half)).double().cpu().numpy()
+            coordinates = learner.head(features.to(half)).cpu().double().numpy()
         local = (coordinates + (learner.origin - self._origin)) / self._scale
         return np.clip(local, -6e4, 6e4).astype(np.float16)
 
