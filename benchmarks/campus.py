@@ -52,7 +52,12 @@ MEASURES = {
     "3%_5deg": "within 3 % of extent, 5°",
     "trusted": "trusted",
 }
-SHARED, FULL, WIDE, AUTO = "bytes of one head", "512 wide each", "one wider head", "by default"
+SHARED, FULL, WIDE, AUTO = (
+    "bytes of one head",
+    f"{FULL_WIDTH} wide each",
+    "one wider head",
+    "by default",
+)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class Options:
         size: of the images, in pixels.
         seconds: time limit of each mapping.
         heads: numbers of heads that together have the weights of one head of 512.
-        full: numbers of heads that are 512 wide each.
+        full: numbers of heads that are as wide each as a single one.
         wide: widths of single heads.
         processor_time: limits and times are of the processor, all threads together: for a machine
             that others use as well.

@@ -143,7 +143,7 @@ def run(options: Options) -> None:
     for count in options.counts:
         many = crowded(scene_map, count)
         localizer = Localizer(many, backbone, device=options.device)
-        queries = [localizer.prepared(Query(f.name, f.image, f.camera)) for f in frames]
+        queries = [localizer._likeliest(Query(f.name, f.image, f.camera)) for f in frames]
         clock = _clock(localizer.device)
         seconds = stage_seconds(localizer, queries, clock)
         total = sum(seconds[stage] for stage in ("backbone", "heads", "pose"))

@@ -87,7 +87,7 @@ def passes_of(view: View) -> dict[str, list[View]]:
 
 def errors(localizer: Localizer, frame: Frame) -> dict[str, tuple[float, float]]:
     """Position and rotation error of a query by what is looked at."""
-    query = localizer.prepared(Query(frame.name, frame.image, frame.camera))
+    query = localizer._likeliest(Query(frame.name, frame.image, frame.camera))
     place = localizer.place
     first = place.candidates(localizer.extractor(query.view.image), query)
     pose = place.estimate(query, first, {}).world_from_cam

@@ -13,6 +13,7 @@ import pytest
 from reloc.geometry import Camera
 from reloc.mapping.views import PreparedView, prepare_view
 from reloc.methods.ace import view_reader
+from reloc.methods.ace.options import FULL_WIDTH
 from reloc.scenes import Frame, Scene, open_scene
 
 
@@ -34,7 +35,7 @@ def test_every_way_of_mapping_is_measured_once(campus) -> None:
         (campus.WIDE, 1, 1024),
         (campus.WIDE, 1, 2048),
         (campus.AUTO, None, None),
-        (campus.FULL, 4, 512),
+        (campus.FULL, 4, FULL_WIDTH),
     ]
 
 

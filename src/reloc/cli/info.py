@@ -11,7 +11,6 @@ from rich.table import Table
 
 from reloc.capture import Survey, survey_scene
 from reloc.cli.console import console
-from reloc.cli.map_info import map_facts, print_map
 from reloc.cli.options import ProgressOptions, SceneOptions
 from reloc.errors import OptionError
 from reloc.files import check_writable, json_text
@@ -39,6 +38,9 @@ def info(
     if path.suffix == ".safetensors" and path.is_file():
         if advice or report is not None:
             raise OptionError(f"{path}: is a map; --advice and --report look at a scene")
+        # Maps take PyTorch, for which one who looks at a scene does not wait.
+        from reloc.cli.map_info import map_facts, print_map
+
         facts = map_facts(path)
         if json:
             print(json_text(facts, indent=1))

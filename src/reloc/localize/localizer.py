@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import torch
 
@@ -104,12 +105,12 @@ class Localizer(LocalizingPipeline[_Seen]):
         Raises:
             CameraError, ImageError: as ``localize``.
         """
-        query = self.prepared(Query("image", image, camera))
+        query = self._likeliest(Query("image", image, camera))
         best = self.place.candidates(self.extractor(query.view.image), query)[0]
         origin = self.map.regions[best.region].origin
         return replace(best.local, scene_coordinates=best.local.scene_coordinates + origin)
 
-    def prepared(self, query: Query) -> PreparedQuery:
+    def _likeliest(self, query: Query) -> PreparedQuery:
         """The query with its likeliest camera, ready for the network.
 
         Raises:
@@ -131,9 +132,13 @@ class Localizer(LocalizingPipeline[_Seen]):
         return _Seen(tries, self.place.cameras.may_roll(read.photo))
 
     def _attempts(self, read: _Seen) -> Iterator[list[Attempt]]:
-        """One for each camera; those in another view are needed where the first ones fail."""
-        for tries in read.tries:
-            yield self._attempts_in_one_view(tries, search=True)
+        """One for each camera; those in another turn are needed where the first ones fail.
+
+        Cameras of very different focal lengths want views of their own. All of them are looked at:
+        chance alone makes a large share of the few cells of a small view agree.
+        """
+        for _, alike in groupby(read.tries, key=lambda tries: tries[0].turn):
+            yield [a for tries in alike for a in self._attempts_in_one_view(tries, search=True)]
 
     def _last_attempts(self, read: _Seen) -> Iterator[list[Attempt]]:
         """The likeliest cameras in the other quarter turns, upside down first."""

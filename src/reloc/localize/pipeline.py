@@ -28,8 +28,9 @@ from reloc.scenes.scene import Depth
 
 Read = TypeVar("Read")
 
-# A landmark that agrees tells as much as so many cells, which err together.
-CELLS_OF_LANDMARK = 10
+# A landmark that agrees tells as much as such a share of the cells of a view, which err together:
+# ten of those of a photo of 640x480.
+SHARE_OF_LANDMARK = 10 / 4800
 # So many landmarks agree with the right pose in the right map only.
 SURE_LANDMARKS = 60
 # Searches the pose, or raises why the query cannot be localized.
@@ -218,10 +219,13 @@ def _is_sure(estimate: Estimate, share: float) -> bool:
 
 
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:
-    """The estimate of an image that most of it agrees with, with the time that all took."""
+    """The estimate of an image that most of it agrees with, with the time that all took.
+
+    Views of one image may have different numbers of cells, so that shares of them are compared.
+    """
     best = max(
         estimates,
-        key=lambda e: (e.localized, e.inliers + CELLS_OF_LANDMARK * e.landmark_inliers),
+        key=lambda e: (e.localized, e.inlier_share + SHARE_OF_LANDMARK * e.landmark_inliers),
     )
     seconds: dict[str, float] = {}
     for estimate in estimates:
