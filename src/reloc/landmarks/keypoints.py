@@ -14,10 +14,9 @@ NORM = 512
 # Finer detail than this costs time and is rarely seen again from elsewhere.
 SHORT_SIDE, LONG_SIDE = 480, 1600
 # Where OpenCV puts what is at (0, 0) of an image. It has pixel centers at whole numbers. For its
-# first octave it doubles the image, which leaves pixel i at 2 i + 1/2, and takes that for 2 i. With
-# its precise upscaling there is no such shift, but every other pixel of the double is blurred and
-# those between are not: of photos warped by a known map, 1 to 2 in a hundred keypoints fewer are
-# found again, and the others 5 % farther off.
+# first octave it doubles the image, which leaves pixel i at 2 i + 1/2, and takes that for 2 i. Its
+# precise upscaling has no such shift, but blurs every other pixel of the double and not those
+# between: of a warped photo a few keypoints fewer are found again, a little farther off.
 ORIGIN = np.float32(-0.5 + 0.25)
 
 
