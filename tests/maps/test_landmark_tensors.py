@@ -44,6 +44,14 @@ def saved(tmp_path):
     return path
 
 
+def test_whole_descriptors_of_the_first_maps_with_landmarks_are_read(saved):
+    known = SceneMap.load(saved).landmarks
+    descriptors = torch.from_numpy(known.descriptors)
+    early = {landmark_tensors.FACTORS: None, landmark_tensors.DESCRIPTORS: descriptors}
+    rewritten(saved, tensors=early)
+    np.testing.assert_array_equal(SceneMap.load(saved).landmarks.descriptors, known.descriptors)
+
+
 def test_landmarks_come_back_as_they_were(saved):
     before = made_landmarks(around=made_map().origin)
     after = SceneMap.load(saved).landmarks

@@ -79,12 +79,17 @@ def landmark_layouts(found: Mapping[str, Layout]) -> dict[str, Layout]:
     count = shape[0]
     codes, basis = (found[n].shape if n in found else () for n in (DESCRIPTORS, BASIS))
     length, bits = _length_and_bits(codes, basis)
+    kept = {
+        DESCRIPTORS: Layout("U8", (count, length * bits // 8)),
+        FACTORS: Layout("U8", (length,)),
+    }
+    if FACTORS not in found:  # as the first maps with landmarks had them
+        kept = {DESCRIPTORS: Layout("I8", (count, length))}
     return {
         POINTS: Layout("F32", (count, 3)),
         VIEWED: Layout("I8", (count, 3)),
         MEASURES: Layout("F16", (count, 3)),
-        DESCRIPTORS: Layout("U8", (count, length * bits // 8)),
-        FACTORS: Layout("U8", (length,)),
+        **kept,
         MEAN: Layout("F16", (LENGTH,)),
         BASIS: Layout("F16", (LENGTH, length)),
         STEP: Layout("F32", (1,)),
@@ -123,8 +128,12 @@ def landmarks_of(
     deviations, spreads, sizes = tensors[MEASURES].float().numpy().T
     step = float(tensors[STEP][0])
     length, bits = _length_and_bits(tuple(tensors[DESCRIPTORS].shape), tuple(tensors[BASIS].shape))
-    integers = unpacked_integers(tensors[DESCRIPTORS], columns=length, bits=bits).numpy()
-    factors = tensors[FACTORS].numpy().astype(np.int16)
+    if FACTORS in tensors:
+        integers = unpacked_integers(tensors[DESCRIPTORS], columns=length, bits=bits).numpy()
+        factors = tensors[FACTORS].numpy().astype(np.int16)
+    else:
+        integers = tensors[DESCRIPTORS].numpy().astype(np.int16)
+        factors = np.ones(length, np.int16)
     if np.abs(points).max() > most:
         raise ValueError("a landmark beyond all measure")
     if lengths.min() < 64 or deviations.min() < 0 or sizes.min() < 0 or not 0 < step < 1:
