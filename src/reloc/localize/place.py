@@ -299,7 +299,8 @@ class Place:
         """
         if self.landmarks is None:
             return []
-        more = self.likely(features) if len(self.map.regions) > 1 else []
+        # Images are compared with the views of all regions only where that decides something.
+        more = self.likely(features) if self.landmarks.parted else []
         return list(dict.fromkeys([*finalists, *more]))
 
     def likely(self, features: torch.Tensor) -> list[int]:

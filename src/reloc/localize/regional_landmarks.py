@@ -41,6 +41,11 @@ class RegionalLandmarks:
         self._solvers: OrderedDict[tuple[int, ...], LandmarkSolver] = OrderedDict()
         self._lock = Lock()
 
+    @property
+    def parted(self) -> bool:
+        """Whether it matters for which regions a solver is asked."""
+        return self._whole is None
+
     def solver(self, regions: Iterable[int]) -> LandmarkSolver | None:
         """A solver for the landmarks of the first regions that have enough together.
 
