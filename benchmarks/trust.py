@@ -55,7 +55,7 @@ def main() -> None:
         if own not in scenes or "-x" in path.name or "-kf" in path.name:
             continue
         scene_map = SceneMap.load(path)
-        localizer = Localizer(scene_map, backbone)
+        localizer = Localizer(scene_map, backbone, heads_always=True)
         centers = np.array([c.world_from_cam[:3, 3] for c in scene_map.cameras])
         reach = scene_map.extent + scene_map.scale
         queries, truths = [], []

@@ -165,6 +165,7 @@ class Place:
         seconds: dict[str, float],
         *,
         regions: Sequence[int] = (),
+        found: LandmarkSolution | None = None,
     ) -> Estimate:
         """The pose of a query by the candidate that most of the image agrees with.
 
@@ -174,6 +175,7 @@ class Place:
             seconds: by stage, of what was done before.
             regions: whose landmarks are matched with all of the image, the likeliest first. Without
                 any they are looked for near the pose only.
+            found: what that gave, if it was done before.
         """
         by_heads, candidate = self._by_heads(query, candidates, seconds)
         if self.landmarks is None:
@@ -182,16 +184,17 @@ class Place:
         solver = self.landmarks.solver([*(c.region for c in candidates), *regions])
         if solver is None:
             return by_heads
-        found = solver.solve(
+        best = solver.solve(
             query.keypoints(),
             query.camera,
             by_heads.world_from_cam,
             anywhere=bool(regions),
+            found=found,
             depth=query.depth,
         )
-        estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
-        spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
-        return replace(estimate, seconds=spent)
+        estimate = by_heads if best is None else self._decided(query, by_heads, candidate, best)
+        spent = seconds.get("landmarks", 0.0) + time.perf_counter() - began
+        return replace(estimate, seconds={**estimate.seconds, "landmarks": spent})
 
     def _by_heads(
         self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
