@@ -178,7 +178,7 @@ class LandmarkSolver:
             refined = refined_pose(
                 pose,
                 pairs if depths is None else replace(pairs, depths=depths[keys]),
-                options=RefinementOptions(scale=1.0, gate=gate / scale),
+                options=RefinementOptions(scale=1.0, gate=gate / scale, rounds=2 if last else 1),
             )
             if refined is None:
                 return None
