@@ -6,9 +6,9 @@ Each query is localized twice, one after the other: as it is, so that neither th
 run where landmarks are sure, and with heads always. A stage that did not run took no time.
 
 The accuracy benchmark localizes as users with many images do, with reading and solving beside the
-network. Here nothing overlaps, so that the stages add up to what one query takes, but keypoints where
-heads look always: these are found beside the network, and ``landmarks`` is what is left of them then,
-and the matching.
+network. Here nothing overlaps, so that the stages add up to what one query takes. Only where heads
+look always are keypoints found beside the network: ``landmarks`` is what is left of them then, and
+the matching.
 """
 
 import sys
