@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import torch
 import tyro
+from accuracy import count_processor_time
 
 from reloc.backbone import load_backbone
 from reloc.errors import RelocError, SceneError
@@ -46,6 +47,7 @@ class Options:
         device: where the networks run; by default the best there is.
         threads: of PyTorch and OpenCV; by default as many as they choose.
         limit: of the number of queries, evenly spaced over all.
+        processor: time of the processor, all threads together: for a machine that others use.
     """
 
     map: tyro.conf.Positional[Path]
@@ -56,6 +58,7 @@ class Options:
     device: str | None = None
     threads: int | None = None
     limit: int = 100
+    processor: bool = False
 
 
 def stage_times(
@@ -85,6 +88,8 @@ def stage_times(
 
 def run(options: Options) -> None:
     """Times the queries and prints a markdown table."""
+    if options.processor:
+        count_processor_time()
     if options.threads is not None:
         torch.set_num_threads(options.threads)
         cv2.setNumThreads(options.threads)
