@@ -177,7 +177,8 @@ class _Scene:
             age = (position - number) * ARRIVING / len(arrivals)
             self._draw_query(picture, arrival, fresh=float(np.exp(-4 * age)))
         caption = Caption(picture)
-        caption.title(self.title, "new photos find their place")
+        rays = ", by the landmarks that they show" if any(len(a.landmarks) for a in come) else ""
+        caption.title(self.title, f"new photos find their place{rays}")
         judged = [r for r in evaluation.frames if r.translation_error is not None]
         found = judged[: come[-1].number] if part < 1 else judged
         caption.figures(
@@ -231,10 +232,10 @@ class _Scene:
             (result.true_world_from_cam, TRUE_COLOR, 1),
             (result.world_from_cam, arrival.color, 2),
         ]
-        if result.world_from_cam is not None and fresh > 0.02:
+        if result.world_from_cam is not None and fresh > 0.1:
             draw_rays(
                 picture, self.camera, self.pose, result.world_from_cam[:3, 3], arrival.landmarks,
-                color=arrival.color, strength=0.5 * fresh,
+                color=arrival.color, strength=0.5 * fresh**2,
             )  # fmt: skip
         ends = [pose for pose, _, _ in known if pose is not None]
         if len(ends) == 2:
