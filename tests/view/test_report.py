@@ -125,7 +125,7 @@ def test_every_frame_is_in_the_table_with_keys_to_sort_by(written: str) -> None:
     page = Page(written)
     assert [row["class"] for row in page.named("tr") if "class" in row] == ["found", "lost", "lost"]
     keys = [cell["data-sort"] for cell in page.named("td") if "data-sort" in cell]
-    assert keys[:5] == ["a.jpg", "0.0", "0.0", "40", "70"]
+    assert keys[:5] == ["a.jpg", "0.0", "0.0", "70", "40"]
     assert keys[8:12] == ["b.jpg", "Infinity", "Infinity", "0"]
     assert "off by 0 cm, 0°; 40 landmarks agree" in page.texts
 

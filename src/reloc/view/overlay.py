@@ -194,10 +194,11 @@ def _fixed(pixel: Array) -> tuple[int, int]:
 
 def _labeled(image: Image, estimate: Estimate) -> Image:
     """The image with one line on how sure the estimate is."""
-    told = f"{100 * estimate.inlier_share:.0f}% inliers"
+    text = f"confidence {estimate.confidence:.2f}"
+    if estimate.inliers or not estimate.landmark_inliers:
+        text = f"{100 * estimate.inlier_share:.0f}% inliers, {text}"
     if estimate.landmark_inliers:
-        told = f"{estimate.landmark_inliers} landmarks, {told}"
-    text = f"{told}, confidence {estimate.confidence:.2f}"
+        text = f"{estimate.landmark_inliers} landmarks, {text}"
     if not estimate.localized:
         text = f"not localized, {text}" if estimate.world_from_cam is not None else "no pose"
     size = max(min(image.shape[:2]) / 720, 0.4)
