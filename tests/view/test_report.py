@@ -70,6 +70,7 @@ def evaluation(names: tuple[str, ...] = ("a.jpg", "b.jpg"), **options: str) -> E
         Estimate(f.name, i == 0, f.world_from_cam, reason=f"why {f.name}", seconds={"pose": 0.1})
         for i, f in enumerate(queries)
     ]
+    estimates[0] = replace(estimates[0], inliers=70, landmark_inliers=40)
     return evaluate(
         estimates, queries, scene_extent=2, map_bytes=9, mapping_seconds=1, unit="metre", **options
     )
@@ -124,8 +125,9 @@ def test_every_frame_is_in_the_table_with_keys_to_sort_by(written: str) -> None:
     page = Page(written)
     assert [row["class"] for row in page.named("tr") if "class" in row] == ["found", "lost", "lost"]
     keys = [cell["data-sort"] for cell in page.named("td") if "data-sort" in cell]
-    assert keys[:3] == ["a.jpg", "0.0", "0.0"]
-    assert keys[8:11] == ["b.jpg", "Infinity", "Infinity"]
+    assert keys[:5] == ["a.jpg", "0.0", "0.0", "70", "40"]
+    assert keys[8:12] == ["b.jpg", "Infinity", "Infinity", "0"]
+    assert "off by 0 cm, 0°; 40 landmarks agree" in page.texts
 
 
 def test_where_heads_were_not_asked_no_inliers_are_told(tmp_path: Path) -> None:

@@ -110,11 +110,7 @@ class Evaluation:
 
     def errors(self) -> tuple[Array, Array]:
         """Translation (N,) and rotation (N,) errors of the frames with a true pose; lost: inf."""
-        compared = [f for f in self.frames if f.translation_error is not None]
-        return (
-            np.array([f.translation_error for f in compared], dtype=np.float64),
-            np.array([f.rotation_error_deg for f in compared], dtype=np.float64),
-        )
+        return frame_errors(self.frames)
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as the JSON holds them."""
@@ -135,6 +131,31 @@ class Evaluation:
             "notes": list(self.notes),
             "frames": [{name: getattr(f, name) for name in of_frame} for f in self.frames],
         }
+
+
+def frame_errors(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
+    """Translation (N,) and rotation (N,) errors of the frames with a true pose; lost: inf."""
+    compared = [f for f in frames if f.translation_error is not None]
+    return (
+        np.array([f.translation_error for f in compared], dtype=np.float64),
+        np.array([f.rotation_error_deg for f in compared], dtype=np.float64),
+    )
+
+
+def median_errors(frames: Sequence[FrameResult]) -> tuple[float, float]:
+    """Median translation and rotation error; of an even number the mean of the middle two.
+
+    Args:
+        frames: of which one at least has a true pose; lost ones count as infinitely far off.
+    """
+    translation, rotation = frame_errors(frames)
+    return float(np.median(translation)), float(np.median(rotation))
+
+
+def percent_within(frames: Sequence[FrameResult], distance: float, degrees: float) -> float:
+    """Percent of the frames with a true pose that are within a limit in scene units and degrees."""
+    translation, rotation = frame_errors(frames)
+    return 100.0 * float(((translation <= distance) & (rotation <= degrees)).mean())
 
 
 def evaluate(
@@ -171,21 +192,15 @@ def evaluate(
         raise SceneError(f"{scene}: no query frames to evaluate; name some or split some off")
     pairs = paired(estimates, frames)
     results = tuple(_result(frame, estimate) for frame, estimate in pairs)
-    compared = [r for r in results if r.translation_error is not None]
+    compared = len(frame_errors(results)[0])
     if not compared:
         raise SceneError(
             f"{scene}: none of the {len(frames)} query frames has a pose to compare with; "
             "evaluate needs true poses"
         )
-    translation = np.array([r.translation_error for r in compared], dtype=np.float64)
-    rotation = np.array([r.rotation_error_deg for r in compared], dtype=np.float64)
-
-    def recall(distance: float, degrees: float) -> float:
-        return 100.0 * float(((translation <= distance) & (rotation <= degrees)).mean())
-
     has_extent = np.isfinite(scene_extent) and scene_extent > 0
     notes = []
-    if unknown := len(results) - len(compared):
+    if unknown := len(results) - compared:
         notes.append(
             f"{unknown} of {len(results)} query frames have no true pose: left out of the errors"
         )
@@ -193,6 +208,7 @@ def evaluate(
         notes.append(f"{missing} of {len(results)} query frames have no estimate: counted as lost")
     if not has_extent:
         notes.append("the mapping cameras all stand in one place: no errors relative to the extent")
+    median_translation, median_rotation_deg = median_errors(results)
     return Evaluation(
         scene_name=scene_name,
         map_name=map_name,
@@ -202,11 +218,11 @@ def evaluate(
         map_bytes=map_bytes,
         mapping_seconds=mapping_seconds,
         scene_extent=scene_extent,
-        median_translation=float(np.median(translation)),
-        median_rotation_deg=float(np.median(rotation)),
-        recall={key: recall(*limits) for key, limits in THRESHOLDS.items()},
+        median_translation=median_translation,
+        median_rotation_deg=median_rotation_deg,
+        recall={key: percent_within(results, *limits) for key, limits in THRESHOLDS.items()},
         recall_of_extent={
-            key: recall(share * scene_extent, degrees) if has_extent else None
+            key: percent_within(results, share * scene_extent, degrees) if has_extent else None
             for key, (share, degrees) in THRESHOLDS_OF_EXTENT.items()
         },
         seconds_per_query=_seconds(estimates),

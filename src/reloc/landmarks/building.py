@@ -11,16 +11,11 @@ from numpy.typing import NDArray
 from reloc.errors import ImageError, OptionError
 from reloc.geometry import inverted
 from reloc.images.image_cache import Gray, read_gray
+from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.consistency import confirmed_matches
 from reloc.landmarks.epipolar import MatchOptions, View, epipolar_matches
-from reloc.landmarks.keypoints import (
-    LENGTH,
-    Keypoints,
-    detect_keypoints,
-    no_keypoints,
-    unit_descriptors,
-)
+from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints, unit_descriptors
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks, no_landmarks
 from reloc.landmarks.pairs import view_pairs
 from reloc.landmarks.selection import cells_of_views, select_tracks

@@ -12,6 +12,9 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Pairs = Mapping[tuple[int, int], Indices]
 
+# Of the way to the view that it confirms a match with, a third view is at least so far from that.
+APART = 0.1
+
 
 def confirmed_matches(
     views: Sequence[View], matches: Pairs, *, tolerance: float
@@ -60,6 +63,10 @@ def _confirm(
     first, second = _pairs_within(keys)
     other = which[first] != which[second]
     first, second = first[other], second[other]
+    # Two photos from one spot see a match on the same line, right or wrong.
+    gap = np.linalg.norm(center[first] - center[second], axis=1)
+    apart = gap > APART * np.linalg.norm(center[first], axis=1)
+    first, second = first[apart], second[apart]
     point = depth[first, None] * mine[first]
     seen = np.einsum("mji,mj->mi", rotation[second], point - center[second])
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import Codes, DescriptorBasis
-from reloc.landmarks.keypoints import LENGTH
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
