@@ -19,7 +19,7 @@ from reloc.scenes.scene import Frame, Scene, posed
 SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL = 0.04, 0.1
 SHARE_OF_LIMIT = 0.25
 # Of making them; another one where the same photos give other landmarks.
-WAY = 1
+WAY = 2
 # Fewer views confirm no match.
 LEAST_FRAMES = 3
 
