@@ -109,9 +109,9 @@ void main() {
   colour = vec4(shade.rgb, shade.a * cover * opacity);
 }`;
 
-// How points are drawn, and landmarks: as dots of three pixels, before the surfaces that they lie in.
+// How points are drawn, and landmarks: as dots of two pixels, before the surfaces that they lie in.
 const POINTS = { smallest: 1, nearer: 0 };
-const LANDMARKS = { radius: 0, smallest: 3, nearer: 0.02 };
+const LANDMARKS = { radius: 0, smallest: 2, nearer: 0.02 };
 
 class Drawing {
   constructor(canvas) {
