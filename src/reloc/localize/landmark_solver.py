@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.geometry import Camera
+from reloc.geometry import Camera, inverted, transformed
 from reloc.landmarks.keypoints import Keypoints
 from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
+from reloc.pose.covariance import leave_out_covariance
+from reloc.pose.evidence import occupied
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
 from reloc.scenes.depth import DepthAlongRays
@@ -52,17 +54,23 @@ class LandmarkSolution:
 
     Attributes:
         world_from_cam: (4, 4).
-        covariance: (6, 6) as that of ``Estimate``.
+        covariance: (6, 6) as that of ``Evidence``; None where the landmarks leave the pose open.
         inliers: landmarks that agree.
         visible: landmarks in view if nothing stood before them.
-        confidence: 0 to 1; 0.5 and more where the pose is to be believed.
+        confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
+        spread, error, deviation: of those that agree, see ``LandmarkEvidence``.
+        depth: median of theirs, scene units.
     """
 
     world_from_cam: Array
-    covariance: Array
+    covariance: Array | None
     inliers: int
     visible: int
     confidence: float
+    spread: float = 0.0
+    error: float = 0.0
+    deviation: float = 0.0
+    depth: float = 1.0
 
 
 class LandmarkSolver:
@@ -173,8 +181,22 @@ class LandmarkSolver:
         inliers = int(refined.inliers.sum())
         visible = len(self._matcher.visible(pose, camera)[0])
         beyond = max(0.0, inliers - self.options.chance * visible)
-        confidence = beyond / (beyond + self.options.least)
-        return LandmarkSolution(pose, refined.covariance, inliers, visible, confidence)
+        near, keys, rows = pairs[refined.inliers], keys[refined.inliers], rows[refined.inliers]
+        depths = transformed(inverted(pose), near.scene_coordinates)[:, 2]
+        deviations = self._matcher.landmarks.deviations[rows] * camera.focal / depths
+        errors = refined.errors[refined.inliers]
+        return LandmarkSolution(
+            pose,
+            # Landmarks err nearly independently: each is left out by itself.
+            leave_out_covariance(near, pose, np.arange(inliers), scale=self.options.scale),
+            inliers,
+            visible,
+            confidence=beyond / (beyond + self.options.least),
+            spread=occupied(seen.pixels[keys], camera),
+            error=float(np.sqrt((errors**2).mean())) / unit,
+            deviation=float(np.median(deviations)) / unit,
+            depth=float(np.median(depths)),
+        )
 
     def _correspondences(
         self,
