@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 
 # Beyond so many bounds a pose is taken for another one, not for an inexact one.
 OTHER_POSE = 3.0
+# Bounds that the log-odds are fitted for, in those that confidence is stated for. A wrong pose is
+# wrong by any bound, an inexact one is right by a wide one.
+FACTORS = (0.5, 1.0, 4.0, 16.0)
 # Strength of the prior that weights are small, in samples.
 PRIOR = 2.0
 # Share of right poses that the normal distribution does not explain, and how wide these lie in
@@ -171,7 +174,7 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
 
 
 def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Constants:
-    """The constants with the log-odds by which the probability of being within the bound fits.
+    """The constants with the log-odds by which the probabilities of being within bounds fit.
 
     More of a feature that speaks for a pose is never worse.
     """
@@ -182,8 +185,10 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
         found = trust.features(s.evidence)
         rows.append([found.get(name, 0.0) for name in names])
         covariance = trust.calibrated_covariance(s.evidence, constants)
-        within.append(s.evidence.reliability * probability_within(s.bound, covariance))
-        right.append(float(s.right))
+        wider = [ErrorBound(f * s.bound.distance, f * s.bound.degrees) for f in FACTORS]
+        reliable = s.evidence.reliability
+        within.append([reliable * probability_within(bound, covariance) for bound in wider])
+        right.append([float(s.distance <= factor) for factor in FACTORS])
     features, exact, truth = map(_tensor, (rows, within, right))
     free = torch.tensor([name in trust.INTERCEPTS for name in names])
     fixed = torch.tensor([name == "contradicted" for name in names])
@@ -198,7 +203,7 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        likely = (torch.sigmoid(features @ weights()) * exact).clamp(1e-9, 1 - 1e-9)
+        likely = (torch.sigmoid(features @ weights())[:, None] * exact).clamp(1e-9, 1 - 1e-9)
         likelihood = truth * likely.log() + (1 - truth) * (1 - likely).log()
         total = -likelihood.sum() + PRIOR * (torch.where(free, 0, weights()) ** 2).sum() / 10
         total = total / len(truth)

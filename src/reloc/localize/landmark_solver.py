@@ -18,6 +18,13 @@ from reloc.scenes.depth import DepthAlongRays
 
 Array = NDArray[np.float64]
 
+# Standard deviations of the position of a keypoint, in pixels of an image with a short side of 480,
+# and of the point of its landmark, in those that it would have if keypoints erred by a pixel and
+# all along its worst direction.
+KEYPOINT_DEVIATION, POINT_DEVIATION = 0.22, 0.08
+# Of the latter, at most, in pixels.
+WORST_POINT = 1.0
+
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
 
 
@@ -185,10 +192,14 @@ class LandmarkSolver:
         depths = transformed(inverted(pose), near.scene_coordinates)[:, 2]
         deviations = self._matcher.landmarks.deviations[rows] * camera.focal / depths
         errors = refined.errors[refined.inliers]
+        hidden = np.hypot(
+            KEYPOINT_DEVIATION * unit, np.minimum(POINT_DEVIATION * deviations, WORST_POINT * unit)
+        )
+        each = np.arange(inliers)
         return LandmarkSolution(
             pose,
             # Landmarks err nearly independently: each is left out by itself.
-            leave_out_covariance(near, pose, np.arange(inliers), scale=self.options.scale),
+            leave_out_covariance(near, pose, each, scale=self.options.scale, hidden=hidden),
             inliers,
             visible,
             confidence=beyond / (beyond + self.options.least),

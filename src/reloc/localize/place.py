@@ -23,6 +23,7 @@ from reloc.pose.error_bound import ErrorBound
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence, cell_evidence
 from reloc.pose.rgbd import refine_pose_with_depth, solve_pose_with_depth
 from reloc.pose.solver import (
+    REFERENCE_SHORT_SIDE,
     PoseSolution,
     SolverOptions,
     agreement,
@@ -36,8 +37,11 @@ Array = NDArray[np.float64]
 
 # Cells of one patch err together: an image is parted into so many of these along its long side.
 PATCHES = 8
-# Cells with larger errors, in inlier thresholds, say nothing of how far off a pose is.
-SPREAD_GATE = 4.0
+# How far off the pose by heads may be shows in all cells, not in those alone that it was fitted to:
+# in so many of their median errors, and in pixels of a short side of 480 at most.
+MEDIANS, MOST_PX = 2.0, 300.0
+# Cells with larger errors, in such pixels, say nothing.
+LARGEST_PX = 1000.0
 
 
 @dataclass(frozen=True)
@@ -244,11 +248,13 @@ class Place:
         self, query: PreparedQuery, local: Correspondences, solution: PoseSolution
     ) -> Evidence:
         """What an image says of a pose by heads, for all that these see."""
-        near = local[solution.errors < SPREAD_GATE * self.solver.threshold]
+        unit = query.short_side / REFERENCE_SHORT_SIDE
+        near = local[solution.errors < LARGEST_PX * unit]
         depths = transformed(inverted(solution.world_from_cam), near.scene_coordinates)[:, 2]
         side = max(query.camera.width, query.camera.height) / PATCHES
         assert near.pixels is not None
         column, row = np.floor(near.pixels / side).astype(np.int64).T
+        scale = MEDIANS * float(np.median(solution.errors))
         return Evidence(
             cells=self._cell_evidence(query, local, solution.errors),
             landmarks=None,
@@ -258,7 +264,7 @@ class Place:
                 near,
                 solution.world_from_cam,
                 row * (PATCHES + 1) + column,
-                scale=self.solver.refine_scale,
+                scale=float(np.clip(scale, unit, MOST_PX * unit)),
             ),
             depth=float(np.median(depths)) if len(near) else self.map.scale,
             reliability=self.map.reliability,

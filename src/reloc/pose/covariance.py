@@ -20,6 +20,7 @@ def leave_out_covariance(
     groups: NDArray[np.int64],
     *,
     scale: float,
+    hidden: Array | None = None,
 ) -> Array | None:
     """Covariance (6, 6) of a small motion of the camera in its own frame.
 
@@ -29,10 +30,12 @@ def leave_out_covariance(
     depend on each other, nor their size; groups err independently.
 
     Args:
-        seen: what the pose was refined on.
+        seen: what the pose was found by.
         world_from_cam: (4, 4).
         groups: (N,) of each correspondence.
         scale: of the Cauchy loss, in sigmas.
+        hidden: (N,) standard deviations in pixels of errors that each correspondence has by itself,
+            such as those of a known point, of which chance may show too little.
 
     Returns:
         Rotation vector (radians), then translation (scene units), of the motion ``d`` in
@@ -61,4 +64,8 @@ def leave_out_covariance(
         return None
     steps = np.linalg.solve(others, slopes[..., None])[..., 0]
     covariance = (len(names) - 1) / len(names) * steps.T @ steps
+    if hidden is not None:
+        inverse = np.linalg.inv(curvatures.sum(axis=0))
+        own = bent * (hidden / (seen.sigmas * scale))[:, None]
+        covariance = covariance + inverse @ np.einsum("knc,knd->cd", own, own) @ inverse
     return np.asarray(covariance * np.outer(units, units))
