@@ -130,7 +130,7 @@ def assert_nothing_is_lost(found):
     for (heads, _), (both, _) in found:
         assert heads.localized and both.localized
         assert not both.contradicted
-        assert both.confidence >= heads.confidence
+        assert both.landmarks_alone or both.confidence >= heads.confidence
     alone, together = ([pair[n][1] for pair in found] for n in (0, 1))
     assert np.median(together) <= np.median(alone)
     assert max(together) < 2 * max(alone)

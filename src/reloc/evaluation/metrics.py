@@ -47,6 +47,7 @@ class FrameResult:
         rotation_error_deg: angle between the rotations; infinite and None likewise.
         inliers: scene coordinates that agree with the pose.
         landmark_inliers: landmarks that agree with it, where they decided it.
+        landmarks_alone: heads were not asked.
         confidence: 0 to 1.
         seconds: wall time of the localization.
         reason: why the frame was not localized, else None.
@@ -60,6 +61,7 @@ class FrameResult:
     rotation_error_deg: float | None
     inliers: int = 0
     landmark_inliers: int = 0
+    landmarks_alone: bool = False
     confidence: float = 0.0
     seconds: float = 0.0
     reason: str | None = None
@@ -122,7 +124,8 @@ class Evaluation:
         )
         of_frame = (
             *("image", "localized", "translation_error", "rotation_error_deg", "inliers"),
-            *("landmark_inliers", "confidence", "reason", "world_from_cam", "true_world_from_cam"),
+            *("landmark_inliers", "landmarks_alone", "confidence", "reason"),
+            *("world_from_cam", "true_world_from_cam"),
         )
         return {
             **{name: getattr(self, name) for name in fields},
@@ -260,6 +263,7 @@ def _result(frame: Frame, estimate: Estimate | None) -> FrameResult:
         rotation_error_deg=errors[1],
         inliers=estimate.inliers,
         landmark_inliers=estimate.landmark_inliers,
+        landmarks_alone=estimate.landmarks_alone,
         confidence=estimate.confidence,
         seconds=estimate.total_seconds,
         reason=reason if pose is None else None,
@@ -269,10 +273,11 @@ def _result(frame: Frame, estimate: Estimate | None) -> FrameResult:
 
 
 def _seconds(estimates: Sequence[Estimate]) -> dict[str, float | None]:
+    """Medians; a stage that a query did without took it no time."""
     timed = [e for e in estimates if e.seconds]
     stages = dict.fromkeys(stage for e in timed for stage in e.seconds)
     total = float(np.median([e.total_seconds for e in timed])) if timed else None
     return {
         "median": total,
-        **{s: float(np.median([e.seconds[s] for e in timed if s in e.seconds])) for s in stages},
+        **{s: float(np.median([e.seconds.get(s, 0.0) for e in timed])) for s in stages},
     }

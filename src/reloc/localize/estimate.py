@@ -23,7 +23,7 @@ class Estimate:
         localized: whether the pose should be believed: ``confidence`` is 0.5 or more.
         world_from_cam: (4, 4) float64 pose in the map's frame and unit, OpenCV camera axes. Present
             also when ``localized`` is false but a pose was found; None when there is none.
-        inliers: scene coordinates that agree with the pose.
+        inliers: scene coordinates that agree with the pose; 0 where ``landmarks_alone``.
         inlier_share: inliers over all coordinates predicted for the image, 0 to 1.
         confidence: probability that the pose is off by no more than ``bound``; the rule is
             ``pose.trust``.
@@ -34,8 +34,10 @@ class Estimate:
             radians, then translation in map units. The error of a right pose is normally
             distributed with it, about. None where there is no pose, or what agrees with it leaves
             it open in a direction.
-        seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``, and ``landmarks``
-            where the map has any: to match them, and what finding keypoints took beyond the others.
+        seconds: wall time by stage, of those that ran: ``read``, ``backbone``, ``head``, ``pose``;
+            ``landmarks`` where the map has any, to match them; and ``keypoints`` where these were
+            found before the network ran. Where they were found beside it, ``landmarks`` has what
+            that took beyond the others.
         reason: one line that says why there is no pose to be trusted, else None.
         place: the map of a library that gave the pose; None where there was but one map.
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
@@ -44,6 +46,8 @@ class Estimate:
             cameras of the map, ``scaled`` (the map's, magnified as EXIF says) or ``exif``.
         landmark_inliers: landmarks of the map that agree with the pose, where they decided it; else
             0.
+        landmarks_alone: landmarks were sure of the pose, so that neither the backbone nor heads
+            looked at the image.
         contradicted: heads and landmarks of the map agree with a pose each, and these are not one.
             It is the pose of landmarks if many agree with it, else that of heads; either is less
             sure.
@@ -64,6 +68,7 @@ class Estimate:
     camera: Camera | None = None
     camera_source: str | None = None
     landmark_inliers: int = 0
+    landmarks_alone: bool = False
     contradicted: bool = False
     certainty: float = 0.0
     bound: ErrorBound | None = None

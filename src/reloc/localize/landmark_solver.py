@@ -25,6 +25,8 @@ KEYPOINT_DEVIATION, POINT_DEVIATION = 0.22, 0.08
 # Of the latter, at most, in pixels.
 WORST_POINT = 1.0
 
+# Cells along either side of an image by which it is told how much of it landmarks cover.
+GRID = 4
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
 
 
@@ -41,6 +43,10 @@ class LandmarkSolverOptions:
         sure: landmarks that agree with the right pose only. Where so many do, no other pose is
             looked for,
         sure_share: if they are such a share of those in view.
+        alone_share: of those in view, three times what chance makes agree, where landmarks are to
+            be believed with no heads at all. ``sure`` of them have to agree,
+        alone_cover: on such a share of the image: a thing that was moved since mapping has
+            landmarks, too.
         least: where fewer agree, the pose is as good as guessed.
         chance: share of the landmarks in view that agree with any pose.
     """
@@ -51,6 +57,8 @@ class LandmarkSolverOptions:
     search: SolverOptions = SEARCH
     sure: int = 60
     sure_share: float = 0.2
+    alone_share: float = 0.02
+    alone_cover: float = 0.5
     least: int = 12
     chance: float = 0.007
 
@@ -64,6 +72,7 @@ class LandmarkSolution:
         covariance: (6, 6) as that of ``Evidence``; None where the landmarks leave the pose open.
         inliers: landmarks that agree.
         visible: landmarks in view if nothing stood before them.
+        cover: share of the image, in a grid of ``GRID`` by ``GRID`` cells, where some agree.
         confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
         spread, error, deviation: of those that agree, see ``LandmarkEvidence``.
         depth: median of theirs, scene units.
@@ -73,6 +82,7 @@ class LandmarkSolution:
     covariance: Array | None
     inliers: int
     visible: int
+    cover: float
     confidence: float
     spread: float = 0.0
     error: float = 0.0
@@ -103,6 +113,7 @@ class LandmarkSolver:
         first: Array | None,
         *,
         anywhere: bool = True,
+        found: LandmarkSolution | None = None,
         depth: DepthAlongRays | None = None,
     ) -> LandmarkSolution | None:
         """The pose that most landmarks agree with, near a first one or anywhere.
@@ -115,6 +126,7 @@ class LandmarkSolver:
             camera: of the query, at the size of the image that they were found in.
             first: (4, 4) ``world_from_cam`` to look near, if one is known.
             anywhere: look elsewhere, too.
+            found: what looking anywhere gave, if that was done before: it need not be done again.
             depth: measured beside the query, if it was.
 
         Returns:
@@ -123,20 +135,21 @@ class LandmarkSolver:
         seen = seen_keypoints(keypoints, camera, self._matcher.landmarks)
         unit = min(camera.width, camera.height) / REFERENCE_SHORT_SIDE
         depths = None if depth is None else depth.along(seen.rays)
-        found = None
+        near = None
         if first is not None:
             local = first.copy()
             local[:3, 3] -= self._origin
-            found = self._near(seen, camera, local, self.options.windows, unit, depths)
-        if anywhere and (found is None or not self._is_sure(found)):
-            other = self._anywhere(seen, camera, unit, depths)
-            if other is not None and (found is None or other.inliers > found.inliers):
-                found = other
-        if found is None:
-            return None
-        pose = found.world_from_cam.copy()
-        pose[:3, 3] += self._origin
-        return replace(found, world_from_cam=pose)
+            near = self._near(seen, camera, local, unit, depths)
+        if near is not None and self._is_sure(near):
+            return near
+        if found is None and anywhere:
+            found = self._anywhere(seen, camera, unit, depths)
+        return near if found is None or (near and near.inliers >= found.inliers) else found
+
+    def is_sure_alone(self, found: LandmarkSolution) -> bool:
+        """Whether a pose that was found by landmarks alone is beyond doubt."""
+        least = max(self.options.sure, self.options.alone_share * found.visible)
+        return found.inliers >= least and found.cover >= self.options.alone_cover
 
     def _is_sure(self, found: LandmarkSolution) -> bool:
         least = max(self.options.sure, self.options.sure_share * found.visible)
@@ -155,21 +168,22 @@ class LandmarkSolver:
         solution = solve_pose(self._correspondences(seen, camera, keys, rows, 1.0), options=options)
         if solution is None:
             return None
-        windows = self.options.windows[-1:] * 2
-        return self._near(seen, camera, solution.world_from_cam, windows, unit, depths)
+        return self._near(seen, camera, solution.world_from_cam, unit, depths)
 
     def _near(
         self,
         seen: SeenKeypoints,
         camera: Camera,
         pose: Array,
-        windows: tuple[float, ...],
         unit: float,
         depths: Array | None,
     ) -> LandmarkSolution | None:
-        """The pose refined on the landmarks in windows around where it projects them."""
+        """The pose refined on the landmarks in windows around where it projects them.
+
+        The first one is around the origin of the solver.
+        """
         refined = None
-        for window in windows:
+        for window in self.options.windows:
             keys, rows = self._matcher.in_windows(seen, pose, camera, window=unit * window)
             last = window == self.options.windows[-1]
             # As long as the pose may be off by a window, what is far off has to pull at it.
@@ -179,13 +193,15 @@ class LandmarkSolver:
             refined = refined_pose(
                 pose,
                 pairs if depths is None else replace(pairs, depths=depths[keys]),
-                options=RefinementOptions(scale=1.0, gate=gate / scale),
+                options=RefinementOptions(scale=1.0, gate=gate / scale, rounds=2 if last else 1),
             )
             if refined is None:
                 return None
             pose = refined.world_from_cam
         assert refined is not None
         inliers = int(refined.inliers.sum())
+        cells = np.floor(GRID * seen.pixels[keys] / (camera.width, camera.height))
+        cover = len(np.unique(cells[refined.inliers], axis=0)) / GRID**2
         visible = len(self._matcher.visible(pose, camera)[0])
         beyond = max(0.0, inliers - self.options.chance * visible)
         near, keys, rows = pairs[refined.inliers], keys[refined.inliers], rows[refined.inliers]
@@ -196,12 +212,15 @@ class LandmarkSolver:
             KEYPOINT_DEVIATION * unit, np.minimum(POINT_DEVIATION * deviations, WORST_POINT * unit)
         )
         each = np.arange(inliers)
+        world_from_cam = pose.copy()
+        world_from_cam[:3, 3] += self._origin
         return LandmarkSolution(
-            pose,
+            world_from_cam,
             # Landmarks err nearly independently: each is left out by itself.
             leave_out_covariance(near, pose, each, scale=self.options.scale, hidden=hidden),
             inliers,
             visible,
+            cover,
             confidence=beyond / (beyond + self.options.least),
             spread=occupied(seen.pixels[keys], camera),
             error=float(np.sqrt((errors**2).mean())) / unit,

@@ -17,6 +17,7 @@ from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.query import PreparedQuery
 from reloc.localize.regional_landmarks import RegionalLandmarks
 from reloc.maps.scene_map import SceneMap
+from reloc.pose import trust
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
 from reloc.pose.covariance import leave_out_covariance
 from reloc.pose.error_bound import ErrorBound
@@ -30,7 +31,6 @@ from reloc.pose.solver import (
     refine_pose,
     solve_pose,
 )
-from reloc.pose.trust import CHANCE_OF_CELLS, judged
 from reloc.scenes.depth import DepthMap
 
 Array = NDArray[np.float64]
@@ -175,6 +175,7 @@ class Place:
         seconds: dict[str, float],
         *,
         regions: Sequence[int] = (),
+        found: LandmarkSolution | None = None,
     ) -> Estimate:
         """The pose of a query by the candidate that most of the image agrees with.
 
@@ -184,6 +185,7 @@ class Place:
             seconds: by stage, of what was done before.
             regions: whose landmarks are matched with all of the image, the likeliest first. Without
                 any they are looked for near the pose only.
+            found: what that gave, if it was done before.
         """
         by_heads, candidate = self._by_heads(query, candidates, seconds)
         if self.landmarks is None:
@@ -192,16 +194,17 @@ class Place:
         solver = self.landmarks.solver([*(c.region for c in candidates), *regions])
         if solver is None:
             return by_heads
-        found = solver.solve(
+        best = solver.solve(
             query.keypoints(),
             query.camera,
             by_heads.world_from_cam,
             anywhere=bool(regions),
+            found=found,
             depth=query.depth,
         )
-        estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
-        spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
-        return replace(estimate, seconds=spent)
+        estimate = by_heads if best is None else self._decided(query, by_heads, candidate, best)
+        spent = seconds.get("landmarks", 0.0) + time.perf_counter() - began
+        return replace(estimate, seconds={**estimate.seconds, "landmarks": spent})
 
     def _by_heads(
         self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
@@ -242,7 +245,7 @@ class Place:
             camera=query.camera,
             camera_source=query.camera_source,
         )
-        return self._judged(estimate, self._evidence_of_heads(query, local, solution)), candidate
+        return self.judged(estimate, self._evidence_of_heads(query, local, solution)), candidate
 
     def _evidence_of_heads(
         self, query: PreparedQuery, local: Correspondences, solution: PoseSolution
@@ -270,6 +273,18 @@ class Place:
             reliability=self.map.reliability,
         )
 
+    def evidence_of_landmarks(self, found: LandmarkSolution) -> Evidence:
+        """What an image says of a pose by landmarks, where no head was asked."""
+        return Evidence(
+            cells=None,
+            landmarks=_landmark_evidence(found),
+            by_landmarks=True,
+            contradicted=False,
+            covariance=found.covariance,
+            depth=found.depth,
+            reliability=self.map.reliability,
+        )
+
     @staticmethod
     def _cell_evidence(
         query: PreparedQuery,
@@ -287,9 +302,9 @@ class Place:
             own_share=own_share,
         )
 
-    def _judged(self, estimate: Estimate, evidence: Evidence) -> Estimate:
+    def judged(self, estimate: Estimate, evidence: Evidence) -> Estimate:
         """The estimate with what the evidence says of its pose."""
-        found = judged(evidence, self.bound)
+        found = trust.judged(evidence, self.bound)
         localized = found.confidence >= 0.5
         return replace(
             estimate,
@@ -321,17 +336,14 @@ class Place:
         heads = by_heads.evidence
         own_share = 0.0 if heads is None or heads.cells is None else heads.cells.share
         seen = self._cell_evidence(query, candidate.local, cells.errors, own_share=own_share)
-        landmarks = LandmarkEvidence(
-            found.inliers, found.visible, found.spread, found.error, found.deviation
-        )
         if found.confidence < 0.5:
             if heads is None:
                 return by_heads
             # What agrees with another pose says nothing for that of the heads.
             same = seen.share > own_share / 2
-            landmarks = landmarks if same else LandmarkEvidence(0, found.visible)
-            return self._judged(by_heads, replace(heads, landmarks=landmarks))
-        contradicted = by_heads.localized and seen.share <= CHANCE_OF_CELLS
+            landmarks = _landmark_evidence(found) if same else LandmarkEvidence(0, found.visible)
+            return self.judged(by_heads, replace(heads, landmarks=landmarks))
+        contradicted = by_heads.localized and seen.share <= trust.CHANCE_OF_CELLS
         inliers = int(cells.inliers.sum())
         estimate = replace(
             by_heads,
@@ -341,16 +353,8 @@ class Place:
             landmark_inliers=found.inliers,
             contradicted=contradicted,
         )
-        evidence = Evidence(
-            cells=seen,
-            landmarks=landmarks,
-            by_landmarks=True,
-            contradicted=contradicted,
-            covariance=found.covariance,
-            depth=found.depth,
-            reliability=self.map.reliability,
-        )
-        by_landmarks = self._judged(estimate, evidence)
+        evidence = replace(self.evidence_of_landmarks(found), cells=seen, contradicted=contradicted)
+        by_landmarks = self.judged(estimate, evidence)
         if heads is None or by_landmarks.localized:
             return by_landmarks
         if contradicted:
@@ -359,7 +363,7 @@ class Place:
 
     def _doubted(self, by_heads: Estimate, heads: Evidence) -> Estimate:
         """The estimate of heads that some landmarks contradict."""
-        doubted = self._judged(by_heads, replace(heads, contradicted=True))
+        doubted = self.judged(by_heads, replace(heads, contradicted=True))
         reason = None if doubted.localized else "landmarks agree with another pose than heads do"
         return replace(doubted, contradicted=True, reason=reason)
 
@@ -455,3 +459,9 @@ class Place:
             options=self.solver,
             short_side=self.map.short_side,
         )
+
+
+def _landmark_evidence(found: LandmarkSolution) -> LandmarkEvidence:
+    return LandmarkEvidence(
+        found.inliers, found.visible, found.spread, found.error, found.deviation
+    )

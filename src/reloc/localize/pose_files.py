@@ -163,6 +163,7 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "inliers": estimate.inliers,
         "inlier_share": estimate.inlier_share,
         "landmark_inliers": estimate.landmark_inliers,
+        "landmarks_alone": estimate.landmarks_alone,
         "contradicted": estimate.contradicted,
         "confidence": estimate.confidence,
         "certainty": estimate.certainty,
@@ -198,6 +199,7 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
         inliers=int(row.get("inliers") or 0),
         inlier_share=float(row.get("inlier_share") or 0.0),
         landmark_inliers=int(row.get("landmark_inliers") or 0),
+        landmarks_alone=bool(row.get("landmarks_alone")),
         contradicted=bool(row.get("contradicted")),
         confidence=float(row.get("confidence") or 0.0),
         certainty=float(row.get("certainty") or 0.0),
@@ -241,7 +243,9 @@ def _write_ace(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
         if frame.world_from_cam is not None:
             translation, rotation = pose_error(pose, frame.world_from_cam)
         values = _text([*_cam_from_world(pose), rotation, translation])
-        lines.append(f"{frame.name} {values} {estimate.inliers}\n")
+        alone = estimate.landmarks_alone
+        inliers = estimate.landmark_inliers if alone else estimate.inliers
+        lines.append(f"{frame.name} {values} {inliers}\n")
     write_text(path, "".join(lines))
 
 

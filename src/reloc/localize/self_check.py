@@ -1,4 +1,4 @@
-"""Whether a map finds its own mapping frames: what it does not know it cannot know of others.
+"""Whether heads find the mapping frames of their map: what they do not know they cannot of others.
 
 Cells of a network that is trained as a whole agree with each other before they are right: an early
 one sends an image to a place where it fits well, and the share of cells that agree with the pose,
@@ -36,7 +36,7 @@ def with_reliability(
     device: torch.device | str | None = None,
     progress: Progress = silent,
 ) -> SceneMap:
-    """The map with its ``reliability``: the share of a sample of frames that it finds.
+    """The map with its ``reliability``: the share of a sample of frames that its heads find.
 
     Args:
         scene_map: stays as it is.
@@ -47,7 +47,7 @@ def with_reliability(
         progress: told of every frame.
     """
     chosen = evenly(frames, FRAMES)
-    localizer = Localizer(scene_map, backbone, device=device)
+    localizer = Localizer(replace(scene_map, landmarks=None), backbone, device=device)
     queries = (Query(f.name, f.image, f.camera, f.depth if depth else None) for f in chosen)
     found = 0
     for done, (frame, estimate) in enumerate(

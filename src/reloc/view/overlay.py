@@ -172,7 +172,10 @@ def _fixed(pixel: Array) -> tuple[int, int]:
 
 def _labeled(image: Image, estimate: Estimate) -> Image:
     """The image with one line on how sure the estimate is."""
-    text = f"{100 * estimate.inlier_share:.0f}% inliers, confidence {estimate.confidence:.2f}"
+    agreeing = f"{100 * estimate.inlier_share:.0f}% inliers"
+    if estimate.landmarks_alone:
+        agreeing = f"{estimate.landmark_inliers} landmarks"
+    text = f"{agreeing}, confidence {estimate.confidence:.2f}"
     if not estimate.localized:
         text = f"not localized, {text}" if estimate.world_from_cam is not None else "no pose"
     size = max(min(image.shape[:2]) / 720, 0.4)
