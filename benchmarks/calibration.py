@@ -16,9 +16,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tyro
 from calibration_places import Maps, Place, places
 from calibration_report import report
+from negatives import Photos, possible_kinds
+from negatives import sample as negative
 
 from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
@@ -28,6 +31,10 @@ from reloc.images.files import IMAGE_SUFFIXES, image_size
 from reloc.localize import Localizer, Query
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
+from reloc.scenes import Frame
+
+# Kinds of negatives that every map can be asked for.
+NEGATIVES = ("elsewhere", "sibling", "mirrored", "poster", "screen", "nowhere")
 
 
 @dataclass(frozen=True)
@@ -66,7 +73,7 @@ class Asked:
     """A query with what it is for the map.
 
     Attributes:
-        kind: ``own``, ``sibling`` (a room that is fitted out alike), ``other`` or ``photo``.
+        kind: ``own``, or of negatives.
         query: the image.
         truth: (4, 4) pose in the map's frame; None where no pose is right.
     """
@@ -79,20 +86,33 @@ class Asked:
 def queries(place: Place, others: list[Place], name: str, options: Options) -> Iterator[Asked]:
     """What a map is asked; the same for the same names."""
     rng = random.Random(f"{place.name} {name}")
-    for frame in _some(place.open().queries, options.own, rng):
+    own = place.open().queries
+    for frame in _some(own, options.own, rng):
         yield Asked("own", Query(frame.name, frame.image, frame.camera), frame.world_from_cam)
-    alike = [other for other in others if other.group == place.group]
-    foreign = [other for other in others if other.group != place.group]
-    for kind, group in (("sibling", alike), ("other", foreign)):
-        for other in rng.choices(group, k=options.negatives) if group else ():
-            frame = rng.choice(other.open().queries)
-            yield Asked(kind, Query(f"{other.name}/{frame.name}", frame.image, frame.camera))
-    if options.photos is not None:
-        photos = sorted(p for p in options.photos.rglob("*") if p.suffix in IMAGE_SUFFIXES)
-        for photo in _some(photos, options.negatives, rng):
-            width, height = image_size(photo)
-            camera = Camera.pinhole(width=width, height=height, fx=0.9 * max(width, height))
-            yield Asked("photo", Query(photo.name, photo, camera))
+    foreign = [f for o in _some([o for o in others if o.group != place.group], 3, rng)
+               for f in o.open().queries]  # fmt: skip
+    photos = Photos(
+        own=own,
+        elsewhere=[*_some(foreign, 40, rng), *_photos(options.photos, 40, rng)],
+        siblings=[f for o in others if o.group == place.group for f in o.open().queries],
+    )
+    for kind in NEGATIVES:
+        for number in range(options.negatives if kind in possible_kinds(photos) else 0):
+            made = negative(kind, photos, seed=(rng.randrange(2**31), number))
+            yield Asked(kind, Query(f"{number} {made.detail}", made.image, made.camera))
+
+
+def _photos(folder: Path | None, count: int, rng: random.Random) -> list[Frame]:
+    """Photos of nowhere, as frames; their poses mean nothing."""
+    if folder is None:
+        return []
+    frames = []
+    paths = sorted(p for p in folder.rglob("*") if p.suffix in IMAGE_SUFFIXES)
+    for photo in _some(paths, count, rng):
+        width, height = image_size(photo)
+        camera = Camera.pinhole(width=width, height=height, fx=0.9 * max(width, height))
+        frames.append(Frame(photo.name, photo, camera, np.eye(4)))
+    return frames
 
 
 def _some(values: Any, count: int, rng: random.Random) -> list[Any]:

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.geometry import rotation_angle_deg
+from reloc.maps.held_back import Bound, HeldBack
 from reloc.pose import trust
-from reloc.pose.error_bound import ErrorBound, probability_within
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
 from reloc.pose.trust import CONSTANTS, Constants, Variances
+from reloc.pose.within import probability_within
 
 Array = NDArray[np.float64]
 
@@ -46,7 +47,7 @@ class Sample:
     map: str
     kind: str
     image: str
-    bound: ErrorBound
+    bound: Bound
     motion: Array | None
     evidence: Evidence | None
 
@@ -81,7 +82,7 @@ def _sample(row: dict[str, Any]) -> Sample:
         map=row["map"],
         kind=row["kind"],
         image=row["image"],
-        bound=ErrorBound.of_map(unit=row["unit"], extent=row["extent"]),
+        bound=Bound.usual(unit=row["unit"], extent=row["extent"]),
         motion=motion,
         evidence=None if row["evidence"] is None else _evidence(row["evidence"]),
     )
@@ -89,6 +90,7 @@ def _sample(row: dict[str, Any]) -> Sample:
 
 def _evidence(row: dict[str, Any]) -> Evidence:
     cells, landmarks, covariance = row["cells"], row["landmarks"], row["covariance"]
+    measured = row.get("held_back")
     if cells is not None and cells["error"] is None:
         cells["error"] = np.inf
     return Evidence(
@@ -97,6 +99,7 @@ def _evidence(row: dict[str, Any]) -> Evidence:
             "cells": None if cells is None else CellEvidence(**cells),
             "landmarks": None if landmarks is None else LandmarkEvidence(**landmarks),
             "covariance": None if covariance is None else np.array(covariance),
+            "held_back": None if measured is None else HeldBack(**measured),
         }
     )
 
@@ -182,10 +185,10 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
     rows, within, right = [], [], []
     for s in samples:
         assert s.evidence is not None
-        found = trust.features(s.evidence)
+        found = trust.features(s.evidence, s.bound)
         rows.append([found.get(name, 0.0) for name in names])
         covariance = trust.calibrated_covariance(s.evidence, constants)
-        wider = [ErrorBound(f * s.bound.distance, f * s.bound.degrees) for f in FACTORS]
+        wider = [Bound(f * s.bound.distance, f * s.bound.degrees) for f in FACTORS]
         reliable = s.evidence.reliability
         within.append([reliable * probability_within(bound, covariance) for bound in wider])
         right.append([float(s.distance <= factor) for factor in FACTORS])

@@ -5,11 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reloc.pose.error_bound import ErrorBound, probability_within
+from reloc.maps.held_back import Bound
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
 from reloc.pose.trust import calibrated_covariance, features, judged
+from reloc.pose.within import probability_within
 
-BOUND = ErrorBound(0.25, 5.0)
+BOUND = Bound(0.25, 5.0)
 EXACT = np.diag([1e-4] * 3 + [1e-3] * 3) ** 2
 
 
@@ -84,4 +85,4 @@ def test_poses_by_heads_that_agree_less_may_be_farther_off():
 
 
 def test_heads_that_were_not_asked_have_no_features():
-    assert not {"heads", "cells"} & {k for k, v in features(landmarks(50)).items() if v}
+    assert not {"heads", "cells"} & {k for k, v in features(landmarks(50), BOUND).items() if v}

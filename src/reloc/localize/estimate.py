@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from reloc.errors import OptionError
 from reloc.geometry import Camera, inverted
-from reloc.pose.error_bound import ErrorBound, probability_within
+from reloc.maps.held_back import Bound
 from reloc.pose.evidence import Evidence
+from reloc.pose.within import probability_within
 
 Array = NDArray[np.float64]
 
@@ -71,7 +72,7 @@ class Estimate:
     landmarks_alone: bool = False
     contradicted: bool = False
     certainty: float = 0.0
-    bound: ErrorBound | None = None
+    bound: Bound | None = None
     evidence: Evidence | None = None
 
     @property
@@ -84,7 +85,7 @@ class Estimate:
         """The sum of all stages' seconds."""
         return sum(self.seconds.values())
 
-    def probability(self, within: ErrorBound | None = None) -> float:
+    def probability(self, within: Bound | None = None) -> float:
         """The probability that the pose is off by no more than a bound.
 
         Args:

@@ -20,7 +20,6 @@ from reloc.maps.scene_map import SceneMap
 from reloc.pose import trust
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
 from reloc.pose.covariance import leave_out_covariance
-from reloc.pose.error_bound import ErrorBound
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence, cell_evidence
 from reloc.pose.rgbd import refine_pose_with_depth, solve_pose_with_depth
 from reloc.pose.solver import (
@@ -102,7 +101,7 @@ class Place:
         self.stride = stride
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
-        self.bound = ErrorBound.of_map(unit=scene_map.unit, extent=scene_map.extent)
+        self.bound = scene_map.usual_bound
         known = scene_map.landmarks
         self.landmarks = (
             RegionalLandmarks(known, scene_map) if known is not None and len(known) else None
@@ -271,6 +270,7 @@ class Place:
             ),
             depth=float(np.median(depths)) if len(near) else self.map.scale,
             reliability=self.map.reliability,
+            held_back=self.map.held_back,
         )
 
     def evidence_of_landmarks(self, found: LandmarkSolution) -> Evidence:
@@ -283,6 +283,7 @@ class Place:
             covariance=found.covariance,
             depth=found.depth,
             reliability=self.map.reliability,
+            held_back=self.map.held_back,
         )
 
     @staticmethod

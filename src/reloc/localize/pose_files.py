@@ -27,7 +27,7 @@ from reloc.geometry import (
 )
 from reloc.localize.estimate import Estimate
 from reloc.localize.pairing import paired
-from reloc.pose.error_bound import ErrorBound
+from reloc.maps.held_back import Bound
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
 from reloc.scenes.writers.colmap import write_model
@@ -211,13 +211,13 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
     )
 
 
-def _bound_of(values: Any) -> ErrorBound | None:
+def _bound_of(values: Any) -> Bound | None:
     if values is None:
         return None
     distance, degrees = float(values["distance"]), float(values["degrees"])
     if not (distance > 0 and degrees > 0):
         raise ValueError("a bound is not positive")
-    return ErrorBound(distance, degrees)
+    return Bound(distance, degrees)
 
 
 def _write_tum(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera
+from reloc.maps.held_back import HeldBack
 
 Array = NDArray[np.float64]
 
@@ -71,6 +72,7 @@ class Evidence:
             ``pose.covariance``; None if they do not determine it.
         depth: median depth of these, scene units.
         reliability: of the map, 0 to 1.
+        held_back: what the map was measured to do; None where it was not.
     """
 
     cells: CellEvidence | None
@@ -80,6 +82,7 @@ class Evidence:
     covariance: Array | None
     depth: float
     reliability: float = 1.0
+    held_back: HeldBack | None = None
 
 
 def cell_evidence(

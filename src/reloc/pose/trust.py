@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.pose.error_bound import ErrorBound, probability_within
+from reloc.maps.held_back import Bound
 from reloc.pose.evidence import CellEvidence, Evidence
+from reloc.pose.within import probability_within
 
 Array = NDArray[np.float64]
 
@@ -71,25 +72,26 @@ class Constants:
 INTERCEPTS = ("heads", "landmarks alone", "contradicted")
 CONSTANTS = Constants(
     weights={
-        "heads": -4.0,
+        "heads": -2.7,
         "landmarks alone": -4.0,
         "contradicted": -math.log(2),
-        "cells": 2.5,
-        "cells keep": 0.5,
-        "close cells": 0.5,
-        "spread of cells": 0.5,
-        "landmarks": 2.0,
-        "landmarks in view": 0.5,
+        "cells": 2.6,
+        "spread of cells": 0.9,
+        "landmarks": 1.0,
+        "landmarks in view": 2.0,
         "spread of landmarks": 1.0,
+        "held back": 0.2,
     },
-    cells=Variances({"one": 2.0, "cells": -0.7, "close cells": 0.0, "error": 0.5}, (1e-4, 1e-4)),
+    cells=Variances(
+        {"one": 0.15, "cells": -0.9, "close cells": -0.28, "error": -0.46}, (1e-5, 2e-4)
+    ),
     landmarks=Variances(
-        {"one": 0.5, "landmarks": 0.0, "deviation": 0.0, "spread": -0.3}, (1e-4, 1e-4)
+        {"one": -0.6, "landmarks": 0.35, "deviation": -0.28, "spread": -1.1}, (1e-5, 1e-5)
     ),
 )
 
 
-def judged(evidence: Evidence, bound: ErrorBound, constants: Constants = CONSTANTS) -> Judgement:
+def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -> Judgement:
     """Certainty, covariance and confidence of a pose.
 
     Args:
@@ -97,13 +99,20 @@ def judged(evidence: Evidence, bound: ErrorBound, constants: Constants = CONSTAN
         bound: on its error.
         constants: of the model.
     """
-    certainty = evidence.reliability * _logistic(_weighted(features(evidence), constants.weights))
+    certainty = evidence.reliability * _logistic(
+        _weighted(features(evidence, bound), constants.weights)
+    )
     covariance = calibrated_covariance(evidence, constants)
     return Judgement(certainty, covariance, certainty * probability_within(bound, covariance))
 
 
-def features(evidence: Evidence) -> dict[str, float]:
-    """What the log-odds that a pose is right are a sum of, but for weights."""
+def features(evidence: Evidence, bound: Bound) -> dict[str, float]:
+    """What the log-odds that a pose is right are a sum of, but for weights.
+
+    Args:
+        evidence: of the pose.
+        bound: within which frames held back count as found.
+    """
     cells, seen = evidence.cells, evidence.landmarks
     found = {
         "heads": float(cells is not None),
@@ -113,14 +122,15 @@ def features(evidence: Evidence) -> dict[str, float]:
     if cells is not None:
         share = max(cells.share, LEAST_SHARE)
         found["cells"] = math.log(share / CHANCE_OF_CELLS)
-        found["cells keep"] = math.log(share / max(cells.own_share, share))
-        found["close cells"] = _closeness(cells)
         found["spread of cells"] = math.sqrt(cells.spread)
     if seen is not None:
         beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
         found["landmarks"] = math.log1p(min(beyond, MOST_LANDMARKS) / 10)
         found["landmarks in view"] = math.log1p(20 * beyond / max(1, seen.visible))
         found["spread of landmarks"] = math.sqrt(seen.spread)
+    if (measured := evidence.held_back) is not None:
+        within = measured.frames * measured.found(bound)
+        found["held back"] = math.log((within + 1) / (measured.frames - within + 1))
     return found
 
 

@@ -1,51 +1,18 @@
-"""How far off a pose may be to be good enough, and how probable it is that it is no farther."""
+"""How probable it is that a pose is no farther off than it may be."""
 
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.errors import OptionError
+from reloc.maps.held_back import Bound
 
 Array = NDArray[np.float64]
 
-# Of a map whose unit is the metre, and of any other.
-METRES, SHARE_OF_EXTENT, DEGREES = 0.25, 0.03, 5.0
 _DRAWS = 8000
 
 
-@dataclass(frozen=True)
-class ErrorBound:
-    """A distance and an angle that the error of a pose must not exceed.
-
-    Attributes:
-        distance: of the camera centre from the true one, in the unit of the map.
-        degrees: between the orientations.
-
-    Raises:
-        OptionError: one of them is not positive.
-    """
-
-    distance: float
-    degrees: float = DEGREES
-
-    def __post_init__(self) -> None:
-        if not (self.distance > 0 and self.degrees > 0):
-            raise OptionError("an error bound needs a positive distance and positive degrees")
-
-    @classmethod
-    def of_map(cls, *, unit: str, extent: float) -> "ErrorBound":
-        """What confidence is stated for: 25 cm in metres, else 3 % of the extent; and 5 degrees.
-
-        Args:
-            unit: of the map, ``metre`` or ``unknown``.
-            extent: of the map, in its unit.
-        """
-        return cls(METRES if unit == "metre" else max(SHARE_OF_EXTENT * extent, 1e-12))
-
-
-def probability_within(bound: ErrorBound, covariance: Array | None) -> float:
+def probability_within(bound: Bound, covariance: Array | None) -> float:
     """The probability that a normally distributed error is within a bound.
 
     It is the share of fixed draws, so that the same arguments give the same number.
