@@ -140,7 +140,7 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
     """
     own = CONSTANTS.landmarks if by_landmarks else CONSTANTS.cells
     names = list(own.weights)
-    rows, covariances, motions = [], [], []
+    rows, covariances, motions, medians = [], [], [], []
     for s in samples:
         e = s.evidence
         if e is None or e.by_landmarks != by_landmarks or e.covariance is None:
@@ -152,28 +152,32 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
         rows.append([found[name] for name in names])
         covariances.append(e.covariance / np.outer(units, units))
         motions.append(s.motion / units)
-    features, spread, motion = map(_tensor, (rows, covariances, motions))
+        medians.append(np.repeat(trust.median_errors(e), 3) / units)
+    features, spread, motion, median = map(_tensor, (rows, covariances, motions, medians))
     weights = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
-    floors = torch.full((2,), -8.0, dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([weights, floors], max_iter=300, line_search_fn="strong_wolfe")
+    # Logarithms of both floors and of the part of frames held back.
+    least = _tensor([-8.0, -8.0, -1.0]).requires_grad_(True)
+    optimizer = torch.optim.LBFGS([weights, least], max_iter=300, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        least = torch.diag(torch.cat([floors[:1].repeat(3), floors[1:].repeat(3)]).mul(2).exp())
-        root = torch.linalg.cholesky((features @ weights).exp()[:, None, None] * spread + least)
+        floors = least[:2].exp().repeat_interleave(3) ** 2 + (least[2].exp() * median) ** 2
+        spreads = (features @ weights).exp()[:, None, None] * spread + torch.diag_embed(floors)
+        root = torch.linalg.cholesky(spreads)
         white = torch.linalg.solve_triangular(root, motion[..., None], upper=False)[..., 0]
         logs = 2 * torch.diagonal(root, dim1=1, dim2=2).log().sum(1)
         usual = -((white**2).sum(1) + logs) / 2
         odd = -((motion / WIDE) ** 2).sum(1) / 2 - 6 * np.log(WIDE)
         likely = torch.logaddexp(usual + np.log(1 - ODD), odd + np.log(ODD))
-        total = -likely.sum() + PRIOR * (weights[1:] ** 2).sum() + 1e-3 * ((floors + 8) ** 2).sum()
+        total = -likely.sum() + PRIOR * (weights[1:] ** 2).sum() + 1e-3 * (least**2).sum()
         total = total / len(motion)
         total.backward()
         return total
 
     optimizer.step(loss)
-    low = floors.detach().exp().tolist()
-    return Variances(dict(zip(names, weights.detach().tolist(), strict=True)), (low[0], low[1]))
+    turn, shift, held_back = least.detach().exp().tolist()
+    found = dict(zip(names, weights.detach().tolist(), strict=True))
+    return Variances(found, (turn, shift), held_back)
 
 
 def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Constants:
@@ -194,15 +198,12 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
         right.append([float(s.distance <= factor) for factor in FACTORS])
     features, exact, truth = map(_tensor, (rows, within, right))
     free = torch.tensor([name in trust.INTERCEPTS for name in names])
-    fixed = torch.tensor([name == "contradicted" for name in names])
     start = _tensor([CONSTANTS.weights[name] for name in names])
-    raw = torch.where(free, start, start.clamp(min=0.05).expm1().log()).clone()
-    raw = torch.where(fixed, torch.zeros_like(raw), raw).requires_grad_(True)
+    raw = torch.where(free, start, start.clamp(min=0.05).expm1().log()).requires_grad_(True)
     optimizer = torch.optim.LBFGS([raw], max_iter=300, line_search_fn="strong_wolfe")
 
     def weights() -> torch.Tensor:
-        bent = torch.where(free, raw, torch.nn.functional.softplus(raw))
-        return torch.where(fixed, start, bent)
+        return torch.where(free, raw, torch.nn.functional.softplus(raw))
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()

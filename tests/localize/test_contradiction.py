@@ -102,12 +102,12 @@ def test_many_landmarks_decide_against_heads_and_it_is_said(cloud, answer, elsew
 
 
 def test_few_landmarks_do_not_decide_but_leave_heads_less_sure(answer, elsewhere):
-    heads = answer(elsewhere, landmarks=0, outliers=0.9)
-    doubted = answer(elsewhere, landmarks=21, outliers=0.9)
+    heads = answer(elsewhere, landmarks=0, outliers=0.5)
+    doubted = answer(elsewhere, landmarks=21, outliers=0.5)
     assert doubted.contradicted
     assert off(doubted, elsewhere) < 0.1
     assert doubted.landmark_inliers == 0
-    odds = [e.confidence / (1 - e.confidence) for e in (doubted, heads)]
+    odds = [e.certainty / (1 - e.certainty) for e in (doubted, heads)]
     assert odds[0] == pytest.approx(odds[1] / 2)
 
 

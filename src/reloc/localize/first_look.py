@@ -30,15 +30,15 @@ class FirstLook:
     answer: Estimate | None = None
 
 
-def first_look(place: Place, solver: LandmarkSolver, tries: Sequence[PreparedQuery]) -> FirstLook:
+def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery], place: Place) -> FirstLook:
     """Matches a query with all landmarks, for each camera that may have taken it.
 
     How the query lies makes no difference to landmarks.
 
     Args:
-        place: the map.
-        solver: for all of its landmarks.
+        solver: for all landmarks of the map.
         tries: the query with each of its cameras, the likeliest first.
+        place: the map.
     """
     by_camera: dict[Camera, PreparedQuery] = {}
     for one in tries:

@@ -47,10 +47,13 @@ class Variances:
         weights: of the logarithm of the factor, for one more of each feature.
         floors: standard deviations that no pose is better than, in radians and in the depth of
             what it was found by.
+        held_back: standard deviations in median errors of the frames that the map was measured on.
+            Residuals do not show what a whole map has wrong, nor poses that were mapped wrongly.
     """
 
     weights: dict[str, float]
     floors: tuple[float, float]
+    held_back: float
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,11 @@ class Constants:
 
 
 # Weights that may have any sign: of all others, more speaks for a pose.
-INTERCEPTS = ("heads", "landmarks alone", "contradicted")
+INTERCEPTS = ("heads", "landmarks alone")
 CONSTANTS = Constants(
     weights={
         "heads": -2.7,
         "landmarks alone": -4.0,
-        "contradicted": -math.log(2),
         "cells": 2.6,
         "spread of cells": 0.9,
         "landmarks": 1.0,
@@ -83,10 +85,10 @@ CONSTANTS = Constants(
         "held back": 0.2,
     },
     cells=Variances(
-        {"one": 0.15, "cells": -0.9, "close cells": -0.28, "error": -0.46}, (1e-5, 2e-4)
+        {"one": 0.15, "cells": -0.9, "close cells": -0.28, "error": -0.46}, (1e-5, 2e-4), 0.5
     ),
     landmarks=Variances(
-        {"one": -0.6, "landmarks": 0.35, "deviation": -0.28, "spread": -1.1}, (1e-5, 1e-5)
+        {"one": -0.6, "landmarks": 0.35, "deviation": -0.28, "spread": -1.1}, (1e-5, 1e-5), 0.5
     ),
 )
 
@@ -99,9 +101,11 @@ def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -
         bound: on its error.
         constants: of the model.
     """
-    certainty = evidence.reliability * _logistic(
-        _weighted(features(evidence, bound), constants.weights)
-    )
+    log_odds = _weighted(features(evidence, bound), constants.weights)
+    certainty = evidence.reliability * _logistic(log_odds)
+    if evidence.contradicted:
+        # One of two poses is wrong, and nothing says which: the odds of either are halved.
+        certainty /= 2 - certainty
     covariance = calibrated_covariance(evidence, constants)
     return Judgement(certainty, covariance, certainty * probability_within(bound, covariance))
 
@@ -117,7 +121,6 @@ def features(evidence: Evidence, bound: Bound) -> dict[str, float]:
     found = {
         "heads": float(cells is not None),
         "landmarks alone": float(cells is None),
-        "contradicted": float(evidence.contradicted),
     }
     if cells is not None:
         share = max(cells.share, LEAST_SHARE)
@@ -140,8 +143,27 @@ def calibrated_covariance(evidence: Evidence, constants: Constants = CONSTANTS) 
         return None
     own = constants.landmarks if evidence.by_landmarks else constants.cells
     factor = math.exp(_weighted(variance_features(evidence), own.weights))
-    turn, shift = own.floors[0], own.floors[1] * evidence.depth
+    medians = median_errors(evidence)
+    turn, shift = np.hypot(
+        (own.floors[0], own.floors[1] * evidence.depth), own.held_back * np.array(medians)
+    )
     return factor * evidence.covariance + np.diag([turn**2] * 3 + [shift**2] * 3)
+
+
+def median_errors(evidence: Evidence) -> tuple[float, float]:
+    """Of the frames that the map was measured on and that it found: radians and scene units.
+
+    They are 0 where there is no such frame, and of heads alone where these gave the pose.
+    """
+    if evidence.held_back is None:
+        return 0.0, 0.0
+    measured = evidence.held_back
+    errors = measured.errors if evidence.by_landmarks else measured.by_heads
+    found = [error for error in errors if error is not None]
+    if not found:
+        return 0.0, 0.0
+    distance, degrees = np.median(found, axis=0)
+    return math.radians(degrees), float(distance)
 
 
 def variance_features(evidence: Evidence) -> dict[str, float]:
