@@ -15,7 +15,7 @@ from reloc.maps.held_back import Bound, HeldBack
 from reloc.pose import trust
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
 from reloc.pose.trust import CONSTANTS, Constants, Variances
-from reloc.pose.within import probability_within
+from reloc.pose.within import drawn_errors
 
 Array = NDArray[np.float64]
 
@@ -24,8 +24,10 @@ OTHER_POSE = 3.0
 # Bounds that the log-odds are fitted for, in those that confidence is stated for. A wrong pose is
 # wrong by any bound, an inexact one is right by a wide one.
 FACTORS = (0.5, 1.0, 4.0, 16.0)
+# The share of a chi-squared distribution with six degrees of freedom below a normalised error.
+CHI_SQUARED = {0.5: 5.348, 0.9: 10.645, 0.99: 16.812}
 # Strength of the prior that weights are small, in samples.
-PRIOR = 2.0
+PRIOR = 1.0
 # Share of right poses that the normal distribution does not explain, and how wide these lie in
 # radians and in typical depths.
 ODD, WIDE = 0.03, 0.5
@@ -141,6 +143,7 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
     own = CONSTANTS.landmarks if by_landmarks else CONSTANTS.cells
     names = list(own.weights)
     rows, covariances, motions, medians = [], [], [], []
+    used = []
     for s in samples:
         e = s.evidence
         if e is None or e.by_landmarks != by_landmarks or e.covariance is None:
@@ -151,13 +154,14 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
         found = trust.variance_features(e)
         rows.append([found[name] for name in names])
         covariances.append(e.covariance / np.outer(units, units))
+        used.append(s)
         motions.append(s.motion / units)
         medians.append(np.repeat(trust.median_errors(e), 3) / units)
     features, spread, motion, median = map(_tensor, (rows, covariances, motions, medians))
     weights = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
     # Logarithms of both floors and of the part of frames held back.
     least = _tensor([-8.0, -8.0, -1.0]).requires_grad_(True)
-    optimizer = torch.optim.LBFGS([weights, least], max_iter=300, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([weights, least], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
@@ -177,7 +181,32 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
     optimizer.step(loss)
     turn, shift, held_back = least.detach().exp().tolist()
     found = dict(zip(names, weights.detach().tolist(), strict=True))
-    return Variances(found, (turn, shift), held_back)
+    return _covering(Variances(found, (turn, shift), held_back), used)
+
+
+def _covering(variances: Variances, samples: Sequence[Sample]) -> Variances:
+    """The same, as much larger or smaller as brings all shares in ellipsoids nearest to theirs."""
+    constants = replace(CONSTANTS, cells=variances, landmarks=variances)
+    errors = np.array(
+        [
+            normalized_error(s, trust.calibrated_covariance(s.evidence, constants))
+            for s in samples
+            if s.evidence is not None
+        ]
+    )
+    factors = np.geomspace(0.3, 3, 60)
+
+    def miss(factor: float) -> float:
+        return max(abs((errors < factor * q).mean() - p) for p, q in CHI_SQUARED.items())
+
+    best = min(factors, key=miss)
+    turn, shift = variances.floors
+    root = float(np.sqrt(best))
+    return Variances(
+        variances.weights | {"one": variances.weights["one"] + float(np.log(best))},
+        (root * turn, root * shift),
+        root * variances.held_back,
+    )
 
 
 def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Constants:
@@ -192,15 +221,13 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
         found = trust.features(s.evidence, s.bound)
         rows.append([found.get(name, 0.0) for name in names])
         covariance = trust.calibrated_covariance(s.evidence, constants)
-        wider = [Bound(f * s.bound.distance, f * s.bound.degrees) for f in FACTORS]
-        reliable = s.evidence.reliability
-        within.append([reliable * probability_within(bound, covariance) for bound in wider])
+        within.append(s.evidence.reliability * _within_factors(covariance, s.bound))
         right.append([float(s.distance <= factor) for factor in FACTORS])
     features, exact, truth = map(_tensor, (rows, within, right))
     free = torch.tensor([name in trust.INTERCEPTS for name in names])
     start = _tensor([CONSTANTS.weights[name] for name in names])
     raw = torch.where(free, start, start.clamp(min=0.05).expm1().log()).requires_grad_(True)
-    optimizer = torch.optim.LBFGS([raw], max_iter=300, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([raw], max_iter=100, line_search_fn="strong_wolfe")
 
     def weights() -> torch.Tensor:
         return torch.where(free, raw, torch.nn.functional.softplus(raw))
@@ -209,13 +236,22 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
         optimizer.zero_grad()
         likely = (torch.sigmoid(features @ weights())[:, None] * exact).clamp(1e-9, 1 - 1e-9)
         likelihood = truth * likely.log() + (1 - truth) * (1 - likely).log()
-        total = -likelihood.sum() + PRIOR * (torch.where(free, 0, weights()) ** 2).sum() / 10
+        total = -likelihood.sum() + PRIOR * (weights() ** 2).sum() / 10
         total = total / len(truth)
         total.backward()
         return total
 
     optimizer.step(loss)
     return replace(constants, weights=dict(zip(names, weights().detach().tolist(), strict=True)))
+
+
+def _within_factors(covariance: Array | None, bound: Bound) -> Array:
+    """Probabilities of being within all bounds that the log-odds are fitted for."""
+    if covariance is None:
+        return np.zeros(len(FACTORS))
+    turns, shifts = drawn_errors(covariance)
+    off = np.maximum(np.degrees(turns) / bound.degrees, shifts / bound.distance)
+    return (off[:, None] <= FACTORS).mean(axis=0)
 
 
 def _tensor(values: Any) -> torch.Tensor:

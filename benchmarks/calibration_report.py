@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from calibration_fit import OTHER_POSE, Sample, fitted, load_samples, normalized_error
+from calibration_fit import CHI_SQUARED, OTHER_POSE, Sample, fitted, load_samples, normalized_error
 from calibration_plot import plot
 from numpy.typing import NDArray
 
@@ -14,8 +14,6 @@ from reloc.pose.trust import CONSTANTS, Constants, Judgement, judged
 
 Array = NDArray[np.float64]
 
-# The share of a chi-squared distribution with six degrees of freedom below a normalised error.
-CHI_SQUARED = {0.5: 5.348, 0.9: 10.645, 0.99: 16.812}
 BINS = 10
 _LOST = Judgement(0.0, None, 0.0)
 

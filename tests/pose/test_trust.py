@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reloc.maps.held_back import Bound
+from reloc.maps.held_back import Bound, HeldBack
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
-from reloc.pose.trust import calibrated_covariance, features, judged
+from reloc.pose.trust import calibrated_covariance, features, judged, median_errors
 from reloc.pose.within import probability_within
 
 BOUND = Bound(0.25, 5.0)
@@ -31,14 +31,14 @@ def confidences(cases):
 def test_belief_rises_with_what_agrees():
     for cases in (
         [heads(share) for share in (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)],
-        [landmarks(count) for count in (0, 5, 15, 40, 100, 500)],
-        [heads(0.05, landmarks=LandmarkEvidence(n, 500, n / 500)) for n in (0, 5, 20, 80)],
+        [landmarks(count, cells=heads(0.01).cells) for count in (0, 5, 15, 100, 500)],
+        [heads(0.03, landmarks=LandmarkEvidence(n, 500, n / 500)) for n in (0, 5, 20, 300)],
     ):
         values = confidences(cases)
         assert values == sorted(values)
         assert all(0 <= value <= 1 for value in values)
         assert values[0] < 0.05
-        assert values[-1] > 0.95
+        assert values[-1] > 0.9
 
 
 def test_what_both_see_is_surer_than_what_either_sees():
@@ -62,7 +62,7 @@ def test_contradiction_halves_the_odds_and_reliability_is_a_factor():
 
 
 def test_confidence_is_certainty_times_the_probability_of_being_exact():
-    found = judged(heads(0.2, covariance=EXACT * 3e3), BOUND)
+    found = judged(heads(0.2, covariance=EXACT * 2e4), BOUND)
     exact = probability_within(BOUND, found.covariance)
     assert 0.1 < exact < 0.95
     assert found.confidence == pytest.approx(found.certainty * exact)
@@ -75,13 +75,33 @@ def test_a_pose_that_is_open_in_a_direction_is_not_believed():
     assert found.certainty > 0.9
 
 
-def test_poses_by_heads_that_agree_less_may_be_farther_off():
-    def spread(case):
-        return np.trace(calibrated_covariance(case))
+def spread(case):
+    return np.sqrt(np.trace(calibrated_covariance(case)))
 
-    assert spread(heads(0.05)) > 2 * spread(heads(0.8)) > 0
-    # No number of landmarks makes a pose exact to the last digit.
-    assert spread(landmarks(500, covariance=np.zeros((6, 6)))) > 0
+
+def test_poses_may_be_farther_off_than_their_own_correspondences_say():
+    for case in (heads(0.5), landmarks(200)):
+        # No number of them makes a pose exact to the last digit.
+        assert spread(replace(case, covariance=np.zeros((6, 6)))) > 0
+        larger = replace(case, covariance=100 * EXACT)
+        assert spread(larger) == pytest.approx(10 * spread(case), rel=0.3)
+    assert spread(heads(0.5, closed_form=True)) > 1.3 * spread(heads(0.5))
+    blurred = LandmarkEvidence(200, 1000, 1.0, 2.5, 1.0)
+    assert spread(landmarks(200, landmarks=blurred)) > 1.3 * spread(landmarks(200))
+
+
+def test_what_a_map_was_measured_to_err_counts():
+    errors = ((0.3, 1.0), (0.2, 3.0), None, (0.1, 2.0))
+    for case, own in ((heads(0.5), "by_heads"), (landmarks(200), "errors")):
+        other = "errors" if own == "by_heads" else "by_heads"
+        lost = (None,) * 4
+        measured = HeldBack(**{"way": "held back", own: errors, other: lost})
+        assert median_errors(replace(case, held_back=measured)) == pytest.approx(
+            (np.radians(2.0), 0.2)
+        )
+        assert spread(replace(case, held_back=measured)) > 2 * spread(case)
+        unmeasured = HeldBack(**{"way": "held back", own: lost, other: errors})
+        assert spread(replace(case, held_back=unmeasured)) == spread(case)
 
 
 def test_heads_that_were_not_asked_have_no_features():

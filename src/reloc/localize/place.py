@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reloc.backbone.descriptor import global_descriptor, similarity
 from reloc.geometry import inverted, transformed
 from reloc.heads.batched import BatchedHeads
+from reloc.heads.ridge import RidgeHead
 from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
 from reloc.localize.landmark_solver import LandmarkSolution
@@ -269,6 +270,7 @@ class Place:
                 scale=float(np.clip(scale, unit, MOST_PX * unit)),
             ),
             depth=float(np.median(depths)) if len(near) else self.map.scale,
+            closed_form=isinstance(self.map.head, RidgeHead),
             reliability=self.map.reliability,
             held_back=self.map.held_back,
         )
@@ -282,6 +284,7 @@ class Place:
             contradicted=False,
             covariance=found.covariance,
             depth=found.depth,
+            closed_form=isinstance(self.map.head, RidgeHead),
             reliability=self.map.reliability,
             held_back=self.map.held_back,
         )

@@ -71,6 +71,7 @@ class Evidence:
         covariance: (6, 6) of the pose as its own correspondences have it, see
             ``pose.covariance``; None if they do not determine it.
         depth: median depth of these, scene units.
+        closed_form: heads were fitted and not trained; such err more than it looks.
         reliability: of the map, 0 to 1.
         held_back: what the map was measured to do; None where it was not.
     """
@@ -81,6 +82,7 @@ class Evidence:
     contradicted: bool
     covariance: Array | None
     depth: float
+    closed_form: bool = False
     reliability: float = 1.0
     held_back: HeldBack | None = None
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.maps.held_back import Bound
-from reloc.pose.evidence import CellEvidence, Evidence
+from reloc.pose.evidence import Evidence, LandmarkEvidence
 from reloc.pose.within import probability_within
 
 Array = NDArray[np.float64]
@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 # Shares of cells and of landmarks in view that agree with a pose by chance, about.
 CHANCE_OF_CELLS = 0.02
 CHANCE_OF_LANDMARKS = 0.007
+# Root mean square of errors that lie anywhere below the limit of 4 pixels.
+ERROR_BY_CHANCE = 2.83
 # Evidence beyond these is as good as it gets: no more of it was there to learn from.
 LEAST_SHARE, MOST_LANDMARKS = 0.002, 200.0
 
@@ -75,20 +77,23 @@ class Constants:
 INTERCEPTS = ("heads", "landmarks alone")
 CONSTANTS = Constants(
     weights={
-        "heads": -2.7,
-        "landmarks alone": -4.0,
-        "cells": 2.6,
-        "spread of cells": 0.9,
-        "landmarks": 1.0,
-        "landmarks in view": 2.0,
-        "spread of landmarks": 1.0,
-        "held back": 0.2,
+        "heads": -7.1,
+        "landmarks alone": 0.1,
+        "cells": 0.93,
+        "spread of cells": 10.8,
+        "landmarks": 0.1,
+        "landmarks in view": 6.0,
+        "spread of landmarks": 0.3,
+        "fit of landmarks": 0.05,
+        "held back": 0.05,
     },
     cells=Variances(
-        {"one": 0.15, "cells": -0.9, "close cells": -0.28, "error": -0.46}, (1e-5, 2e-4), 0.5
+        {"one": -0.33, "closed form": 1.31, "cells": 0.08}, floors=(2e-5, 2.3e-4), held_back=1.07
     ),
     landmarks=Variances(
-        {"one": -0.6, "landmarks": 0.35, "deviation": -0.28, "spread": -1.1}, (1e-5, 1e-5), 0.5
+        {"one": 0.72, "landmarks": 0.74, "deviation": -0.15, "spread": -1.99, "fit": -0.75},
+        floors=(1.1e-5, 1.4e-5),
+        held_back=0.2,
     ),
 )
 
@@ -131,6 +136,8 @@ def features(evidence: Evidence, bound: Bound) -> dict[str, float]:
         found["landmarks"] = math.log1p(min(beyond, MOST_LANDMARKS) / 10)
         found["landmarks in view"] = math.log1p(20 * beyond / max(1, seen.visible))
         found["spread of landmarks"] = math.sqrt(seen.spread)
+        if seen.agreeing:
+            found["fit of landmarks"] = _fit(seen)
     if (measured := evidence.held_back) is not None:
         within = measured.frames * measured.found(bound)
         found["held back"] = math.log((within + 1) / (measured.frames - within + 1))
@@ -173,16 +180,18 @@ def variance_features(evidence: Evidence) -> dict[str, float]:
         found["landmarks"] = math.log(max(seen.agreeing, 4) / 50)
         found["deviation"] = math.log(max(seen.deviation, 0.1))
         found["spread"] = math.log(max(seen.spread, 1 / 48))
+        found["fit"] = _fit(seen)
     elif (cells := evidence.cells) is not None:
-        found["cells"] = math.log(max(cells.share, LEAST_SHARE))
-        found["close cells"] = _closeness(cells)
-        found["error"] = math.log(min(max(cells.error, 1.0), 1000.0) / 10)
+        # Where few agree the median error is that of cells that do not, and says too much.
+        trained = not evidence.closed_form
+        found["closed form"] = float(evidence.closed_form)
+        found["cells"] = trained * math.log(max(cells.share, LEAST_SHARE))
     return found
 
 
-def _closeness(cells: CellEvidence) -> float:
-    """How many of the agreeing cells agree closely, 0 to 1."""
-    return cells.close_share / cells.share if cells.share else 0.0
+def _fit(seen: LandmarkEvidence) -> float:
+    """How well agreeing landmarks fit, 0 where they do as by chance, some 3 where they do well."""
+    return 4 * math.log(ERROR_BY_CHANCE / min(max(seen.error, 0.5), ERROR_BY_CHANCE))
 
 
 def _weighted(found: dict[str, float], weights: dict[str, float]) -> float:
