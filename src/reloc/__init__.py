@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     )
     from reloc.mapping.result import MappingResult
     from reloc.maps import MappingCamera, PreviewPoints, Region, SceneMap
+    from reloc.maps.held_back import Bound, HeldBack
     from reloc.maps.packing import PackedMatrix, PackedWeights
     from reloc.methods.ace import MappingOptions, preset_options
     from reloc.methods.ace.trainer import TrainingState
@@ -77,6 +78,7 @@ if TYPE_CHECKING:
     from reloc.methods.dsacstar import DsacStarOptions
     from reloc.methods.refine import RefineMapOptions, RefineResult, refine_map
     from reloc.methods.ridge import RidgeOptions
+    from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
     from reloc.pose.solver import SolverOptions
     from reloc.progress import Progress
     from reloc.scenes import (
@@ -100,8 +102,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdaptedBackbone": "backbone",
     "Backbone": "backbone",
+    "Bound": "maps.held_back",
     "Camera": "geometry",
     "CameraError": "errors",
+    "CellEvidence": "pose.evidence",
     "ContextAdapter": "backbone",
     "ContextBackbone": "backbone",
     "ConvBackbone": "backbone",
@@ -116,14 +120,17 @@ _HOMES = {
     "Estimate": "localize",
     "Evaluation": "evaluation",
     "EvaluationError": "errors",
+    "Evidence": "pose.evidence",
     "FeatureExtractor": "backbone",
     "Finding": "library",
     "Frame": "scenes",
     "FrameResult": "evaluation",
     "Head": "heads",
+    "HeldBack": "maps.held_back",
     "Hint": "library",
     "ImageError": "errors",
     "Kind": "localize",
+    "LandmarkEvidence": "pose.evidence",
     "LandmarkOptions": "landmarks",
     "Landmarks": "landmarks",
     "Learner": "methods.ace.training",
@@ -201,8 +208,10 @@ _MODULES = (
 __all__ = [
     "AdaptedBackbone",
     "Backbone",
+    "Bound",
     "Camera",
     "CameraError",
+    "CellEvidence",
     "ContextAdapter",
     "ContextBackbone",
     "ConvBackbone",
@@ -217,14 +226,17 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "EvaluationError",
+    "Evidence",
     "FeatureExtractor",
     "Finding",
     "Frame",
     "FrameResult",
     "Head",
+    "HeldBack",
     "Hint",
     "ImageError",
     "Kind",
+    "LandmarkEvidence",
     "LandmarkOptions",
     "Landmarks",
     "Learner",

@@ -48,7 +48,8 @@ class FrameResult:
         inliers: scene coordinates that agree with the pose.
         landmark_inliers: landmarks that agree with it, where they decided it.
         landmarks_alone: heads were not asked.
-        confidence: 0 to 1.
+        confidence: probability that the pose is within the bound, see ``Estimate``.
+        certainty: probability that it is the right one, however exact.
         seconds: wall time of the localization.
         reason: why the frame was not localized, else None.
         world_from_cam: (4, 4) estimated pose, None if the frame was not localized.
@@ -63,6 +64,7 @@ class FrameResult:
     landmark_inliers: int = 0
     landmarks_alone: bool = False
     confidence: float = 0.0
+    certainty: float = 0.0
     seconds: float = 0.0
     reason: str | None = None
     world_from_cam: Array | None = None
@@ -120,7 +122,7 @@ class Evaluation:
         )
         of_frame = (
             *("image", "localized", "translation_error", "rotation_error_deg", "inliers"),
-            *("landmark_inliers", "landmarks_alone", "confidence", "reason"),
+            *("landmark_inliers", "landmarks_alone", "confidence", "certainty", "reason"),
             *("world_from_cam", "true_world_from_cam"),
         )
         return {
@@ -281,6 +283,7 @@ def _result(frame: Frame, estimate: Estimate | None) -> FrameResult:
         landmark_inliers=estimate.landmark_inliers,
         landmarks_alone=estimate.landmarks_alone,
         confidence=estimate.confidence,
+        certainty=estimate.certainty,
         seconds=estimate.total_seconds,
         reason=reason if pose is None else None,
         world_from_cam=pose,

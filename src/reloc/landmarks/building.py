@@ -87,6 +87,30 @@ class LandmarkCounts:
     kept: int
 
 
+@dataclass(frozen=True)
+class ObservedLandmarks:
+    """Landmarks with the frames that show them.
+
+    Attributes:
+        landmarks: that were kept.
+        counts: what became of the matches.
+        observations: (M, 2) rows of a landmark and of the frame that shows it, among those used.
+        frames: that were used.
+    """
+
+    landmarks: Landmarks
+    counts: LandmarkCounts
+    observations: Indices
+    frames: tuple[Frame, ...]
+
+    def without(self, name: str, *, views: int) -> Landmarks:
+        """Those that so many frames show at least, a frame left out."""
+        landmark, frame = self.observations.T
+        left = np.array([f.name != name for f in self.frames])[frame]
+        counts = np.bincount(landmark[left], minlength=len(self.landmarks))
+        return self.landmarks.subset(np.flatnonzero(counts >= views))
+
+
 def build_landmarks(
     frames: Sequence[Frame],
     *,
@@ -95,6 +119,19 @@ def build_landmarks(
     read: Callable[[Path], Gray] = read_gray,
     progress: Progress = silent,
 ) -> tuple[Landmarks, LandmarkCounts]:
+    """Landmarks of posed frames; see ``observed_landmarks``."""
+    made = observed_landmarks(frames, depth=depth, options=options, read=read, progress=progress)
+    return made.landmarks, made.counts
+
+
+def observed_landmarks(
+    frames: Sequence[Frame],
+    *,
+    depth: float,
+    options: LandmarkOptions,
+    read: Callable[[Path], Gray] = read_gray,
+    progress: Progress = silent,
+) -> ObservedLandmarks:
     """Landmarks of posed frames.
 
     Args:
@@ -106,7 +143,8 @@ def build_landmarks(
         progress: told of views and pairs.
     """
     if not frames:
-        return no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0)
+        nothing = np.zeros((0, 2), np.int64)
+        return ObservedLandmarks(no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0), nothing, ())
     frames = evenly(frames, MAX_VIEWS)
     poses = poses_of(frames)
     # Around the middle of the cameras coordinates keep their digits.
@@ -146,7 +184,12 @@ def build_landmarks(
         kept=len(chosen),
     )
     own = kept.only(np.isin(kept.track, chosen))
-    return _described(own, found, chosen, poses, focals, keypoints, origin), counts
+    return ObservedLandmarks(
+        _described(own, found, chosen, poses, focals, keypoints, origin),
+        counts,
+        np.stack([np.searchsorted(chosen, own.track), own.views], axis=1),
+        tuple(frames),
+    )
 
 
 def _keypoints(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.localize.landmark_solver import LandmarkSolution, LandmarkSolver
+from reloc.localize.place import Place
 from reloc.localize.query import PreparedQuery
 
 
@@ -29,7 +30,7 @@ class FirstLook:
     answer: Estimate | None = None
 
 
-def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery]) -> FirstLook:
+def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery], place: Place) -> FirstLook:
     """Matches a query with all landmarks, for each camera that may have taken it.
 
     How the query lies makes no difference to landmarks.
@@ -37,6 +38,7 @@ def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery]) -> FirstL
     Args:
         solver: for all landmarks of the map.
         tries: the query with each of its cameras, the likeliest first.
+        place: the map.
     """
     by_camera: dict[Camera, PreparedQuery] = {}
     for one in tries:
@@ -56,14 +58,13 @@ def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery]) -> FirstL
     query = by_camera[camera]
     answer = Estimate(
         query.name,
-        localized=True,
+        localized=False,
         world_from_cam=best.world_from_cam,
-        confidence=best.confidence,
-        covariance=best.covariance,
         seconds={"read": sum(one.seconds for one in tries), **seconds},
         camera=camera,
         camera_source=query.camera_source,
         landmark_inliers=best.inliers,
         landmarks_alone=True,
     )
-    return FirstLook(found, seconds, answer)
+    judged = place.judged(answer, place.evidence_of_landmarks(best))
+    return FirstLook(found, seconds, judged if judged.localized else None)

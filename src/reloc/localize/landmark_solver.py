@@ -5,16 +5,25 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.geometry import Camera
+from reloc.geometry import Camera, inverted, transformed
 from reloc.landmarks.keypoints import Keypoints
 from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
+from reloc.pose.covariance import leave_out_covariance
+from reloc.pose.evidence import occupied
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
 from reloc.scenes.depth import DepthAlongRays
 
 Array = NDArray[np.float64]
+
+# Standard deviations of the position of a keypoint, in pixels of an image with a short side of 480,
+# and of the point of its landmark, in those that it would have if keypoints erred by a pixel and
+# all along its worst direction.
+KEYPOINT_DEVIATION, POINT_DEVIATION = 0.22, 0.08
+# Of the latter, at most, in pixels.
+WORST_POINT = 1.0
 
 # Cells along either side of an image by which it is told how much of it landmarks cover.
 GRID = 4
@@ -60,19 +69,25 @@ class LandmarkSolution:
 
     Attributes:
         world_from_cam: (4, 4).
-        covariance: (6, 6) as that of ``Estimate``.
+        covariance: (6, 6) as that of ``Evidence``; None where the landmarks leave the pose open.
         inliers: landmarks that agree.
         visible: landmarks in view if nothing stood before them.
         cover: share of the image, in a grid of ``GRID`` by ``GRID`` cells, where some agree.
-        confidence: 0 to 1; 0.5 and more where the pose is to be believed.
+        confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
+        spread, error, deviation: of those that agree, see ``LandmarkEvidence``.
+        depth: median of theirs, scene units.
     """
 
     world_from_cam: Array
-    covariance: Array
+    covariance: Array | None
     inliers: int
     visible: int
     cover: float
     confidence: float
+    spread: float = 0.0
+    error: float = 0.0
+    deviation: float = 0.0
+    depth: float = 1.0
 
 
 class LandmarkSolver:
@@ -189,10 +204,29 @@ class LandmarkSolver:
         cover = len(np.unique(cells[refined.inliers], axis=0)) / GRID**2
         visible = len(self._matcher.visible(pose, camera)[0])
         beyond = max(0.0, inliers - self.options.chance * visible)
-        confidence = beyond / (beyond + self.options.least)
-        pose = pose.copy()
-        pose[:3, 3] += self._origin
-        return LandmarkSolution(pose, refined.covariance, inliers, visible, cover, confidence)
+        near, keys, rows = pairs[refined.inliers], keys[refined.inliers], rows[refined.inliers]
+        depths = transformed(inverted(pose), near.scene_coordinates)[:, 2]
+        deviations = self._matcher.landmarks.deviations[rows] * camera.focal / depths
+        errors = refined.errors[refined.inliers]
+        hidden = np.hypot(
+            KEYPOINT_DEVIATION * unit, np.minimum(POINT_DEVIATION * deviations, WORST_POINT * unit)
+        )
+        each = np.arange(inliers)
+        world_from_cam = pose.copy()
+        world_from_cam[:3, 3] += self._origin
+        return LandmarkSolution(
+            world_from_cam,
+            # Landmarks err nearly independently: each is left out by itself.
+            leave_out_covariance(near, pose, each, scale=self.options.scale, hidden=hidden),
+            inliers,
+            visible,
+            cover,
+            confidence=beyond / (beyond + self.options.least),
+            spread=occupied(seen.pixels[keys], camera),
+            error=float(np.sqrt((errors**2).mean())) / unit,
+            deviation=float(np.median(deviations)) / unit,
+            depth=float(np.median(depths)),
+        )
 
     def _correspondences(
         self,

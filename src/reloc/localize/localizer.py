@@ -147,7 +147,7 @@ class Localizer(LocalizingPipeline[_Seen]):
         tries = self._tries(read)
         first = None
         if self._first is not None:
-            first = first_look(self._first, [one for alike in tries for one in alike])
+            first = first_look(self._first, [one for alike in tries for one in alike], self.place)
         return _Seen(tries, self.place.cameras.may_roll(read.photo), first)
 
     def _tries(self, read: ReadQuery) -> list[list[PreparedQuery]]:

@@ -27,6 +27,7 @@ from reloc.geometry import (
 )
 from reloc.localize.estimate import Estimate
 from reloc.localize.pairing import paired
+from reloc.maps.held_back import Bound
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
 from reloc.scenes.writers.colmap import write_model
@@ -165,6 +166,8 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "landmarks_alone": estimate.landmarks_alone,
         "contradicted": estimate.contradicted,
         "confidence": estimate.confidence,
+        "certainty": estimate.certainty,
+        "bound": None if estimate.bound is None else vars(estimate.bound),
         "covariance": estimate.covariance if trusted else None,
         "seconds": estimate.seconds,
         "reason": estimate.reason,
@@ -199,11 +202,22 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
         landmarks_alone=bool(row.get("landmarks_alone")),
         contradicted=bool(row.get("contradicted")),
         confidence=float(row.get("confidence") or 0.0),
+        certainty=float(row.get("certainty") or 0.0),
+        bound=_bound_of(row.get("bound")),
         covariance=matrix("covariance", 6),
         seconds={str(k): float(v) for k, v in (row.get("seconds") or {}).items()},
         reason=row.get("reason"),
         camera_source=row.get("camera_source"),
     )
+
+
+def _bound_of(values: Any) -> Bound | None:
+    if values is None:
+        return None
+    distance, degrees = float(values["distance"]), float(values["degrees"])
+    if not (distance > 0 and degrees > 0):
+        raise ValueError("a bound is not positive")
+    return Bound(distance, degrees)
 
 
 def _write_tum(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:

@@ -13,7 +13,13 @@ from reloc.methods.ace.feature_buffer import FeatureBuffer
 from reloc.methods.ace.loss import curriculum, mapping_loss
 from reloc.methods.ace.optimizer import Muon
 from reloc.restoring import like, restore, stored_steps
-from reloc.training import cosine_after_warmup, finite, seed_of_step, set_learning_rates
+from reloc.training import (
+    BEFORE_DECAY,
+    finite,
+    seed_of_step,
+    set_learning_rates,
+    stable_then_falling,
+)
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class TrainerOptions:
         learning_rate: peak for the matrices (Muon).
         momentum: of Muon; short trainings want it low.
         point_learning_rate: peak for biases and the last layer (AdamW).
-        warmup: share of the training in which the learning rate rises.
+        warmup: steps in which the learning rate rises.
+        stable: where in the curriculum of the loss a training stands until its rates fall.
         clamp_start: w of the loss at the beginning, in pixels, at least.
         clamp_follow: w begins at no less than this many times the running median error, so that a
             scene on which an untrained head errs by hundreds of pixels still gets a gradient.
@@ -37,7 +44,8 @@ class TrainerOptions:
     learning_rate: float = 0.05
     momentum: float = 0.9
     point_learning_rate: float = 3e-3
-    warmup: float = 0.1
+    warmup: int = 100
+    stable: float = 0.6
     clamp_start: float = 50.0
     clamp_follow: float = 2.0
     clamp_end: float = 1.0
@@ -88,16 +96,18 @@ class HeadTrainer:
 
     def step(self, fraction: float) -> None:
         """One step at a fraction, 0 to 1, of the whole training."""
-        rate = cosine_after_warmup(fraction, warmup=self.options.warmup)
+        rate = stable_then_falling(fraction, steps=self.steps, warmup=self.options.warmup)
         set_learning_rates(self.optimizers, self._peaks, rate)
         options, buffer = self.options, self.buffer
+        falling = max(0.0, (fraction - BEFORE_DECAY) / (1 - BEFORE_DECAY))
+        at = options.stable + (1 - options.stable) * falling
         self._generator.manual_seed(seed_of_step(options.seed, self.steps))
         features, rays, focals, inverse_depths, cam_from_world = buffer.batch(
             buffer.drawn(options.batch, self._generator)
         )
         start = (self._median * options.clamp_follow).clamp(min=options.clamp_start)
         # curriculum() is linear in its start, which lives on the device.
-        clamp = options.clamp_end + start * curriculum(fraction, start=1.0, end=0.0)
+        clamp = options.clamp_end + start * curriculum(at, start=1.0, end=0.0)
         amp = self.amp != torch.float32
         with torch.autocast(self.device.type, self.amp, enabled=amp):
             coordinates = self.head(features.to(self.amp))
