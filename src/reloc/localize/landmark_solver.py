@@ -25,6 +25,9 @@ KEYPOINT_DEVIATION, POINT_DEVIATION = 0.22, 0.08
 # Of the latter, at most, in pixels.
 WORST_POINT = 1.0
 
+# Diameter of a keypoint that errs as scale and gate expect, in pixels of an image with a short side
+# of 480. Larger ones err more, with the root of their diameter, of which that ratio is bounded.
+EXACT_SIZE, SIZES_APART = 4.0, (0.25, 20.0)
 # Cells along either side of an image by which it is told how much of it landmarks cover.
 GRID = 4
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
@@ -38,7 +41,7 @@ class LandmarkSolverOptions:
         windows: half sides of the windows around where a first pose projects landmarks, one after
             the other.
         gate: between a landmark and its keypoint, at most, for these to agree.
-        scale: of the robust loss of the last refinement.
+        scale: of the robust loss of the last refinement. Both are for a keypoint of ``EXACT_SIZE``.
         search: of poses from matches among all landmarks.
         sure: landmarks that agree with the right pose only. Where so many do, no other pose is
             looked for,
@@ -189,7 +192,8 @@ class LandmarkSolver:
             # As long as the pose may be off by a window, what is far off has to pull at it.
             scale = self.options.scale if last else window / 4
             gate = self.options.gate if last else window
-            pairs = self._correspondences(seen, camera, keys, rows, unit * scale)
+            errs = np.sqrt(np.clip(seen.sizes[keys] / (unit * EXACT_SIZE), *SIZES_APART))
+            pairs = self._correspondences(seen, camera, keys, rows, unit * scale * errs)
             refined = refined_pose(
                 pose,
                 pairs if depths is None else replace(pairs, depths=depths[keys]),
@@ -234,7 +238,7 @@ class LandmarkSolver:
         camera: Camera,
         keys: NDArray[np.int64],
         rows: NDArray[np.int64],
-        sigma: float,
+        sigma: float | Array,
     ) -> Correspondences:
         return Correspondences.of_kind(
             Kind.LANDMARK,
