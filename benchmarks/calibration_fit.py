@@ -30,7 +30,7 @@ CHI_SQUARED = {0.5: 5.348, 0.9: 10.645, 0.99: 16.812}
 PRIOR = 1.0
 # Share of right poses that the normal distribution does not explain, and how wide these lie in
 # radians and in typical depths.
-ODD, WIDE = 0.03, 0.5
+ODD, WIDE = 0.01, 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,13 +159,12 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
         medians.append(np.repeat(trust.median_errors(e), 3) / units)
     features, spread, motion, median = map(_tensor, (rows, covariances, motions, medians))
     weights = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
-    # Logarithms of both floors and of the part of frames held back.
-    least = _tensor([-8.0, -8.0, -1.0]).requires_grad_(True)
+    least = _tensor([-8.0, -8.0]).requires_grad_(True)
     optimizer = torch.optim.LBFGS([weights, least], max_iter=100, line_search_fn="strong_wolfe")
 
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
-        floors = least[:2].exp().repeat_interleave(3) ** 2 + (least[2].exp() * median) ** 2
+        floors = least.exp().repeat_interleave(3) ** 2 + median**2
         spreads = (features @ weights).exp()[:, None, None] * spread + torch.diag_embed(floors)
         root = torch.linalg.cholesky(spreads)
         white = torch.linalg.solve_triangular(root, motion[..., None], upper=False)[..., 0]
@@ -179,13 +178,46 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
         return total
 
     optimizer.step(loss)
-    turn, shift, held_back = least.detach().exp().tolist()
+    turn, shift = least.detach().exp().tolist()
     found = dict(zip(names, weights.detach().tolist(), strict=True))
-    return _covering(Variances(found, (turn, shift), held_back), used)
+    return _covering(Variances(found, (turn, shift)), used)
 
 
 def _covering(variances: Variances, samples: Sequence[Sample]) -> Variances:
-    """The same, as much larger or smaller as brings all shares in ellipsoids nearest to theirs."""
+    """The same, as much larger or smaller as brings all shares in ellipsoids nearest to theirs.
+
+    Likelihood alone is led by the few that are far out.
+    """
+    weights = variances.weights
+    for measured in (False, True):
+        some = [s for s in samples if (_held_back(s) is not None) == measured]
+        if not some:
+            continue
+        shares = {
+            step: _miss(_with_weights(variances, _stepped(weights, step, measured)), some)
+            for step in np.linspace(-1.5, 1.5, 31).tolist()
+        }
+        weights = _stepped(weights, min(shares, key=lambda step: shares[step]), measured)
+    return _with_weights(variances, weights)
+
+
+def _with_weights(variances: Variances, weights: dict[str, float]) -> Variances:
+    return Variances(weights, variances.floors)
+
+
+def _stepped(weights: dict[str, float], step: float, measured: bool) -> dict[str, float]:
+    """Weights that make variances of maps that were measured, or were not, larger."""
+    if measured:
+        return weights | {"measured": weights["measured"] + step}
+    return weights | {"one": weights["one"] + step, "measured": weights["measured"] - step}
+
+
+def _held_back(sample: Sample) -> HeldBack | None:
+    return None if sample.evidence is None else sample.evidence.held_back
+
+
+def _miss(variances: Variances, samples: Sequence[Sample]) -> float:
+    """How far the share in an ellipsoid is from what it should be, at most."""
     constants = replace(CONSTANTS, cells=variances, landmarks=variances)
     errors = np.array(
         [
@@ -194,19 +226,7 @@ def _covering(variances: Variances, samples: Sequence[Sample]) -> Variances:
             if s.evidence is not None
         ]
     )
-    factors = np.geomspace(0.3, 3, 60)
-
-    def miss(factor: float) -> float:
-        return max(abs((errors < factor * q).mean() - p) for p, q in CHI_SQUARED.items())
-
-    best = min(factors, key=miss)
-    turn, shift = variances.floors
-    root = float(np.sqrt(best))
-    return Variances(
-        variances.weights | {"one": variances.weights["one"] + float(np.log(best))},
-        (root * turn, root * shift),
-        root * variances.held_back,
-    )
+    return max(abs(float((errors < q).mean()) - p) for p, q in CHI_SQUARED.items())
 
 
 def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Constants:
@@ -218,7 +238,7 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
     rows, within, right = [], [], []
     for s in samples:
         assert s.evidence is not None
-        found = trust.features(s.evidence, s.bound)
+        found = trust.features(s.evidence)
         rows.append([found.get(name, 0.0) for name in names])
         covariance = trust.calibrated_covariance(s.evidence, constants)
         within.append(s.evidence.reliability * _within_factors(covariance, s.bound))

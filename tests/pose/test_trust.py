@@ -105,4 +105,4 @@ def test_what_a_map_was_measured_to_err_counts():
 
 
 def test_heads_that_were_not_asked_have_no_features():
-    assert not {"heads", "cells"} & {k for k, v in features(landmarks(50), BOUND).items() if v}
+    assert not {"heads", "cells"} & {k for k, v in features(landmarks(50)).items() if v}

@@ -22,8 +22,10 @@ CHANCE_OF_CELLS = 0.02
 CHANCE_OF_LANDMARKS = 0.007
 # Root mean square of errors that lie anywhere below the limit of 4 pixels.
 ERROR_BY_CHANCE = 2.83
-# Evidence beyond these is as good as it gets: no more of it was there to learn from.
-LEAST_SHARE, MOST_LANDMARKS = 0.002, 200.0
+# A smaller share of cells says no more against a pose.
+LEAST_SHARE = 0.002
+# A share of so few landmarks in view says little.
+FEW_LANDMARKS = 100
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,10 @@ class Variances:
         weights: of the logarithm of the factor, for one more of each feature.
         floors: standard deviations that no pose is better than, in radians and in the depth of
             what it was found by.
-        held_back: standard deviations in median errors of the frames that the map was measured on.
-            Residuals do not show what a whole map has wrong, nor poses that were mapped wrongly.
     """
 
     weights: dict[str, float]
     floors: tuple[float, float]
-    held_back: float
 
 
 @dataclass(frozen=True)
@@ -81,19 +80,20 @@ CONSTANTS = Constants(
         "landmarks alone": 0.1,
         "cells": 0.93,
         "spread of cells": 10.8,
-        "landmarks": 0.1,
-        "landmarks in view": 6.0,
+        "landmarks": 6.0,
         "spread of landmarks": 0.3,
-        "fit of landmarks": 0.05,
-        "held back": 0.05,
     },
-    cells=Variances(
-        {"one": -0.33, "closed form": 1.31, "cells": 0.08}, floors=(2e-5, 2.3e-4), held_back=1.07
-    ),
+    cells=Variances({"one": -0.35, "measured": 0.0, "closed form": 1.3}, floors=(2e-5, 2.3e-4)),
     landmarks=Variances(
-        {"one": 0.72, "landmarks": 0.74, "deviation": -0.15, "spread": -1.99, "fit": -0.75},
+        {
+            "one": 0.72,
+            "measured": -0.3,
+            "landmarks": 0.74,
+            "deviation": -0.15,
+            "spread": -1.99,
+            "fit": -0.75,
+        },
         floors=(1.1e-5, 1.4e-5),
-        held_back=0.2,
     ),
 )
 
@@ -106,7 +106,7 @@ def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -
         bound: on its error.
         constants: of the model.
     """
-    log_odds = _weighted(features(evidence, bound), constants.weights)
+    log_odds = _weighted(features(evidence), constants.weights)
     certainty = evidence.reliability * _logistic(log_odds)
     if evidence.contradicted:
         # One of two poses is wrong, and nothing says which: the odds of either are halved.
@@ -115,13 +115,8 @@ def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -
     return Judgement(certainty, covariance, certainty * probability_within(bound, covariance))
 
 
-def features(evidence: Evidence, bound: Bound) -> dict[str, float]:
-    """What the log-odds that a pose is right are a sum of, but for weights.
-
-    Args:
-        evidence: of the pose.
-        bound: within which frames held back count as found.
-    """
+def features(evidence: Evidence) -> dict[str, float]:
+    """What the log-odds that a pose is right are a sum of, but for weights."""
     cells, seen = evidence.cells, evidence.landmarks
     found = {
         "heads": float(cells is not None),
@@ -133,14 +128,9 @@ def features(evidence: Evidence, bound: Bound) -> dict[str, float]:
         found["spread of cells"] = math.sqrt(cells.spread)
     if seen is not None:
         beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
-        found["landmarks"] = math.log1p(min(beyond, MOST_LANDMARKS) / 10)
-        found["landmarks in view"] = math.log1p(20 * beyond / max(1, seen.visible))
+        share = beyond / (seen.visible + FEW_LANDMARKS)
+        found["landmarks"] = math.log1p(20 * share)
         found["spread of landmarks"] = math.sqrt(seen.spread)
-        if seen.agreeing:
-            found["fit of landmarks"] = _fit(seen)
-    if (measured := evidence.held_back) is not None:
-        within = measured.frames * measured.found(bound)
-        found["held back"] = math.log((within + 1) / (measured.frames - within + 1))
     return found
 
 
@@ -150,10 +140,9 @@ def calibrated_covariance(evidence: Evidence, constants: Constants = CONSTANTS) 
         return None
     own = constants.landmarks if evidence.by_landmarks else constants.cells
     factor = math.exp(_weighted(variance_features(evidence), own.weights))
+    # Residuals do not show what a whole map has wrong, nor poses that were mapped wrongly.
     medians = median_errors(evidence)
-    turn, shift = np.hypot(
-        (own.floors[0], own.floors[1] * evidence.depth), own.held_back * np.array(medians)
-    )
+    turn, shift = np.hypot((own.floors[0], own.floors[1] * evidence.depth), medians)
     return factor * evidence.covariance + np.diag([turn**2] * 3 + [shift**2] * 3)
 
 
@@ -175,17 +164,14 @@ def median_errors(evidence: Evidence) -> tuple[float, float]:
 
 def variance_features(evidence: Evidence) -> dict[str, float]:
     """What the logarithm of the factor of a variance is a sum of, but for weights."""
-    found = {"one": 1.0}
+    found = {"one": 1.0, "measured": float(evidence.held_back is not None)}
     if evidence.by_landmarks and (seen := evidence.landmarks) is not None:
         found["landmarks"] = math.log(max(seen.agreeing, 4) / 50)
         found["deviation"] = math.log(max(seen.deviation, 0.1))
         found["spread"] = math.log(max(seen.spread, 1 / 48))
         found["fit"] = _fit(seen)
-    elif (cells := evidence.cells) is not None:
-        # Where few agree the median error is that of cells that do not, and says too much.
-        trained = not evidence.closed_form
+    else:
         found["closed form"] = float(evidence.closed_form)
-        found["cells"] = trained * math.log(max(cells.share, LEAST_SHARE))
     return found
 
 

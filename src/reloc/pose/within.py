@@ -9,7 +9,7 @@ from reloc.maps.held_back import Bound
 
 Array = NDArray[np.float64]
 
-# The error of a pose has heavier tails than a normal distribution, since its covariance is itself an
+# The error of a pose has heavier tails than a normal distribution, since its covariance is an
 # estimate: those of Student's t with so many degrees of freedom and such a share of the covariance.
 TAILS, CORE = 4.0, 0.6
 _DRAWS = 4000
