@@ -144,7 +144,8 @@ class HeadTrainer:
     def _follow(self) -> None:
         """Moves the average to the head: the last tenth of the steps has most of the weight."""
         share = min(1.0, AVERAGE_EVERY * AVERAGE_POWER / (self.steps + AVERAGE_POWER))
-        own, latest = list(self.average.parameters()), list(self.head.parameters())
+        own: list[Tensor] = list(self.average.parameters())
+        latest: list[Tensor] = list(self.head.parameters())
         torch._foreach_lerp_(own, latest, share)
 
     def metrics(self) -> dict[str, float]:
