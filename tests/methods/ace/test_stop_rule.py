@@ -54,6 +54,15 @@ def test_heads_without_good_guesses_go_on_as_long_as_they_improve():
     assert checks_of(rule_of(lost, landmarks)) == 4, "and no longer"
 
 
+def test_good_guesses_are_enough_where_landmarks_are_sure_without_them():
+    by_heads = iter([0.2, 0.1, 0.04])
+
+    def look():
+        return Guesses(((next(by_heads), 0.0),), ((0.001, 0.0),), settled=True)
+
+    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) == 3
+
+
 def test_one_bad_frame_of_ten_is_no_reason_to_go_on():
     frames = [[0.01] * 9 + [None]] * 9
     assert checks_of(rule_of(frames)) == 4

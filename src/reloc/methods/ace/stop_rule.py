@@ -20,7 +20,7 @@ MAX_CHECKS = 200
 # A pose is a good first guess if it projects what it sees some 24 pixels off at most, as far as
 # landmarks are first looked for: an angle in radians, or a distance in typical depths.
 GOOD_GUESS = 0.05
-ENOUGH_GOOD = 0.9
+ENOUGH_GOOD = 0.85
 # Errors fall still while those of the last two checks are below so much of those of the two before.
 FALLING = 0.92
 # Bounds of the guess how much longer a training would have to be.
@@ -97,7 +97,7 @@ class StopRule:
             self.ended = self._until.met(found.final, bound=self._bound)
         else:
             guess = self.checks[-1].good >= ENOUGH_GOOD or self._stalls("by_heads")
-            self.ended = guess and self._stalls("final")
+            self.ended = guess and (found.settled or self._stalls("final"))
         return self.ended
 
     def more(self) -> float | None:
