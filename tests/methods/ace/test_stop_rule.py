@@ -17,7 +17,8 @@ def rule_of(by_heads, final=None, **given):
     looks = iter(zip(by_heads, final or by_heads, strict=True))
 
     def look():
-        return Guesses(*(tuple((e, 0.0) if e else None for e in es) for es in next(looks)))
+        by_heads, final = (tuple((e, 0.0) if e else None for e in es) for es in next(looks))
+        return Guesses(by_heads, final)
 
     return StopRule(look, depth=1.0, **{"bound": USUAL, **given})
 
