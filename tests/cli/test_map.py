@@ -147,6 +147,7 @@ def test_metrics_are_json_lines(mapped, made_place, tmp_path):
         "features",
         "depth",
         "point cloud",
+        "checking",
         "keypoints",
         "matching",
         "views",
