@@ -50,7 +50,7 @@ def test_heads_alone_are_judged_by_the_regions_around(tmp_path):
     made = guesses(photos).made([Echo()], [region()])
     assert distances(made.by_heads) == pytest.approx([0, 0.1, 0.5], abs=2e-3)
     assert made.final == made.by_heads
-    assert not made.settled
+    assert made.settled == (False,) * 3
     both = [region(moved=3.0), region()]
     far, near = (
         guesses(photos, regions_of=lambda pose, own=own: own).made([Echo(), Echo()], both)
@@ -70,7 +70,7 @@ def test_landmarks_have_the_last_word(tmp_path, alone):
     made = guesses(photos, solver_of=solver_of).made([Echo()], [region()])
     assert distances(made.by_heads) == pytest.approx([0.2, 0.2], abs=2e-3)
     assert distances(made.final) == [0, 0]
-    assert made.settled == alone
+    assert made.settled == (alone, alone)
 
 
 def test_images_that_cannot_be_read_are_left_out(tmp_path):

@@ -18,7 +18,7 @@ def rule_of(by_heads, final=None, **given):
 
     def look():
         by_heads, final = (tuple((e, 0.0) if e else None for e in es) for es in next(looks))
-        return Guesses(by_heads, final)
+        return Guesses(by_heads, final, (False,) * len(final))
 
     return StopRule(look, depth=1.0, **{"bound": USUAL, **given})
 
@@ -55,13 +55,17 @@ def test_heads_without_good_guesses_go_on_as_long_as_they_improve():
     assert checks_of(rule_of(lost, landmarks)) == 4, "and no longer"
 
 
-def test_good_guesses_are_enough_where_landmarks_are_sure_without_them():
+def test_half_are_enough_where_landmarks_are_sure_without_heads():
     by_heads = iter([0.2, 0.1, 0.04])
+    settled = [True, True]
 
     def look():
-        return Guesses(((next(by_heads), 0.0),), ((0.001, 0.0),), settled=True)
+        errors = ((next(by_heads), 0.0), None)
+        return Guesses(errors, ((0.001, 0.0),) * 2, tuple(settled))
 
     assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) == 3
+    by_heads, settled[1] = iter([0.2, 0.1] + [0.04] * 9), False
+    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) > 3, "the other one is lost"
 
 
 def test_one_bad_frame_of_ten_is_no_reason_to_go_on():

@@ -39,12 +39,12 @@ class Guesses:
     Attributes:
         by_heads: of the heads alone; None where they give none.
         final: as a query gets it, with landmarks.
-        settled: whether landmarks are sure of all of these without heads, which then gain nothing.
+        settled: whether landmarks are sure of a pose without heads, which then gain nothing.
     """
 
     by_heads: tuple[PoseError, ...]
     final: tuple[PoseError, ...]
-    settled: bool = False
+    settled: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class FirstGuesses:
             by_heads.append(None if pose is None else pose_error(pose, photo.world_from_cam))
             near = photo.by_landmarks or (pose is not None and _by_landmarks(photo, pose, 0.5))
             final.append(near or by_heads[-1])
-        settled = all(photo.by_landmarks is not None for photo in self._photos)
+        settled = tuple(photo.by_landmarks is not None for photo in self._photos)
         return Guesses(tuple(by_heads), tuple(final), settled)
 
     @torch.inference_mode()
