@@ -155,7 +155,6 @@ def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypa
     monkeypatch.setattr(dispatch, "make_landmarks", make_landmarks)
     monkeypatch.setattr(dispatch, "has_landmarks_of", lambda *_, **__: same)
     monkeypatch.setattr(dispatch, "measured", lambda scene_map, *_, **__: scene_map)
-    monkeypatch.setattr(dispatch, "part", lambda scene: parted)
     draft = made_map()
     options = replace(TOY, time_limit=600.0)
     left = 600 - 4 - CHECKED * SECONDS_PER_CHECKED
@@ -163,6 +162,7 @@ def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypa
     # Of few frames, where none is held back, nobody would know which of them show a landmark.
     for held_back in ((), scene.mapping[:1]):
         parted = PartedScene(scene, held_back, np.arange(7))
+        monkeypatch.setattr(dispatch, "part", Mock(return_value=parted))
         dispatch.map_scene(scene, options=options, earlier=draft, device="cpu")
     assert given == [None, draft if same else None]
     expected = [left - of_landmarks, left if same else left - of_landmarks]

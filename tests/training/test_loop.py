@@ -16,11 +16,11 @@ from reloc.interruption import uninterrupted
 from reloc.restoring import UnfitState, restore, stored_steps
 from reloc.training import (
     Every,
-    cosine_after_warmup,
     finite,
     loop,
     seed_of_step,
     set_learning_rates,
+    stable_then_falling,
     train,
 )
 
@@ -37,7 +37,7 @@ class Quadratic:
         self.told = 0
 
     def step(self, fraction):
-        rate = cosine_after_warmup(fraction, warmup=0.2)
+        rate = stable_then_falling(fraction, steps=self.steps, warmup=2)
         set_learning_rates([self.optimizer], [0.1], rate)
         chance = torch.Generator().manual_seed(seed_of_step(self.seed, self.steps))
         target = torch.tensor([[1.0], [2.0], [3.0]]) + torch.randn((3, 1), generator=chance)

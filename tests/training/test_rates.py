@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from reloc.training import (
-    cosine_after_warmup,
     cosine_under_warmup,
     set_learning_rates,
     stable_then_falling,
@@ -15,13 +14,12 @@ from reloc.training.rates import FIRST, LEAST
 
 def test_they_rise_and_fall():
     at = np.linspace(0, 1, 101)
-    for rate, least in ((cosine_after_warmup, LEAST), (cosine_under_warmup, 0.0)):
-        values = np.array([rate(f, warmup=0.1) for f in at])
-        top = values.argmax()
-        assert values[0] == FIRST
-        assert values[-1] == pytest.approx(least)
-        assert 0.05 <= at[top] <= 0.15 and values[top] > 0.95
-        assert (np.diff(values[:top]) > 0).all() and (np.diff(values[top:]) <= 0).all()
+    values = np.array([cosine_under_warmup(f, warmup=0.1) for f in at])
+    top = values.argmax()
+    assert values[0] == FIRST
+    assert values[-1] == pytest.approx(0)
+    assert 0.05 <= at[top] <= 0.15 and values[top] > 0.95
+    assert (np.diff(values[:top]) > 0).all() and (np.diff(values[top:]) <= 0).all()
 
 
 def test_they_are_stable_until_they_fall():

@@ -204,7 +204,7 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
     limits = options.time_limit is not None or options.until is not None
     if parallel and (options.heads is None or limits):
         raise OptionError(
-            "parallel_heads wants heads as a number, and steps but neither time_limit nor until"
+            "parallel_heads wants heads as a number, and steps but no time_limit and no until"
         )
     return options
 

@@ -216,7 +216,8 @@ def measured(
     return with_held_back(
         scene_map,
         backbone,
-        evenly(parted.held_back or posed(parted.learned.mapping), frames),
+        # Of those that heads learned from a few tell enough.
+        evenly(parted.held_back, frames) or evenly(posed(parted.learned.mapping), -(-frames // 2)),
         left_out_of=None if parted.held_back else made.observed,
         depth=depth,
         device=device,

@@ -6,7 +6,6 @@ from reloc.training.loop import Every, Trainer, train
 from reloc.training.one_cycle import OneCycleTrainer
 from reloc.training.rates import (
     BEFORE_DECAY,
-    cosine_after_warmup,
     cosine_under_warmup,
     set_learning_rates,
     stable_then_falling,
@@ -22,7 +21,6 @@ __all__ = [
     "OneCycleTrainer",
     "TimeLimit",
     "Trainer",
-    "cosine_after_warmup",
     "cosine_under_warmup",
     "drawn_from",
     "finite",

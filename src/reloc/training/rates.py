@@ -11,23 +11,6 @@ BEFORE_DECAY = 0.75
 FIRST, LEAST = 0.01, 1e-3
 
 
-def cosine_after_warmup(fraction: float, *, warmup: float) -> float:
-    """A linear rise over ``warmup``, then half a cosine over the rest.
-
-    Args:
-        fraction: of the training, 0 to 1.
-        warmup: share of the training in which the rate rises.
-
-    Returns:
-        Share of the peak, ``LEAST`` to 1.
-    """
-    if fraction < warmup:
-        factor = max(fraction / warmup, FIRST)
-    else:
-        factor = 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
-    return max(factor, LEAST)
-
-
 def stable_then_falling(fraction: float, *, steps: int, warmup: int) -> float:
     """A linear rise, a stable rate, and a linear fall once there is no more than a share left.
 

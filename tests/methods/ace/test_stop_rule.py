@@ -17,7 +17,8 @@ def rule_of(by_heads, final=None, **given):
     looks = iter(zip(by_heads, final or by_heads, strict=True))
 
     def look():
-        return Guesses(*(tuple((e, 0.0) if e else None for e in es) for es in next(looks)))
+        by_heads, final = (tuple((e, 0.0) if e else None for e in es) for es in next(looks))
+        return Guesses(by_heads, final, (False,) * len(final))
 
     return StopRule(look, depth=1.0, **{"bound": USUAL, **given})
 
@@ -52,6 +53,19 @@ def test_heads_without_good_guesses_go_on_as_long_as_they_improve():
     assert by_heads[ends - 1][0] <= 0.05 < by_heads[ends - 2][0]
     lost = [[None] * 4] * 20
     assert checks_of(rule_of(lost, landmarks)) == 4, "and no longer"
+
+
+def test_half_are_enough_where_landmarks_are_sure_without_heads():
+    by_heads = iter([0.2, 0.1, 0.04])
+    settled = [True, True]
+
+    def look():
+        errors = ((next(by_heads), 0.0), None)
+        return Guesses(errors, ((0.001, 0.0),) * 2, tuple(settled))
+
+    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) == 3
+    by_heads, settled[1] = iter([0.2, 0.1] + [0.04] * 9), False
+    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) > 3, "the other one is lost"
 
 
 def test_one_bad_frame_of_ten_is_no_reason_to_go_on():

@@ -17,7 +17,7 @@ MAX_SURVEYED = 1500
 # At least so many views of a frame, on average, or fewer frames are surveyed.
 VIEWS_PER_FRAME = 3
 # Views of all frames for each step of a head, and of each that is surveyed at least.
-VIEWS_PER_STEP = 0.8
+VIEWS_PER_STEP = 0.5
 VIEWS_OF_SURVEYED = 1.5
 MAX_VIEWS = 10_000_000
 

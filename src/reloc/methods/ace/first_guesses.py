@@ -39,10 +39,12 @@ class Guesses:
     Attributes:
         by_heads: of the heads alone; None where they give none.
         final: as a query gets it, with landmarks.
+        settled: whether landmarks are sure of a pose without heads, which then gain nothing.
     """
 
     by_heads: tuple[PoseError, ...]
     final: tuple[PoseError, ...]
+    settled: tuple[bool, ...]
 
 
 @dataclass(frozen=True)
@@ -134,7 +136,8 @@ class FirstGuesses:
             by_heads.append(None if pose is None else pose_error(pose, photo.world_from_cam))
             near = photo.by_landmarks or (pose is not None and _by_landmarks(photo, pose, 0.5))
             final.append(near or by_heads[-1])
-        return Guesses(tuple(by_heads), tuple(final))
+        settled = tuple(photo.by_landmarks is not None for photo in self._photos)
+        return Guesses(tuple(by_heads), tuple(final), settled)
 
     @torch.inference_mode()
     def _by_heads(

@@ -184,7 +184,7 @@ def map_scene(
                 )
             )
             rule = StopRule(
-                lambda: watched().made(training.heads, training.regions),
+                lambda: watched().made(training.averages, training.regions),
                 depth=division.depth,
                 until=until,
                 bound=bound,

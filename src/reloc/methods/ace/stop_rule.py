@@ -20,7 +20,8 @@ MAX_CHECKS = 200
 # A pose is a good first guess if it projects what it sees some 24 pixels off at most, as far as
 # landmarks are first looked for: an angle in radians, or a distance in typical depths.
 GOOD_GUESS = 0.05
-ENOUGH_GOOD = 0.9
+# Of so many frames heads have to make one, and of so many of those that landmarks are not sure of.
+OF_ALL, OF_OTHERS = 0.5, 0.85
 # Errors fall still while those of the last two checks are below so much of those of the two before.
 FALLING = 0.92
 # Bounds of the guess how much longer a training would have to be.
@@ -85,19 +86,21 @@ class StopRule:
             # There is nothing to go by.
             self.checks = [Check(0.0, 0.0, 0.0)] * MAX_CHECKS
             return False
-        relative_of_heads = self._relative(found.by_heads)
+        errors = self._relative(found.by_heads)
+        good, settled = errors <= GOOD_GUESS, np.array(found.settled)
         self.checks.append(
             Check(
-                by_heads=float(np.log(relative_of_heads).mean()),
+                by_heads=float(np.log(errors).mean()),
                 final=float(np.log(self._relative(found.final)).mean()),
-                good=float((relative_of_heads <= GOOD_GUESS).mean()),
+                good=float(good.mean()),
             )
         )
         if self._until is not None:
             self.ended = self._until.met(found.final, bound=self._bound)
         else:
-            guess = self.checks[-1].good >= ENOUGH_GOOD or self._stalls("by_heads")
-            self.ended = guess and self._stalls("final")
+            enough = good.mean() >= OF_ALL and good[~settled].sum() >= OF_OTHERS * (~settled).sum()
+            gained = not settled.all() and not self._stalls("final")
+            self.ended = bool((enough or self._stalls("by_heads")) and not gained)
         return self.ended
 
     def more(self) -> float | None:

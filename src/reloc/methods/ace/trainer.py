@@ -1,6 +1,7 @@
 """Training a head on a feature buffer."""
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +21,10 @@ from reloc.training import (
     set_learning_rates,
     stable_then_falling,
 )
+
+# The average of the weights of the latest steps (Shamir and Zhang, 2013): how often it is renewed,
+# and the power of the step by which the latest count more.
+AVERAGE_EVERY, AVERAGE_POWER = 4, 10
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,8 @@ class HeadTrainer:
         self.amp = amp
         self.device = buffer.rays.device
         self.steps = 0
+        # What the head would about be if its rates fell now.
+        self.average = deepcopy(head).requires_grad_(False).eval()
         # The output layer maps to metres, not to another hidden layer: Adam suits it better.
         matrices = [p for n, p in head.named_parameters() if p.ndim == 2 and "point" not in n]
         others = [p for n, p in head.named_parameters() if p.ndim != 2 or "point" in n]
@@ -130,6 +137,16 @@ class HeadTrainer:
             self._median = torch.where(self._median < 0, median, self._median.lerp(median, 0.1))
             self._last = (terms.loss.detach(), (terms.errors < 10).float().mean())
             self.steps += 1
+            if self.steps % AVERAGE_EVERY == 0:
+                self._follow()
+
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """Moves the average to the head: the last tenth of the steps has most of the weight."""
+        share = min(1.0, AVERAGE_EVERY * AVERAGE_POWER / (self.steps + AVERAGE_POWER))
+        own: list[Tensor] = list(self.average.parameters())
+        latest: list[Tensor] = list(self.head.parameters())
+        torch._foreach_lerp_(own, latest, share)
 
     def metrics(self) -> dict[str, float]:
         """Figures of the latest step as progress tells them; waits for the device."""
@@ -154,6 +171,7 @@ class HeadTrainer:
         """All that a later process needs to go on."""
         return {
             "head": self.head.state_dict(),
+            "average": self.average.state_dict(),
             "optimisers": [o.state_dict() for o in self.optimizers],
             "median": self._median,
             "last": self._last,
@@ -163,6 +181,7 @@ class HeadTrainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Goes on where ``state_dict`` was taken."""
         restore(self.head, state["head"])
+        restore(self.average, state["average"])
         for optimizer, stored in zip(self.optimizers, state["optimisers"], strict=True):
             restore(optimizer, stored)
         self._median = like(state["median"], self._median).to(self.device)

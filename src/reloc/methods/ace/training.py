@@ -111,9 +111,12 @@ class HeadsTraining:
         self._trainers = [trainer_of(region) for region in regions]
 
     @property
-    def heads(self) -> tuple[Head, ...]:
-        """As they are now, one for each region."""
-        return tuple(trainer.head for trainer in self._trainers)
+    def averages(self) -> tuple[Head, ...]:
+        """Averages of the heads over their latest steps, one for each region.
+
+        At a stable rate a head wanders about; by its average it shows how good it is.
+        """
+        return tuple(trainer.average for trainer in self._trainers)
 
     def learn_from(self, regions: Sequence[RegionFeatures]) -> None:
         """Goes on with more features of the same regions."""
