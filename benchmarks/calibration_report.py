@@ -83,6 +83,8 @@ def report(out: Path) -> str:
         "",
         *_table("poses by", poses, _by),
         "",
+        *_table("maps were measured", poses, _measured),
+        "",
         *_table("constants", shipped, lambda p: "as shipped, not held out"),
         "",
         *_false_accepts(poses),
@@ -117,6 +119,11 @@ def _true(pose: Judged) -> bool:
 def _by(pose: Judged) -> str:
     assert pose.sample.evidence is not None
     return "landmarks" if pose.sample.evidence.by_landmarks else "heads"
+
+
+def _measured(pose: Judged) -> str:
+    assert pose.sample.evidence is not None
+    return "no" if pose.sample.evidence.held_back is None else "on frames held back"
 
 
 def _arrays(poses: Sequence[Judged]) -> tuple[Array, Array]:

@@ -81,7 +81,6 @@ CONSTANTS = Constants(
         "cells": 0.93,
         "spread of cells": 10.8,
         "landmarks": 6.0,
-        "spread of landmarks": 0.3,
     },
     cells=Variances({"one": -0.35, "measured": 0.0, "closed form": 1.3}, floors=(2e-5, 2.3e-4)),
     landmarks=Variances(
@@ -130,7 +129,6 @@ def features(evidence: Evidence) -> dict[str, float]:
         beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
         share = beyond / (seen.visible + FEW_LANDMARKS)
         found["landmarks"] = math.log1p(20 * share)
-        found["spread of landmarks"] = math.sqrt(seen.spread)
     return found
 
 
@@ -164,10 +162,9 @@ def median_errors(evidence: Evidence) -> tuple[float, float]:
 
 def variance_features(evidence: Evidence) -> dict[str, float]:
     """What the logarithm of the factor of a variance is a sum of, but for weights."""
-    found = {"one": 1.0, "measured": float(evidence.held_back is not None)}
+    found = {"one": 1.0, "measured": float(any(median_errors(evidence)))}
     if evidence.by_landmarks and (seen := evidence.landmarks) is not None:
         found["landmarks"] = math.log(max(seen.agreeing, 4) / 50)
-        found["deviation"] = math.log(max(seen.deviation, 0.1))
         found["spread"] = math.log(max(seen.spread, 1 / 48))
         found["fit"] = _fit(seen)
     else:
