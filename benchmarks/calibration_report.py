@@ -65,7 +65,8 @@ def coverage(poses: Sequence[Judged]) -> dict[float, float]:
             if p.believed and p.sample.distance < OTHER_POSE
         ]
     )
-    return {level: float((errors < limit).mean()) for level, limit in CHI_SQUARED.items()}
+    count = max(1, len(errors))
+    return {level: float((errors < limit).sum()) / count for level, limit in CHI_SQUARED.items()}
 
 
 def report(out: Path) -> str:

@@ -88,7 +88,6 @@ CONSTANTS = Constants(
             "one": 0.72,
             "measured": -0.3,
             "landmarks": 0.74,
-            "deviation": -0.15,
             "spread": -1.99,
             "fit": -0.75,
         },
