@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.maps.held_back import Bound
+from reloc.maps.held_back import Bound, HeldBack
 from reloc.pose.evidence import Evidence, LandmarkEvidence
 from reloc.pose.within import probability_within
 
@@ -116,6 +116,8 @@ def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -
 def features(evidence: Evidence) -> dict[str, float]:
     """What the log-odds that a pose is right are a sum of, but for weights."""
     cells, seen = evidence.cells, evidence.landmarks
+    if evidence.by_landmarks and _knows_little(evidence.held_back):
+        cells = None
     found = {
         "heads": float(cells is not None),
         "landmarks alone": float(cells is None),
@@ -129,6 +131,13 @@ def features(evidence: Evidence) -> dict[str, float]:
         share = beyond / (seen.visible + FEW_LANDMARKS)
         found["landmarks"] = math.log1p(20 * share)
     return found
+
+
+def _knows_little(measured: HeldBack | None) -> bool:
+    """Whether heads find too few of the frames held back for their silence to mean anything."""
+    if measured is None:
+        return False
+    return 2 * sum(error is not None for error in measured.by_heads) < measured.frames
 
 
 def calibrated_covariance(evidence: Evidence, constants: Constants = CONSTANTS) -> Array | None:
