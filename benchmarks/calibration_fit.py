@@ -190,7 +190,7 @@ def _covering(variances: Variances, samples: Sequence[Sample]) -> Variances:
     """
     weights = variances.weights
     for measured in (False, True):
-        some = [s for s in samples if (_held_back(s) is not None) == measured]
+        some = [s for s in samples if _is_measured(s) == measured]
         if not some:
             continue
         shares = {
@@ -212,8 +212,8 @@ def _stepped(weights: dict[str, float], step: float, measured: bool) -> dict[str
     return weights | {"one": weights["one"] + step, "measured": weights["measured"] - step}
 
 
-def _held_back(sample: Sample) -> HeldBack | None:
-    return None if sample.evidence is None else sample.evidence.held_back
+def _is_measured(sample: Sample) -> bool:
+    return sample.evidence is not None and any(trust.median_errors(sample.evidence))
 
 
 def _miss(variances: Variances, samples: Sequence[Sample]) -> float:

@@ -65,7 +65,8 @@ def coverage(poses: Sequence[Judged]) -> dict[float, float]:
             if p.believed and p.sample.distance < OTHER_POSE
         ]
     )
-    return {level: float((errors < limit).mean()) for level, limit in CHI_SQUARED.items()}
+    count = max(1, len(errors))
+    return {level: float((errors < limit).sum()) / count for level, limit in CHI_SQUARED.items()}
 
 
 def report(out: Path) -> str:
@@ -82,6 +83,8 @@ def report(out: Path) -> str:
         *_table("maps", poses, lambda p: p.sample.map),
         "",
         *_table("poses by", poses, _by),
+        "",
+        *_table("maps were measured", poses, _measured),
         "",
         *_table("constants", shipped, lambda p: "as shipped, not held out"),
         "",
@@ -117,6 +120,11 @@ def _true(pose: Judged) -> bool:
 def _by(pose: Judged) -> str:
     assert pose.sample.evidence is not None
     return "landmarks" if pose.sample.evidence.by_landmarks else "heads"
+
+
+def _measured(pose: Judged) -> str:
+    assert pose.sample.evidence is not None
+    return "no" if pose.sample.evidence.held_back is None else "on frames held back"
 
 
 def _arrays(poses: Sequence[Judged]) -> tuple[Array, Array]:

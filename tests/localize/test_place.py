@@ -110,9 +110,9 @@ def test_only_finalists_see_the_whole_image():
 
 
 def test_a_sure_probe_leaves_two_finalists_and_a_doubtful_one_all():
-    for share, finalists in ((0.6, 2), (0.15, 4)):
-        regions = [region(share), *(region(0.0) for _ in range(5))]
-        assert found(localizer(regions, probe_cells=200))
+    for sure, finalists in ((0.4, 2), (0.8, 4)):
+        regions = [region(0.6), *(region(0.0) for _ in range(5))]
+        assert found(localizer(regions, probe_cells=200, sure=sure))
         asked = sorted(r.head.asked for r in regions)
         assert asked == [200] * (6 - finalists) + [200 + 1200] * finalists
 

@@ -104,5 +104,12 @@ def test_what_a_map_was_measured_to_err_counts():
         assert spread(replace(case, held_back=unmeasured)) == spread(case)
 
 
+def test_heads_that_know_little_contradict_no_landmarks():
+    silent = landmarks(60, cells=heads(0.005).cells)
+    for by_heads, heard in (((None, None, (0.1, 1.0)), False), (((0.1, 1.0),) * 3, True)):
+        measured = HeldBack("held back", ((0.1, 1.0),) * 3, by_heads)
+        assert ("cells" in features(replace(silent, held_back=measured))) == heard
+
+
 def test_heads_that_were_not_asked_have_no_features():
     assert not {"heads", "cells"} & {k for k, v in features(landmarks(50)).items() if v}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.maps.held_back import Bound
+from reloc.maps.held_back import Bound, HeldBack
 from reloc.pose.evidence import Evidence, LandmarkEvidence
 from reloc.pose.within import probability_within
 
@@ -81,7 +81,6 @@ CONSTANTS = Constants(
         "cells": 0.93,
         "spread of cells": 10.8,
         "landmarks": 6.0,
-        "spread of landmarks": 0.3,
     },
     cells=Variances({"one": -0.35, "measured": 0.0, "closed form": 1.3}, floors=(2e-5, 2.3e-4)),
     landmarks=Variances(
@@ -89,7 +88,6 @@ CONSTANTS = Constants(
             "one": 0.72,
             "measured": -0.3,
             "landmarks": 0.74,
-            "deviation": -0.15,
             "spread": -1.99,
             "fit": -0.75,
         },
@@ -118,6 +116,8 @@ def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -
 def features(evidence: Evidence) -> dict[str, float]:
     """What the log-odds that a pose is right are a sum of, but for weights."""
     cells, seen = evidence.cells, evidence.landmarks
+    if evidence.by_landmarks and _knows_little(evidence.held_back):
+        cells = None
     found = {
         "heads": float(cells is not None),
         "landmarks alone": float(cells is None),
@@ -130,8 +130,14 @@ def features(evidence: Evidence) -> dict[str, float]:
         beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
         share = beyond / (seen.visible + FEW_LANDMARKS)
         found["landmarks"] = math.log1p(20 * share)
-        found["spread of landmarks"] = math.sqrt(seen.spread)
     return found
+
+
+def _knows_little(measured: HeldBack | None) -> bool:
+    """Whether heads find too few of the frames held back for their silence to mean anything."""
+    if measured is None:
+        return False
+    return 2 * sum(error is not None for error in measured.by_heads) < measured.frames
 
 
 def calibrated_covariance(evidence: Evidence, constants: Constants = CONSTANTS) -> Array | None:
@@ -164,10 +170,9 @@ def median_errors(evidence: Evidence) -> tuple[float, float]:
 
 def variance_features(evidence: Evidence) -> dict[str, float]:
     """What the logarithm of the factor of a variance is a sum of, but for weights."""
-    found = {"one": 1.0, "measured": float(evidence.held_back is not None)}
+    found = {"one": 1.0, "measured": float(any(median_errors(evidence)))}
     if evidence.by_landmarks and (seen := evidence.landmarks) is not None:
         found["landmarks"] = math.log(max(seen.agreeing, 4) / 50)
-        found["deviation"] = math.log(max(seen.deviation, 0.1))
         found["spread"] = math.log(max(seen.spread, 1 / 48))
         found["fit"] = _fit(seen)
     else:
