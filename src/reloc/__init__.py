@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Localizer,
         Query,
         RankingOptions,
+        Reason,
     )
     from reloc.mapping.result import MappingResult
     from reloc.maps import MappingCamera, PreviewPoints, Region, SceneMap
@@ -150,6 +151,7 @@ _HOMES = {
     "RawFrame": "scenes",
     "RawScene": "scenes",
     "Reader": "scenes",
+    "Reason": "localize",
     "RefineMapOptions": "methods.refine",
     "RefineResult": "methods.refine",
     "Region": "maps",
@@ -251,6 +253,7 @@ __all__ = [
     "RawFrame",
     "RawScene",
     "Reader",
+    "Reason",
     "RefineMapOptions",
     "RefineResult",
     "Region",

@@ -123,7 +123,13 @@ class LandmarkMatcher:
         return rows[inside], pixels[inside], local[rows[inside], 2]
 
     def in_windows(
-        self, seen: SeenKeypoints, world_from_cam: Array, camera: Camera, *, window: float
+        self,
+        seen: SeenKeypoints,
+        world_from_cam: Array,
+        camera: Camera,
+        *,
+        window: float,
+        most: int | None = None,
     ) -> tuple[Indices, Indices]:
         """Mutual best matches (M,) of keypoints and landmarks near where a pose projects these.
 
@@ -132,8 +138,12 @@ class LandmarkMatcher:
             world_from_cam: (4, 4) first pose.
             camera: of the query.
             window: pixels along either axis between a landmark and its keypoint, at most.
+            most: landmarks that are looked for, spread evenly over those in view; None for all.
         """
         rows, pixels, depths = self.visible(world_from_cam, camera)
+        if most is not None and len(rows) > most:
+            part = np.linspace(0, len(rows) - 1, most).astype(np.int64)
+            rows, pixels, depths = rows[part], pixels[part], depths[part]
         sizes = self.landmarks.sizes[rows] * camera.focal / depths
         low, high, order = _runs(pixels, seen.pixels, window)
         squares = (seen.coordinates**2).sum(axis=1)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import OptionError
 from reloc.geometry import Camera, inverted
+from reloc.localize.reasons import Reason
 
 Array = NDArray[np.float64]
 
@@ -29,6 +30,8 @@ class Estimate:
         seconds: wall time by stage: ``read``, ``backbone``, ``head``, ``pose``, and ``landmarks``
             where the map has any: to match them, and what finding keypoints took beyond the others.
         reason: one line that says why there is no pose to be trusted, else None.
+        reason_kind: what kind of reason that is, for programs that tell their users what to do;
+            None where there is none, or where the estimate was read from a file that does not say.
         place: the map of a library that gave the pose; None where there was but one map.
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
             was none or the image could not be read.
@@ -55,6 +58,7 @@ class Estimate:
     camera_source: str | None = None
     landmark_inliers: int = 0
     contradicted: bool = False
+    reason_kind: Reason | None = None
 
     @property
     def cam_from_world(self) -> Array | None:

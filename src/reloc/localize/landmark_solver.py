@@ -10,6 +10,7 @@ from reloc.landmarks.keypoints import Keypoints
 from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
+from reloc.pose.focal_fit import FocalFit, focal_fit
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
 from reloc.scenes.depth import DepthAlongRays
@@ -34,6 +35,9 @@ class LandmarkSolverOptions:
         sure_share: if they are such a share of those in view.
         least: where fewer agree, the pose is as good as guessed.
         chance: share of the landmarks in view that agree with any pose.
+        focal_window: half side of the windows in which matches tell of the focal length: where it
+            is given wrongly, landmarks are far from where they are projected.
+        focal_landmarks: that are looked for then, at most.
     """
 
     windows: tuple[float, ...] = (24.0, 12.0, 6.0)
@@ -44,6 +48,8 @@ class LandmarkSolverOptions:
     sure_share: float = 0.2
     least: int = 12
     chance: float = 0.007
+    focal_window: float = 32.0
+    focal_landmarks: int = 400
 
 
 @dataclass(frozen=True)
@@ -122,6 +128,30 @@ class LandmarkSolver:
         pose = found.world_from_cam.copy()
         pose[:3, 3] += self._origin
         return replace(found, world_from_cam=pose)
+
+    def focal(self, keypoints: Keypoints, camera: Camera, world_from_cam: Array) -> FocalFit | None:
+        """The focal length that fits best beside a pose.
+
+        Args:
+            keypoints: of the query.
+            camera: that the pose was found with.
+            world_from_cam: (4, 4).
+
+        Returns:
+            None where too few landmarks tell.
+        """
+        seen = seen_keypoints(keypoints, camera, self._matcher.landmarks)
+        unit = min(camera.width, camera.height) / REFERENCE_SHORT_SIDE
+        pose = world_from_cam.copy()
+        pose[:3, 3] -= self._origin
+        keys, rows = self._matcher.in_windows(
+            seen,
+            pose,
+            camera,
+            window=unit * self.options.focal_window,
+            most=self.options.focal_landmarks,
+        )
+        return focal_fit(pose, self._correspondences(seen, camera, keys, rows, unit))
 
     def _is_sure(self, found: LandmarkSolution) -> bool:
         least = max(self.options.sure, self.options.sure_share * found.visible)

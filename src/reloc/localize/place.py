@@ -1,5 +1,6 @@
 """A map made ready to answer: from the features of an image to a pose in it."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
 from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.query import PreparedQuery
+from reloc.localize.reasons import TEXTS, Reason, reason_of_doubt, sees_anything
 from reloc.localize.regional_landmarks import RegionalLandmarks
 from reloc.maps.scene_map import SceneMap
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
@@ -60,10 +62,18 @@ class RankingOptions:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What the head of a region sees in an image, around the origin of the region."""
+    """What the head of a region sees in an image, around the origin of the region.
+
+    Attributes:
+        region: its number.
+        local: scene coordinates.
+        likeness: cosine between what the image looks like and the most similar view of the map;
+            NaN where that was not compared.
+    """
 
     region: int
     local: Correspondences
+    likeness: float = math.nan
 
 
 class Place:
@@ -106,13 +116,15 @@ class Place:
             features: (cells, channels) of the query's view.
             query: the query.
         """
-        if len(self.map.regions) == 1:
-            return self.seen(features, [0], query)
-        ranked = self.ranked(features, query)
-        probed = min(len(features), self.ranking.probe_cells)
-        sure = ranked[0][1] >= self.ranking.sure * probed
-        count = min(2, self.ranking.finalists) if sure else self.ranking.finalists
-        return self.seen(features, [region for region, _ in ranked[:count]], query)
+        regions = [0]
+        if len(self.map.regions) > 1:
+            ranked = self.ranked(features, query)
+            probed = min(len(features), self.ranking.probe_cells)
+            sure = ranked[0][1] >= self.ranking.sure * probed
+            count = min(2, self.ranking.finalists) if sure else self.ranking.finalists
+            regions = [region for region, _ in ranked[:count]]
+        likeness = max(self._likenesses(features), default=math.nan)
+        return [replace(c, likeness=likeness) for c in self.seen(features, regions, query)]
 
     def ranked(self, features: torch.Tensor, query: PreparedQuery) -> list[tuple[int, int]]:
         """Promising regions, the best first, with the number of probed cells that agree on a pose.
@@ -175,6 +187,63 @@ class Place:
             regions: whose landmarks are matched with all of the image, the likeliest first. Without
                 any they are looked for near the pose only.
         """
+        estimate = self._estimated(query, candidates, seconds, regions)
+        estimate = self.checked(query, estimate, [*(c.region for c in candidates), *regions])
+        if estimate.localized or estimate.reason_kind is not None:
+            return estimate
+        likeness = candidates[0].likeness
+        return self._explained(query, estimate, likeness)
+
+    def checked(
+        self, query: PreparedQuery, estimate: Estimate, regions: Sequence[int] = ()
+    ) -> Estimate:
+        """The estimate, not believed where its picture or its intrinsics speak against it.
+
+        Args:
+            query: the query.
+            estimate: of it.
+            regions: where its landmarks may be.
+        """
+        if not estimate.localized or estimate.world_from_cam is None:
+            return estimate
+        if not sees_anything(query.view.image):
+            # Features are then about the borders of the picture, and so may be what agrees.
+            return replace(estimate, localized=False, confidence=0.0)
+        solver = None if self.landmarks is None else self.landmarks.solver(regions)
+        if solver is None:
+            return estimate
+        fit = solver.focal(query.keypoints(), query.camera, estimate.world_from_cam)
+        if fit is None or not fit.is_other:
+            return estimate
+        focal = fit.ratio * query.camera.focal
+        return replace(
+            estimate,
+            localized=False,
+            confidence=estimate.confidence * fit.likelihood,
+            reason=f"intrinsics do not fit; a focal length of {focal:.0f} px agrees far better",
+            reason_kind=Reason.INTRINSICS,
+        )
+
+    def _explained(self, query: PreparedQuery, estimate: Estimate, likeness: float) -> Estimate:
+        """The estimate with why it is not to be believed."""
+        kind = reason_of_doubt(
+            query.view.image,
+            certainty=estimate.confidence,
+            likeness=likeness,
+            reliability=self.map.reliability,
+        )
+        if estimate.contradicted and kind in (Reason.NOT_PRECISE, Reason.NOT_THIS_PLACE):
+            kind = Reason.CONTRADICTED
+        return replace(estimate, reason=TEXTS[kind], reason_kind=kind)
+
+    def _estimated(
+        self,
+        query: PreparedQuery,
+        candidates: Sequence[Candidate],
+        seconds: dict[str, float],
+        regions: Sequence[int],
+    ) -> Estimate:
+        """See ``estimate``; reasons are left to it."""
         by_heads, candidate = self._by_heads(query, candidates, seconds)
         if self.landmarks is None:
             return by_heads
@@ -211,7 +280,6 @@ class Place:
                 localized=False,
                 world_from_cam=None,
                 seconds={**seconds, "pose": time.perf_counter() - began},
-                reason="no pose agrees with what the map sees",
                 camera=query.camera,
                 camera_source=query.camera_source,
             )
@@ -233,7 +301,6 @@ class Place:
             confidence=trust,
             covariance=covariance,
             seconds={**seconds, "pose": time.perf_counter() - began},
-            reason=None if trust >= 0.5 else self._doubt(),
             camera=query.camera,
             camera_source=query.camera_source,
         )
@@ -275,7 +342,6 @@ class Place:
             inlier_share=inliers / max(1, len(cells.inliers)),
             landmark_inliers=found.inliers,
             contradicted=contradicted,
-            reason=None,
         )
 
     @staticmethod
@@ -287,7 +353,6 @@ class Place:
             localized=trust >= 0.5,
             confidence=trust,
             contradicted=True,
-            reason=None if trust >= 0.5 else "landmarks agree with another pose than heads do",
         )
 
     def searched(self, features: torch.Tensor, finalists: Sequence[int]) -> list[int]:
@@ -311,17 +376,19 @@ class Place:
         Args:
             features: (cells, channels) of a view of the image.
         """
-        descriptor = global_descriptor(features)
-        scores = [
-            similarity(descriptor, r.views).max() if len(r.views) else np.inf
-            for r in self.map.regions
-        ]
+        scores = [np.inf if np.isnan(s) else s for s in self._likenesses(features)]
         return [int(i) for i in np.argsort(scores, kind="stable")[::-1]]
 
-    def _doubt(self) -> str:
-        if self.map.reliability < 0.5:
-            return "the map does not even find its own mapping frames; map for longer"
-        return "too few scene coordinates agree with the best pose"
+    def _likenesses(self, features: torch.Tensor) -> list[float]:
+        """Cosine between what an image and the most similar view of each region look like, or NaN.
+
+        Regions may have no views.
+        """
+        descriptor = global_descriptor(features)
+        return [
+            float(similarity(descriptor, r.views).max()) if len(r.views) else math.nan
+            for r in self.map.regions
+        ]
 
     def _shortlist(self, features: torch.Tensor) -> list[int]:
         """Regions with the most similar views; those without views cannot be left out."""
