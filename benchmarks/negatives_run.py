@@ -255,6 +255,7 @@ def _told(estimate: Estimate) -> Row:
         "landmark_inliers": estimate.landmark_inliers,
         "contradicted": estimate.contradicted,
         "reason": estimate.reason,
+        "reason_kind": estimate.reason_kind,
     }
 
 

@@ -65,7 +65,7 @@ def test_the_statistic_is_chi_squared_where_errors_are_those_of_its_loss():
         angle = rng.uniform(0, 2 * np.pi, 80)
         off = (radius * (np.cos(angle), np.sin(angle))).T / FOCAL
         found.append(focal_fit(POSE, replace(seen, rays=seen.rays + off)).statistic)
-    assert np.mean(np.array(found) > 10.83) < 0.1
+    assert np.mean(np.array(found) > 15.14) < 0.1
 
 
 def test_a_wall_that_is_faced_does_not_tell():

@@ -48,8 +48,8 @@ class LandmarkSolverOptions:
     sure_share: float = 0.2
     least: int = 12
     chance: float = 0.007
-    focal_window: float = 32.0
-    focal_landmarks: int = 400
+    focal_window: float = 48.0
+    focal_landmarks: int = 300
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class LandmarkSolution:
         inliers: landmarks that agree.
         visible: landmarks in view if nothing stood before them.
         confidence: 0 to 1; 0.5 and more where the pose is to be believed.
+        focal: the focal length that fits best beside such a pose; None where that is not known.
     """
 
     world_from_cam: Array
@@ -69,6 +70,7 @@ class LandmarkSolution:
     inliers: int
     visible: int
     confidence: float
+    focal: FocalFit | None = None
 
 
 class LandmarkSolver:
@@ -125,25 +127,17 @@ class LandmarkSolver:
                 found = other
         if found is None:
             return None
+        focal = None
+        if found.confidence >= 0.5:
+            focal = self._focal(seen, camera, found.world_from_cam, unit)
         pose = found.world_from_cam.copy()
         pose[:3, 3] += self._origin
-        return replace(found, world_from_cam=pose)
+        return replace(found, world_from_cam=pose, focal=focal)
 
-    def focal(self, keypoints: Keypoints, camera: Camera, world_from_cam: Array) -> FocalFit | None:
-        """The focal length that fits best beside a pose.
-
-        Args:
-            keypoints: of the query.
-            camera: that the pose was found with.
-            world_from_cam: (4, 4).
-
-        Returns:
-            None where too few landmarks tell.
-        """
-        seen = seen_keypoints(keypoints, camera, self._matcher.landmarks)
-        unit = min(camera.width, camera.height) / REFERENCE_SHORT_SIDE
-        pose = world_from_cam.copy()
-        pose[:3, 3] -= self._origin
+    def _focal(
+        self, seen: SeenKeypoints, camera: Camera, pose: Array, unit: float
+    ) -> FocalFit | None:
+        """The focal length that fits best beside a pose, by what is near landmarks and far."""
         keys, rows = self._matcher.in_windows(
             seen,
             pose,

@@ -13,6 +13,7 @@ from reloc.backbone.descriptor import global_descriptor, similarity
 from reloc.heads.batched import BatchedHeads
 from reloc.localize.cameras import QueryCameras
 from reloc.localize.estimate import Estimate
+from reloc.localize.focal_check import with_focal_fit
 from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.query import PreparedQuery
 from reloc.localize.reasons import TEXTS, Reason, reason_of_doubt, sees_anything
@@ -188,41 +189,12 @@ class Place:
                 any they are looked for near the pose only.
         """
         estimate = self._estimated(query, candidates, seconds, regions)
-        estimate = self.checked(query, estimate, [*(c.region for c in candidates), *regions])
+        if estimate.localized and not sees_anything(query.view.image):
+            # Features are then about the borders of the picture, and so may be what agrees.
+            estimate = replace(estimate, localized=False, confidence=0.0)
         if estimate.localized or estimate.reason_kind is not None:
             return estimate
-        likeness = candidates[0].likeness
-        return self._explained(query, estimate, likeness)
-
-    def checked(
-        self, query: PreparedQuery, estimate: Estimate, regions: Sequence[int] = ()
-    ) -> Estimate:
-        """The estimate, not believed where its picture or its intrinsics speak against it.
-
-        Args:
-            query: the query.
-            estimate: of it.
-            regions: where its landmarks may be.
-        """
-        if not estimate.localized or estimate.world_from_cam is None:
-            return estimate
-        if not sees_anything(query.view.image):
-            # Features are then about the borders of the picture, and so may be what agrees.
-            return replace(estimate, localized=False, confidence=0.0)
-        solver = None if self.landmarks is None else self.landmarks.solver(regions)
-        if solver is None:
-            return estimate
-        fit = solver.focal(query.keypoints(), query.camera, estimate.world_from_cam)
-        if fit is None or not fit.is_other:
-            return estimate
-        focal = fit.ratio * query.camera.focal
-        return replace(
-            estimate,
-            localized=False,
-            confidence=estimate.confidence * fit.likelihood,
-            reason=f"intrinsics do not fit; a focal length of {focal:.0f} px agrees far better",
-            reason_kind=Reason.INTRINSICS,
-        )
+        return self._explained(query, estimate, candidates[0].likeness)
 
     def _explained(self, query: PreparedQuery, estimate: Estimate, likeness: float) -> Estimate:
         """The estimate with why it is not to be believed."""
@@ -259,6 +231,8 @@ class Place:
             depth=query.depth,
         )
         estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
+        if found is not None and estimate.landmark_inliers:
+            estimate = with_focal_fit(estimate, found.focal)
         spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
         return replace(estimate, seconds=spent)
 
