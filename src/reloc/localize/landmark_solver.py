@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.geometry import Camera
+from reloc.geometry import Camera, inverted, transformed
 from reloc.landmarks.keypoints import Keypoints
 from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
@@ -18,6 +18,11 @@ from reloc.scenes.depth import DepthAlongRays
 Array = NDArray[np.float64]
 
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
+# Landmarks so far from each other are two, as a share of their depth; and fewer than so many agree
+# with some pose by chance.
+TWINS_APART, LEAST_TWINS = 0.1, 8
+# A pose that a third of the pairs agree with is found in so many tries nearly always.
+TWIN_SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=500)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,10 @@ class LandmarkSolverOptions:
         focal_window: half side of the windows in which matches tell of the focal length: where it
             is given wrongly, landmarks are far from where they are projected.
         focal_landmarks: that are looked for then, at most.
+        twins: landmarks that agree with a pose, at most, for which others are looked for that look
+            alike elsewhere.
+        twin_search: of a pose by these.
+        twin_share: so many of them agree with it where a place looks the same from there.
     """
 
     windows: tuple[float, ...] = (24.0, 12.0, 6.0)
@@ -50,6 +59,9 @@ class LandmarkSolverOptions:
     chance: float = 0.007
     focal_window: float = 48.0
     focal_landmarks: int = 300
+    twins: int = 64
+    twin_search: SolverOptions = TWIN_SEARCH
+    twin_share: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -63,6 +75,7 @@ class LandmarkSolution:
         visible: landmarks in view if nothing stood before them.
         confidence: 0 to 1; 0.5 and more where the pose is to be believed.
         focal: the focal length that fits best beside such a pose; None where that is not known.
+        ambiguous: landmarks elsewhere look as much like the image, and agree with a pose as well.
     """
 
     world_from_cam: Array
@@ -71,6 +84,7 @@ class LandmarkSolution:
     visible: int
     confidence: float
     focal: FocalFit | None = None
+    ambiguous: bool = False
 
 
 class LandmarkSolver:
@@ -127,12 +141,15 @@ class LandmarkSolver:
                 found = other
         if found is None:
             return None
-        focal = None
         if found.confidence >= 0.5:
-            focal = self._focal(seen, camera, found.world_from_cam, unit)
+            found = replace(
+                found,
+                focal=self._focal(seen, camera, found.world_from_cam, unit),
+                ambiguous=self._is_ambiguous(seen, camera, found.world_from_cam, unit),
+            )
         pose = found.world_from_cam.copy()
         pose[:3, 3] += self._origin
-        return replace(found, world_from_cam=pose, focal=focal)
+        return replace(found, world_from_cam=pose)
 
     def _focal(
         self, seen: SeenKeypoints, camera: Camera, pose: Array, unit: float
@@ -146,6 +163,31 @@ class LandmarkSolver:
             most=self.options.focal_landmarks,
         )
         return focal_fit(pose, self._correspondences(seen, camera, keys, rows, unit))
+
+    def _is_ambiguous(self, seen: SeenKeypoints, camera: Camera, pose: Array, unit: float) -> bool:
+        """Whether another part of the place looks as much like the image.
+
+        Rooms may look the same from both ends. Single things that stand twice in a room look alike,
+        too, but agree with no pose together.
+        """
+        window = unit * self.options.windows[-1]
+        keys, rows = self._matcher.in_windows(seen, pose, camera, window=window, most=400)
+        part = np.unique(np.linspace(0, len(keys) - 1, self.options.twins).astype(np.int64))
+        keys, rows = keys[part], rows[part]
+        depth = float(
+            np.median(transformed(inverted(pose), self._matcher.landmarks.points[rows])[:, 2])
+        )
+        twins = self._matcher.elsewhere(seen, keys, rows, apart=TWINS_APART * depth)
+        least = max(LEAST_TWINS, self.options.twin_share * len(keys))
+        if len(twins[0]) < least:
+            return False
+        options = replace(
+            self.options.twin_search,
+            threshold=unit * self.options.twin_search.threshold,
+            refine_scale=unit * self.options.twin_search.refine_scale,
+        )
+        other = solve_pose(self._correspondences(seen, camera, *twins, 1.0), options=options)
+        return other is not None and int(other.inliers.sum()) >= least
 
     def _is_sure(self, found: LandmarkSolution) -> bool:
         least = max(self.options.sure, self.options.sure_share * found.visible)

@@ -227,7 +227,8 @@ def _is_sure(estimate: Estimate, share: float) -> bool:
 
 def _is_placed(estimate: Estimate) -> bool:
     """Whether the place and the roll of an image are known, if not the pose."""
-    return estimate.localized or estimate.contradicted or estimate.reason_kind is Reason.INTRINSICS
+    known = (Reason.INTRINSICS, Reason.AMBIGUOUS)
+    return estimate.localized or estimate.contradicted or estimate.reason_kind in known
 
 
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:

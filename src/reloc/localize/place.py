@@ -233,6 +233,14 @@ class Place:
         estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
         if found is not None and estimate.landmark_inliers:
             estimate = with_focal_fit(estimate, found.focal)
+            if found.ambiguous and estimate.localized:
+                estimate = replace(
+                    estimate,
+                    localized=False,
+                    confidence=estimate.confidence / 2,
+                    reason=TEXTS[Reason.AMBIGUOUS],
+                    reason_kind=Reason.AMBIGUOUS,
+                )
         spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
         return replace(estimate, seconds=spent)
 

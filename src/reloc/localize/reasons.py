@@ -44,6 +44,7 @@ class Reason(StrEnum):
     INTRINSICS = "intrinsics"  # another focal length agrees far better
     POOR_MAP = "poor_map"  # the map does not find its own mapping frames
     CONTRADICTED = "contradicted"  # heads and landmarks agree with a pose each
+    AMBIGUOUS = "ambiguous"  # two parts of the place look like the picture
     NOT_PRECISE = "not_precise"  # the place, but nothing precise
     NOT_THIS_PLACE = "not_this_place"
 
@@ -55,6 +56,7 @@ TEXTS = {
     Reason.TOO_BLURRED: "the picture is blurred; hold still and let it focus",
     Reason.POOR_MAP: "the map does not even find its own mapping frames; map for longer",
     Reason.CONTRADICTED: "landmarks agree with another pose than heads do; look from elsewhere",
+    Reason.AMBIGUOUS: "two parts of this place look like the picture; look from elsewhere",
     Reason.NOT_PRECISE: "the picture looks like this place, but too little of it agrees with a "
     "pose; look from elsewhere",
     Reason.NOT_THIS_PLACE: "the picture does not show this place, or a part that is not mapped",
