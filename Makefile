@@ -18,7 +18,7 @@ demo: $(VENV)/.installed
 	rm -rf $(DEMO)
 	$(BIN)/reloc synthesize $(DEMO)/scene
 	$(BIN)/reloc info $(DEMO)/scene
-	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --time-limit 75 --film $(DEMO)/room.mp4
+	$(BIN)/reloc map $(DEMO)/scene $(DEMO)/room.safetensors --film $(DEMO)/room.mp4
 	$(BIN)/reloc eval $(DEMO)/room.safetensors $(DEMO)/scene --json $(DEMO)/eval.json --report $(DEMO)/report
 	$(BIN)/reloc view $(DEMO)/room.safetensors $(DEMO)/room.html --scene $(DEMO)/scene --eval $(DEMO)/eval.json
 	$(BIN)/python -m webbrowser -t "file://$(CURDIR)/$(DEMO)/report/index.html" || true

@@ -1,4 +1,4 @@
-"""Maps from few photos: drafts, the closed form and the trained head beside each other.
+"""Maps from few photos: drafts, the closed form and the trained head, each with its landmarks.
 
     python benchmarks/few_shot.py --scenes SCENES --frames 10 20 50 100 200 --seconds 10 60 300
 
@@ -23,19 +23,18 @@ from accuracy import (
     figures_of,
     measured_by_reference,
     measured_by_reloc,
-    measured_map,
     opened,
 )
 
-from reloc.backbone import load_backbone, load_context_backbone
+from reloc.backbone import Backbone, load_backbone, load_context_backbone
 from reloc.cli.console import progress_bar
 from reloc.errors import RelocError
 from reloc.evaluation.metrics import Evaluation
 from reloc.files import json_text, write_text
 from reloc.landmarks import LandmarkOptions
 from reloc.methods.ace import MappingOptions
-from reloc.methods.ridge import DRAFT, map_scene_ridge
-from reloc.progress import Progress
+from reloc.methods.dispatch import MethodOptions
+from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.sampling import evenly
 from reloc.scenes import Scene
 
@@ -78,36 +77,26 @@ class Options:
     out: Path = Path("benchmark-results")
 
 
-def measured_by_ridge(scene: Scene, *, path: Path, progress: Progress) -> Evaluation:
-    """Maps in closed form and localizes with the map."""
-    backbone = load_context_backbone()
-    make = partial(map_scene_ridge, scene, backbone, progress=progress)
-    return measured_map(scene, make, backbone=backbone, path=path, progress=progress)
-
-
 def methods(options: Options, place: str) -> Iterator[tuple[str, Callable[..., Evaluation]]]:
     """Names of what is measured, and how to get the figures of a scene."""
-    maps = options.out / "maps"
-    yield (
-        "draft",
-        partial(
-            measured_by_reloc,
-            backbone=load_context_backbone(),
-            options=DRAFT,
-            landmarks=LandmarkOptions(),
-            path=maps / f"{place}-draft.safetensors",
-        ),
-    )
-    yield "ridge", partial(measured_by_ridge, path=maps / f"{place}-ridge.safetensors")
-    for limit in options.seconds:
-        path = maps / f"{place}-mlp-{limit:g}s.safetensors"
-        measure = partial(
-            measured_by_reloc,
-            backbone=load_backbone(),
-            options=MappingOptions(time_limit=limit),
-            path=path,
+    context, plain = load_context_backbone(), load_backbone()
+    ways: dict[str, tuple[Backbone, MethodOptions]] = {
+        "draft": (context, DRAFT),
+        "ridge": (context, RidgeOptions()),
+        **{f"mlp {s:g} s": (plain, MappingOptions(time_limit=s)) for s in options.seconds},
+    }
+    for method, (backbone, how) in ways.items():
+        file = f"{place}-{method.replace(' ', '-')}.safetensors"
+        yield (
+            method,
+            partial(
+                measured_by_reloc,
+                backbone=backbone,
+                options=how,
+                landmarks=LandmarkOptions(),
+                path=options.out / "maps" / file,
+            ),
         )
-        yield f"mlp {limit:g} s", measure
     if options.reference:
         yield REFERENCE, measured_by_reference
 

@@ -10,6 +10,7 @@ from typing import Any
 from unittest import mock
 
 from reloc.methods.ace import mapper
+from reloc.methods.ace.feature_collection import FeatureCollector
 
 
 @contextlib.contextmanager
@@ -40,7 +41,8 @@ def sharing_views(clock: Callable[[], float]) -> Iterator[None]:
     with (
         mock.patch.object(mapper, "look", once(vars(mapper)["look"])),
         mock.patch.object(mapper, "survey_frames", once(vars(mapper)["survey_frames"])),
-        mock.patch.object(mapper, "collect_features", once(vars(mapper)["collect_features"])),
+        mock.patch.object(mapper, "FeatureCollector", once(FeatureCollector)),
+        mock.patch.object(FeatureCollector, "collect", once(FeatureCollector.collect)),
         mock.patch.object(time, "monotonic", now),
         mock.patch.object(time, "perf_counter", now),
     ):

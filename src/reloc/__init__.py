@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     )
     from reloc.mapping.result import MappingResult
     from reloc.maps import MappingCamera, PreviewPoints, Region, SceneMap
+    from reloc.maps.held_back import Bound, HeldBack
     from reloc.maps.packing import PackedMatrix, PackedWeights
     from reloc.methods.ace import MappingOptions, preset_options
     from reloc.methods.ace.trainer import TrainingState
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from reloc.methods.dsacstar import DsacStarOptions
     from reloc.methods.refine import RefineMapOptions, RefineResult, refine_map
     from reloc.methods.ridge import RidgeOptions
+    from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
     from reloc.pose.solver import SolverOptions
     from reloc.progress import Progress
     from reloc.scenes import (
@@ -101,8 +103,10 @@ if TYPE_CHECKING:
 _HOMES = {
     "AdaptedBackbone": "backbone",
     "Backbone": "backbone",
+    "Bound": "maps.held_back",
     "Camera": "geometry",
     "CameraError": "errors",
+    "CellEvidence": "pose.evidence",
     "ContextAdapter": "backbone",
     "ContextBackbone": "backbone",
     "ConvBackbone": "backbone",
@@ -117,14 +121,17 @@ _HOMES = {
     "Estimate": "localize",
     "Evaluation": "evaluation",
     "EvaluationError": "errors",
+    "Evidence": "pose.evidence",
     "FeatureExtractor": "backbone",
     "Finding": "library",
     "Frame": "scenes",
     "FrameResult": "evaluation",
     "Head": "heads",
+    "HeldBack": "maps.held_back",
     "Hint": "library",
     "ImageError": "errors",
     "Kind": "localize",
+    "LandmarkEvidence": "pose.evidence",
     "LandmarkOptions": "landmarks",
     "Landmarks": "landmarks",
     "Learner": "methods.ace.training",
@@ -203,8 +210,10 @@ _MODULES = (
 __all__ = [
     "AdaptedBackbone",
     "Backbone",
+    "Bound",
     "Camera",
     "CameraError",
+    "CellEvidence",
     "ContextAdapter",
     "ContextBackbone",
     "ConvBackbone",
@@ -219,14 +228,17 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "EvaluationError",
+    "Evidence",
     "FeatureExtractor",
     "Finding",
     "Frame",
     "FrameResult",
     "Head",
+    "HeldBack",
     "Hint",
     "ImageError",
     "Kind",
+    "LandmarkEvidence",
     "LandmarkOptions",
     "Landmarks",
     "Learner",

@@ -17,3 +17,9 @@ def even_picks(count: int, most: int) -> NDArray[np.intp]:
 def evenly(items: Sequence[Item], most: int) -> tuple[Item, ...]:
     """``most`` of the items, at most, by ``even_picks``."""
     return tuple(items[index] for index in even_picks(len(items), most))
+
+
+def spread_order(count: int) -> list[int]:
+    """The numbers below ``count`` in an order whose every beginning is spread evenly."""
+    golden = (5**0.5 - 1) / 2
+    return np.argsort(np.arange(count) * golden % 1, kind="stable").tolist()

@@ -113,11 +113,11 @@ def test_each_mapping_pays_for_the_views_that_it_shares(script, monkeypatch) -> 
         clock[0] += 7.0
         return "views"
 
-    monkeypatch.setattr(module.mapper, "collect_features", slow)
+    monkeypatch.setattr(module.mapper, "survey_frames", slow)
     with module.sharing_views(lambda: clock[0]):
-        assert module.mapper.collect_features() == "views"
+        assert module.mapper.survey_frames() == "views"
         assert time.monotonic() == 7
-        assert module.mapper.collect_features() == "views"
+        assert module.mapper.survey_frames() == "views"
         assert time.monotonic() == time.perf_counter() == 14
     assert clock == [7]
-    assert module.mapper.collect_features is slow
+    assert module.mapper.survey_frames is slow

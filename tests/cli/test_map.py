@@ -80,6 +80,17 @@ def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
 
 
+def test_what_was_measured_and_cut_short_is_told(mapped, made_place, tmp_path):
+    run = mapped(made_place)
+    told = " ".join(run.out.split())
+    assert "of 7 frames left out found to 25 cm and 5 deg" in told
+    assert told.endswith("cut short by the limit of steps")
+    assert SceneMap.load(tmp_path / "map.safetensors").held_back.way == "left out"
+    run = mapped(made_place, "--landmarks", 0, "--time-limit", 5)
+    assert " ".join(run.out.split()).endswith("not measured, cut short by the time limit")
+    assert "say for instance" in mapped(made_place, "--until", "good").refusal()
+
+
 def test_the_map_that_is_replaced_may_give_its_landmarks(mapped, made_place, made_map, tmp_path):
     """That of a damaged file is made as if there were none."""
     given = []
@@ -136,6 +147,7 @@ def test_metrics_are_json_lines(mapped, made_place, tmp_path):
         "features",
         "depth",
         "point cloud",
+        "checking",
         "keypoints",
         "matching",
         "views",

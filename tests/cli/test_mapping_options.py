@@ -18,6 +18,8 @@ from reloc.methods.ridge import DRAFT, RidgeOptions
         ({"method": "ridge", "resume": True}, "leave out resume"),
         ({"method": "ridge", "time_limit": 60.0}, "leave out resume, time-limit"),
         ({"method": "ridge", "heads": 2}, "one head"),
+        ({"method": "ridge", "until": "2cm"}, "leave out until"),
+        ({"method": "dsacstar", "until": "2cm"}, "leave out until"),
         ({"method": "ridge", "growth": Path("growth")}, "no training to watch"),
         ({"method": "ridge", "steps": 3}, "--method dsacstar"),
         ({"targets": "depth"}, "--method ridge"),
@@ -52,6 +54,8 @@ def test_a_draft_is_fitted_in_closed_form_unless_a_training_is_asked_for():
     assert MapOptions(preset="draft", method="ridge", targets="depth").of_method() == replace(
         DRAFT, targets="depth"
     )
+    asked = MapOptions(preset="draft", until="2cm 1deg").of_method()
+    assert asked == preset_options("draft", until="2cm 1deg")
     trained = preset_options("draft")
     assert MapOptions(preset="draft", method="mlp").of_method() == trained
     assert MapOptions(preset="draft", growth=Path("growth")).of_method() == trained

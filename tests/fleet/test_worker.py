@@ -17,7 +17,7 @@ from reloc.fleet.worker import Worker
 from reloc.landmarks import LandmarkOptions
 from reloc.maps import SceneMap
 from reloc.methods.ace import PRESETS, MappingOptions
-from reloc.scenes.scene import Scene
+from reloc.methods.landmarks import MadeLandmarks
 
 SMALL = MappingOptions(
     heads=1, views=12, steps=30, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
@@ -129,11 +129,11 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
     shared = MapJob(str(hall), str(tmp_path / "a.safetensors"), options, parallel_heads=True)
     marked = []
 
-    def with_landmarks(made: SceneMap, scene: Scene, *, options: LandmarkOptions, **_: Any) -> Any:
+    def make_landmarks(*_: Any, options: LandmarkOptions, **__: Any) -> MadeLandmarks:
         marked.append(options.count)
-        return made
+        return MadeLandmarks()
 
-    monkeypatch.setattr("reloc.fleet.worker.with_landmarks", with_landmarks)
+    monkeypatch.setattr("reloc.fleet.worker.make_landmarks", make_landmarks)
     assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3
     assert marked == [10_000], "landmarks are made once, when all heads are there"
     monkeypatch.setattr("reloc.fleet.worker.map_scene", lambda *_, **__: 1 / 0)

@@ -58,6 +58,29 @@ def test_the_unit_of_length_changes_nothing(built, wall_frames):
     assert (landmarks.descriptors == built[0].descriptors).all()
 
 
+def test_larger_photos_give_as_many_landmarks_with_errors_as_of_smaller_ones(wall_frames):
+    from dataclasses import replace
+
+    import cv2
+
+    def made(times):
+        frames = [
+            replace(f, camera=f.camera.resized(times * f.camera.width, times * f.camera.height))
+            for f in wall_frames[::2]
+        ]
+
+        def enlarged(path):
+            return cv2.resize(read_image(path, gray=True), None, fx=times, fy=times)
+
+        options = LandmarkOptions(keypoints=400)
+        return build_landmarks(frames, depth=3.0, options=options, read=enlarged)[0]
+
+    small, large = made(2), made(8)
+    assert len(large) > 0.9 * len(small) > 100
+    # Both are searched at the same size.
+    assert np.median(large.deviations) == pytest.approx(np.median(small.deviations), rel=0.1)
+
+
 def test_frames_that_cannot_be_read_are_left_out(built, wall_frames, tmp_path):
     from dataclasses import replace
 

@@ -20,7 +20,10 @@ def tracks_of(cloud, *, wrong=0.0, seed=0):
             off = rng.random(len(rows)) < wrong
             rows[off, 1] = rng.permutation(rows[off, 1])
             matches[a, b] = rows
-    return join_tracks(matches, [len(k) for k in cloud.keypoints]), matches
+    # All keypoints at one place: no track is parted.
+    places = [np.zeros((len(k), 2), np.float32) for k in cloud.keypoints]
+    confirmed = {pair: np.ones(len(rows), np.int64) for pair, rows in matches.items()}
+    return join_tracks(matches, confirmed, places), matches
 
 
 def solved(cloud, tracks, **options):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from reloc.geometry import pose_error, pose_from, rotation_from_vector, transformed
+from reloc.landmarks.keypoints import Keypoints
 from reloc.localize import Localizer
 from reloc.maps import MappingCamera, Region, SceneMap
 
@@ -50,14 +51,20 @@ def cloud():
 
 @pytest.fixture
 def answer(cloud, monkeypatch):
-    """Estimates of a photo whose heads see it from a pose, with so many landmarks of the cloud."""
-    monkeypatch.setattr(
-        "reloc.localize.query.detect_keypoints", lambda image: cloud.keypoints[VIEW]
-    )
+    """Estimates of a photo whose heads see it from a pose, with so many landmarks of the cloud.
+
+    The photo shows keypoints of so many of them.
+    """
+    shown = []
+    monkeypatch.setattr("reloc.localize.query.detect_keypoints", lambda image: shown[-1])
     truth = cloud.views[VIEW].world_from_cam
     known = landmarks_of(cloud)[0]
 
-    def localized(pose, *, outliers=0.3, landmarks=500, reliability=1.0):
+    def localized(pose, *, outliers=0.3, landmarks=500, keypoints=5000, reliability=1.0):
+        seen = cloud.keypoints[VIEW]
+        some = np.arange(0, len(seen.pixels), max(1, len(seen.pixels) // keypoints))
+        names = ("pixels", "sizes", "descriptors")
+        shown.append(Keypoints(*(getattr(seen, name)[some] for name in names)))
         rows = np.arange(0, len(known), max(1, len(known) // max(1, landmarks)))
         head: Any = Echo()
         scene_map = SceneMap(
@@ -65,7 +72,7 @@ def answer(cloud, monkeypatch):
             (MappingCamera("a", truth, CAMERA),),
             landmarks=known.subset(rows) if landmarks else None, reliability=reliability,
         )  # fmt: skip
-        place = Localizer(scene_map, Oracle(pose, outliers), device="cpu")
+        place = Localizer(scene_map, Oracle(pose, outliers), device="cpu", heads_always=True)
         photo = np.random.default_rng(0).integers(0, 256, (480, 640), dtype=np.uint8)
         return place.localize(photo)
 
@@ -103,12 +110,12 @@ def test_many_landmarks_decide_against_heads_and_it_is_said(cloud, answer, elsew
 
 
 def test_few_landmarks_do_not_decide_but_leave_heads_less_sure(answer, elsewhere):
-    heads = answer(elsewhere, landmarks=0, outliers=0.9)
-    doubted = answer(elsewhere, landmarks=21, outliers=0.9)
+    heads = answer(elsewhere, landmarks=0, outliers=0.5)
+    doubted = answer(elsewhere, keypoints=30, outliers=0.5)
     assert doubted.contradicted
     assert off(doubted, elsewhere) < 0.1
     assert doubted.landmark_inliers == 0
-    odds = [e.confidence / (1 - e.confidence) for e in (doubted, heads)]
+    odds = [e.certainty / (1 - e.certainty) for e in (doubted, heads)]
     assert odds[0] == pytest.approx(odds[1] / 2)
 
 
@@ -120,7 +127,7 @@ def test_heads_that_are_not_sure_contradict_nothing(cloud, answer, elsewhere):
 
 def test_what_is_left_of_trust_decides_whether_heads_are_believed(answer, elsewhere):
     weak = answer(elsewhere, landmarks=0, reliability=0.6)
-    doubted = answer(elsewhere, landmarks=21, reliability=0.6)
+    doubted = answer(elsewhere, keypoints=30, reliability=0.6)
     assert weak.localized
     assert doubted.contradicted and not doubted.localized
     assert "landmarks" in doubted.reason

@@ -60,6 +60,23 @@ def test_a_rough_pose_becomes_exact(cloud, solver, seed):
     assert angle < 0.03
 
 
+def test_large_keypoints_count_less(cloud, solver):
+    from dataclasses import replace
+
+    plain = cloud.keypoints[QUERY]
+    first = cloud.views[QUERY].world_from_cam
+    large = np.arange(len(plain)) % 2 == 1
+    told, untold = [], []
+    for seed in range(8):
+        noise = np.random.default_rng(seed).normal(size=plain.pixels.shape)
+        noise *= np.where(large, 2.0, 0.2)[:, None]
+        noisy = replace(plain, pixels=(plain.pixels + noise).astype(np.float32))
+        sizes = plain.sizes * np.where(large, 1.9, 0.55).astype(np.float32)
+        told.append(errors(solver.solve(replace(noisy, sizes=sizes), CAMERA, first), cloud)[0])
+        untold.append(errors(solver.solve(noisy, CAMERA, first), cloud)[0])
+    assert np.median(told) < 0.8 * np.median(untold)
+
+
 def test_measured_depth_takes_part(cloud):
     """A camera that measures all depths too far pulls the pose back."""
 

@@ -89,11 +89,12 @@ def test_json_round_trip(tmp_path: Path) -> None:
 
 def test_json_tells_of_landmarks(tmp_path: Path) -> None:
     told = Estimate(
-        NAMES[0], True, POSES[0], confidence=0.8, landmark_inliers=70, contradicted=True
-    )
+        NAMES[0], True, POSES[0], confidence=0.8, landmark_inliers=70, landmarks_alone=True,
+        contradicted=True,
+    )  # fmt: skip
     write_poses(tmp_path / "p.json", [told], frames()[:1], format="json")
     (read,) = read_estimates(tmp_path / "p.json")
-    assert (read.landmark_inliers, read.contradicted) == (70, True)
+    assert (read.landmark_inliers, read.landmarks_alone, read.contradicted) == (70, True, True)
 
 
 def test_json_is_strict(tmp_path: Path) -> None:
@@ -174,6 +175,12 @@ def test_ace_line_by_hand(tmp_path: Path) -> None:
         [0.5**0.5, 0, -(0.5**0.5), 0, 3, -2, -1, 90, 0.5, 77],
         atol=1e-12,
     )
+
+
+def test_ace_counts_landmarks_where_heads_were_not_asked(tmp_path: Path) -> None:
+    estimate = Estimate(NAMES[0], True, POSES[0], landmark_inliers=70, landmarks_alone=True)
+    write_poses(tmp_path / "p.txt", [estimate], frames()[:1], format="ace")
+    assert (tmp_path / "p.txt").read_text(encoding="utf-8").endswith(" 70\n")
 
 
 def test_ace_round_trip_without_truth(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ import pytest
 import torch
 
 from reloc.geometry import Camera, look_at, transformed
-from reloc.localize.self_check import FRAMES, with_reliability
+from reloc.landmarks.building import LandmarkCounts, ObservedLandmarks
+from reloc.localize.self_check import FRAMES, with_held_back, with_reliability
 from reloc.maps import Region, SceneMap
 from reloc.scenes.scene import Frame
+
+from ..maps.test_landmark_tensors import made_landmarks
 
 CAMERA = Camera.pinhole(width=160, height=120, fx=140)
 POSE = look_at((1.0, -4, 0.7), (0.2, 0, 0))
@@ -81,3 +84,36 @@ def test_frames_without_an_image_are_not_found(scene_map, tmp_path):
     good, bad = frames(tmp_path, (0, 0))
     bad = replace(bad, image=tmp_path / "gone.png")
     assert with_reliability(scene_map, Oracle(), [good, bad], device="cpu").reliability == 0.5
+
+
+def test_errors_of_frames_held_back_are_kept(scene_map, tmp_path):
+    photos = frames(tmp_path, (0, 0.1, 0.5))
+    photos.append(replace(photos[0], image=tmp_path / "gone.png"))
+    told = with_held_back(scene_map, Oracle(), photos, device="cpu").held_back
+    assert told.way == "held back"
+    assert told.errors == told.by_heads
+    assert told.errors[3] is None
+    assert [error[0] for error in told.errors[:3]] == pytest.approx([0, 0.1, 0.5], abs=1e-3)
+    assert scene_map.held_back is None
+    assert with_held_back(scene_map, Oracle(), [], device="cpu") is scene_map
+
+
+def test_a_frame_is_left_out_of_the_landmarks_that_only_it_confirms(scene_map, tmp_path):
+    """Of landmarks that a frame and another one show, none is left for it."""
+    photos = frames(tmp_path, (0, 0, 0))
+    landmarks = made_landmarks(count=3)
+    counts = LandmarkCounts(3, 9, 9, 3, 3)
+    # The first landmark is seen by all three, the others by two.
+    seen = np.array([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 1), (2, 2)])
+    observed = ObservedLandmarks(landmarks, counts, seen, tuple(photos))
+    left = [len(observed.without(f"{n}.png", views=2)) for n in range(3)]
+    assert left == [2, 1, 2]
+    told = with_held_back(
+        replace(scene_map, landmarks=landmarks),
+        Oracle(),
+        photos,
+        left_out_of=observed,
+        device="cpu",
+    ).held_back
+    assert told.way == "left out"
+    assert told.frames == 3

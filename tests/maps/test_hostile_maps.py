@@ -16,6 +16,7 @@ from reloc.errors import MapError
 from reloc.geometry import Camera, look_at
 from reloc.heads import MlpHead, RidgeHead
 from reloc.maps.compress import compressed
+from reloc.maps.held_back import HeldBack
 from reloc.maps.scene_map import MAX_SHORT_SIDE, MappingCamera, Region, SceneMap
 from reloc.tensor_files import MAX_HEADER, write_tensors
 
@@ -37,6 +38,7 @@ def made_map(**changes):
             MappingCamera(f"{n}.jpg", look_at((n, 2, 1), (0.5, 0, 0)), CAMERA) for n in range(3)
         ),
         "info": {"scene": "attic", "seconds": {"training": 1.5}, "steps": 10},
+        "held_back": HeldBack("held back", (None,), (None,)),
         **changes,
     }
     return SceneMap(**given)
@@ -92,6 +94,12 @@ def wrong(keys: tuple[str | int, ...], values: Iterable[Any]) -> list[tuple[Any,
     return [(keys, value) for value in values]
 
 
+def held_back(
+    way: str = "held back", errors: Any = (None,), by_heads: Any = (None,)
+) -> dict[str, Any]:
+    return {"way": way, "errors": list(errors), "by_heads": list(by_heads)}
+
+
 WRONG_INTEGERS = [True, 1.5, "3", -1, 10**30, None, [1]]
 ENTRIES: list[tuple[tuple[str | int, ...], Any]] = [
     *wrong(("short_side",), (*WRONG_INTEGERS, 480.0, MAX_SHORT_SIDE + 1)),
@@ -106,6 +114,12 @@ ENTRIES: list[tuple[tuple[str | int, ...], Any]] = [
     *wrong(("camera_of_frame", 0), (-1, True, 0.0, "0", 1, None)),
     *wrong(("extent",), (True, "7", -1, 1e300, 10**400, None)),
     *wrong(("reliability",), (True, "1", 2, None)),
+    *wrong(("held_back",), ([], {}, 7, {"way": "held back", "errors": [], "by_heads": []})),
+    *wrong(("held_back",), (held_back("guessed"), held_back(errors=[None, None]))),
+    *wrong(("held_back",), (held_back(errors=[None] * 65, by_heads=[None] * 65),)),
+    *wrong(
+        ("held_back", "errors", 0), ([-1, 0], [1, 181], [1e300, 1], ["1", 2], [1], [1, 2, 3], 7)
+    ),
     *wrong(("unit",), ("foot", None, 1, ["metre"])),
     *wrong(("backbone",), (7, None, "a\nb", "f" * 10**6)),
     *wrong(("frame_names", 0), (7, None, "a\x1b[2J", "a\nb", "\ud800", "n" * 10**6)),

@@ -17,7 +17,10 @@ from reloc.landmarks import LandmarkOptions
 from reloc.maps.scene_map import PreviewPoints
 from reloc.methods import dispatch
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
+from reloc.methods.dispatch import CHECKED, SECONDS_PER_CHECKED
 from reloc.methods.dsacstar import DsacStarOptions
+from reloc.methods.held_back import PartedScene
+from reloc.methods.landmarks import MadeLandmarks
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.scenes import open_scene
 
@@ -97,22 +100,30 @@ def test_one_head_of_several_has_no_sketch(room, looked):
 def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkeypatch, tmp_path):
     """What the command line and Python ask for, whatever comes before it."""
     asked, made = [], MappingResult(made_map())
+
+    def mapped(*_, landmarks=None, **__):
+        if landmarks is not None:
+            landmarks(1.0)
+        return made
+
     for where, name in (
         (mapper, "map_scene"),
         (dispatch, "map_scene_ridge"),
         (dispatch, "map_scene_dsacstar"),
     ):
-        monkeypatch.setattr(where, name, lambda *_, **__: made)
+        monkeypatch.setattr(where, name, mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)
 
-    def with_landmarks(scene_map, scene, *, options, **_):
-        asked.append(options)
-        return replace(
-            scene_map, info={"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
-        )
+    def make_landmarks(*_, options, **__):
+        asked.append(options.count)
+        return MadeLandmarks()
 
-    monkeypatch.setattr(dispatch, "with_landmarks", with_landmarks)
+    monkeypatch.setattr(dispatch, "make_landmarks", make_landmarks)
+    info = {"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
+    monkeypatch.setattr(
+        dispatch, "measured", lambda scene_map, *_, **__: replace(made_map(), info=info)
+    )
     monkeypatch.setattr("reloc.cli.map_._work", lambda info: "")
     options: Any
     scene, (options, command) = open_scene(room), COMMANDS[method]
@@ -121,31 +132,41 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
         assert main(["map", str(room), out, "--device", "cpu", "--quiet", *command, *extra]) == 0
     for landmarks in (None, LandmarkOptions(count=0)):
         dispatch.map_scene(scene, options=options, landmarks=landmarks, device="cpu")
-    assert [wanted.count for wanted in asked] == [10_000, 0, 10_000, 0]
+    assert asked == [10_000, 0, 10_000, 0]
 
 
 @pytest.mark.parametrize("same", [True, False])
 def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypatch, same):
     limits, given = [], []
+    scene = open_scene(room)
 
-    def mapped(scene, backbone, *, options, **_):
+    def mapped(scene, backbone, *, options, landmarks, **_):
         limits.append(options.time_limit)
+        landmarks(1.0)
         return MappingResult(made_map())
 
-    def with_landmarks(scene_map, scene, *, earlier, **_):
+    def make_landmarks(frames, *, earlier, **_):
         given.append(earlier)
-        return scene_map
+        return MadeLandmarks()
 
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
-    monkeypatch.setattr(dispatch, "with_landmarks", with_landmarks)
+    monkeypatch.setattr(dispatch, "make_landmarks", make_landmarks)
     monkeypatch.setattr(dispatch, "has_landmarks_of", lambda *_, **__: same)
+    monkeypatch.setattr(dispatch, "measured", lambda scene_map, *_, **__: scene_map)
     draft = made_map()
     options = replace(TOY, time_limit=600.0)
-    dispatch.map_scene(open_scene(room), options=options, earlier=draft, device="cpu")
-    assert given == ([draft] if same else [None])
-    assert limits == [596.0 if same else pytest.approx(596 - 7 * (0.04 + 0.1 * 0.0192))]
+    left = 600 - 4 - CHECKED * SECONDS_PER_CHECKED
+    of_landmarks = 7 * (0.04 + 0.1 * 0.0192)
+    # Of few frames, where none is held back, nobody would know which of them show a landmark.
+    for held_back in ((), scene.mapping[:1]):
+        parted = PartedScene(scene, held_back, np.arange(7))
+        monkeypatch.setattr(dispatch, "part", Mock(return_value=parted))
+        dispatch.map_scene(scene, options=options, earlier=draft, device="cpu")
+    assert given == [None, draft if same else None]
+    expected = [left - of_landmarks, left if same else left - of_landmarks]
+    assert limits == [pytest.approx(limit) for limit in expected]
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -160,9 +181,9 @@ def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, kno
         return scene_map
 
     monkeypatch.setattr(dispatch, "map_scene_ridge", lambda *_, **__: MappingResult(scene_map))
-    monkeypatch.setattr(
-        dispatch, "with_landmarks", lambda made, *_, **__: replace(made, landmarks=landmarks)
-    )
+    told = MadeLandmarks(landmarks, {})
+    monkeypatch.setattr(dispatch, "make_landmarks", lambda *_, **__: told)
+    monkeypatch.setattr(dispatch, "measured", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "with_preview", lambda made, *_, **__: made)
     monkeypatch.setattr(dispatch, "with_landmark_preview", with_landmark_preview)
@@ -172,7 +193,7 @@ def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, kno
 
 @pytest.mark.parametrize(("count", "seconds"), [(0, 0), (100, 7 * (0.04 + 0.1 * 0.0192))])
 def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, seconds):
-    limits, views, left = [], [], []
+    limits, views, checked = [], [], []
 
     def mapped(scene, backbone, *, options, **_):
         limits.append(options.time_limit)
@@ -182,15 +203,15 @@ def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, sec
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
     monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
-    monkeypatch.setattr(
-        dispatch, "with_landmarks", lambda *_, **given: left.append(given["time_limit"])
-    )
+    monkeypatch.setattr(dispatch, "measured", lambda *_, **given: checked.append(given["frames"]))
     for limit in (5.0, 30.0, 600.0):
         options, wanted = replace(TOY, time_limit=limit), LandmarkOptions(count=count)
         dispatch.map_scene(open_scene(room), options=options, landmarks=wanted, device="cpu")
-    assert limits == [5.0, pytest.approx(28.2 - seconds), pytest.approx(596.0 - seconds)]
+    spent = [seconds + SECONDS_PER_CHECKED * count for count in (1, 4, CHECKED)]
+    expected = [5.0, 28.2 - spent[1], 596.0 - spent[2]]
+    assert limits == [pytest.approx(limit) for limit in expected]
     assert views == [16, 21, 48]
-    assert left == [5.0, 30.0, 600.0]
+    assert checked == [1, 4, CHECKED]
 
 
 @pytest.mark.parametrize(

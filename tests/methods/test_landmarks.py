@@ -13,9 +13,9 @@ from reloc.methods.landmarks import (
     has_landmarks_of,
     landmark_frames,
     landmark_seconds,
-    with_landmarks,
+    make_landmarks,
 )
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Frame
 
 from ..maps.test_scene_map import made_map
 
@@ -48,26 +48,25 @@ def test_large_images_cost_what_is_looked_at_of_them():
 
 
 def test_a_map_keeps_none_where_none_are_wanted(monkeypatch):
-    monkeypatch.setattr(landmarks, "build_landmarks", None)
-    scene_map, scene = made_map(), Scene("a", Path("a"), "ace", FRAMES)
-    assert with_landmarks(scene_map, scene, options=LandmarkOptions(count=0)) is scene_map
+    monkeypatch.setattr(landmarks, "observed_landmarks", None)
+    made, scene_map = make_landmarks(FRAMES, depth=1, options=LandmarkOptions(count=0)), made_map()
+    assert made.added_to(scene_map) is scene_map
 
 
 @pytest.fixture(scope="module")
 def draft(wall_frames):
     """A map with landmarks of half of the frames."""
-    scene = Scene("wall", Path("wall"), "ace", wall_frames[::2])
-    return with_landmarks(made_map(), scene, options=FEW)
+    return make_landmarks(wall_frames[::2], depth=3, options=FEW).added_to(made_map())
 
 
 def test_landmarks_of_the_same_frames_are_taken_over(draft, wall_frames, monkeypatch):
-    monkeypatch.setattr(landmarks, "build_landmarks", None)
-    scene = Scene("wall", Path("wall"), "ace", wall_frames[::2])
-    again = with_landmarks(made_map(), scene, options=FEW, earlier=draft)
+    monkeypatch.setattr(landmarks, "observed_landmarks", None)
+    made = make_landmarks(wall_frames[::2], depth=3, options=FEW, earlier=draft)
+    again = made.added_to(made_map())
     assert again.landmarks is draft.landmarks
     assert again.info["landmarks"]["kept"] == len(draft.landmarks) == 50
     # Those of all frames serve where there is time for a few of them only.
-    assert has_landmarks_of(draft, scene.mapping, FEW, time_limit=2.0)
+    assert has_landmarks_of(draft, wall_frames[::2], FEW, time_limit=2.0)
 
 
 def test_landmarks_of_anything_else_are_not(draft, wall_frames):
@@ -89,7 +88,7 @@ def test_landmarks_of_anything_else_are_not(draft, wall_frames):
 
 
 def test_a_map_whose_time_is_too_short_says_so():
-    scene = Scene("a", Path("a"), "ace", FRAMES)
-    made = with_landmarks(made_map(), scene, options=LandmarkOptions(), time_limit=0.8)
+    landmarks = make_landmarks(FRAMES, depth=1, options=LandmarkOptions(), time_limit=0.8)
+    made = landmarks.added_to(made_map())
     assert made.landmarks is None
     assert (made.info["landmarks"]["frames"], made.info["landmarks"]["kept"]) == (0, 0)

@@ -1,8 +1,11 @@
 """Views drawn from beside a photo look like what stands there."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
+from reloc.geometry import inverted, transformed
 from reloc.stereo import InverseDepth, novel_view
 
 
@@ -79,6 +82,30 @@ def test_parallax_is_that_of_a_camera_which_moved(corner):
     center = -found.R.T @ found.t
     moved = np.linalg.norm(center - pose[:3, 3])
     assert 0.02 < moved < 0.25 * corner.depth
+
+
+@pytest.mark.parametrize("moved", [(0, 0, 0), (0.12, -0.06, 0.05)])
+@pytest.mark.parametrize("which", ["landscape", "portrait"])
+def test_cells_look_at_what_a_camera_beside_sees_in_their_middle(corner, which, moved, monkeypatch):
+    camera, pose = getattr(corner, which), corner.pose(0.0)
+    old_from_new = np.eye(4)
+    old_from_new[:3, 3] = corner.depth * np.array(moved)
+    # The package has the function under the name of its module.
+    module = import_module("reloc.stereo.novel_view")
+    monkeypatch.setattr(module, "_motion", lambda *_: old_from_new)
+    _, view = drawn(corner, camera, 0)
+    height, width = view.image.shape
+    grid = (-(-height // corner.stride), -(-width // corner.stride))
+    row, column = np.divmod(np.flatnonzero(view.usable), grid[1])
+    middles = (np.stack([column, row], axis=1) + 0.5) * corner.stride
+    points, _ = corner.points(camera, pose, view.pixels[view.usable])
+    seen = transformed(inverted(pose @ old_from_new), points)
+    pixels = camera.focal * view.scale * seen[:, :2] / seen[:, 2:] + (width / 2, height / 2)
+    off = pixels - middles
+    # Depths of cells are those of somewhere in them.
+    assert np.abs(np.median(off, axis=0)).max() < 0.3
+    assert np.quantile(np.linalg.norm(off, axis=1), 0.9) < 1.5
+    assert view.usable.mean() > 0.5
 
 
 def test_the_same_seed_draws_the_same(corner):

@@ -1,10 +1,12 @@
 """The loop of all trainings, on a quadratic: to the end, by the clock, interrupted, diverged."""
 
+import contextlib
 import copy
 import itertools
 import time
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,11 +16,11 @@ from reloc.interruption import uninterrupted
 from reloc.restoring import UnfitState, restore, stored_steps
 from reloc.training import (
     Every,
-    cosine_after_warmup,
     finite,
     loop,
     seed_of_step,
     set_learning_rates,
+    stable_then_falling,
     train,
 )
 
@@ -35,7 +37,7 @@ class Quadratic:
         self.told = 0
 
     def step(self, fraction):
-        rate = cosine_after_warmup(fraction, warmup=0.2)
+        rate = stable_then_falling(fraction, steps=self.steps, warmup=2)
         set_learning_rates([self.optimizer], [0.1], rate)
         chance = torch.Generator().manual_seed(seed_of_step(self.seed, self.steps))
         target = torch.tensor([[1.0], [2.0], [3.0]]) + torch.randn((3, 1), generator=chance)
@@ -240,3 +242,67 @@ def test_divergence_is_told_and_saves_nothing():
     assert [s["trainers"][0]["steps"] for s in run.saved] == [4]
     with pytest.raises(Diverged):
         Run().train(callback=break_it, checkpoints=Every(steps=100))
+
+
+class After:
+    """Ends a training at the n-th check; there is one every three steps."""
+
+    def __init__(self, checks, trainers):
+        self.checks, self.trainers, self.asked = checks, trainers, []
+
+    def next_check(self):
+        return 3 * len(self.asked) + 3
+
+    def reached(self):
+        steps = {trainer.steps for trainer in self.trainers}
+        assert steps == {self.next_check()}, "all trainers wait at the check"
+        self.asked += steps
+        return len(self.asked) == self.checks
+
+    def state_dict(self):
+        return {"asked": self.asked}
+
+    def load_state_dict(self, state):
+        self.asked = list(state["asked"])
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_rule_ends_it_after_a_third_more(count):
+    run = Run(count, steps=100, device=torch.device("cpu"))
+    rule = After(2, run.trainers)
+    run.train(rule=rule)
+    assert rule.asked == [3, 6], "nobody asks while rates fall"
+    assert [t.steps for t in run.trainers] == [8] * count
+    assert run.told[-1][:2] == (8 * count, 8 * count)
+    assert (np.diff(run.watched) > 0).all() and run.watched[-1] == 1
+    assert run.watched[6 * count] >= 0.75
+
+
+def test_a_rule_that_is_never_content_leaves_the_end_where_it_is():
+    run, whole = Run(steps=10), Run(steps=10)
+    rule = After(99, run.trainers)
+    run.train(rule=rule)
+    whole.train()
+    assert rule.asked == [3, 6]
+    assert torch.equal(run.weights(), whole.weights())
+
+
+@pytest.mark.parametrize("at", [2, 3, 6, 7])
+def test_a_training_with_a_rule_goes_on_to_the_same_bits(at):
+    def run(**given):
+        made = Run(2, steps=100, device=torch.device("cpu"))
+        rule = After(2, made.trainers)
+        with contextlib.suppress(KeyboardInterrupt):
+            made.train(rule=rule, **given)
+        return made
+
+    whole, killed = run(), run(progress=stop_at(2 * at, KeyboardInterrupt))
+    resumed = run(stored=killed.saved[-1])
+    assert torch.equal(resumed.weights(), whole.weights())
+
+
+def test_a_rule_moves_the_end_of_a_budget(clock):
+    run = Run(budget=4000.0, steps=1)
+    spent = run.train(rule=After(2, run.trainers))
+    assert 8 <= run.trainers[0].steps < 20
+    assert spent < 200

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -247,7 +248,10 @@ class Gallery:
         return Frame(name, image, self.camera, pose)
 
     def shown(self) -> Exhibit:
-        return exhibit(cloud=self.cloud, scene=self.scene, evaluation=self.evaluation)
+        """With landmarks in a column above a corner, and one very far off."""
+        shown = exhibit(cloud=self.cloud, scene=self.scene, evaluation=self.evaluation)
+        column = [(1.8, 1.8, z) for z in np.linspace(0.3, 1.5, 30)]
+        return replace(shown, landmarks=np.array([*column, (900.0, 0, 0)]))
 
 
 @pytest.fixture(scope="session")

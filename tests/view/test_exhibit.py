@@ -2,10 +2,14 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from reloc.errors import OptionError
 from reloc.view.exhibit import MAX_MAPPING, exhibit
+
+from ..maps.test_landmark_tensors import made_landmarks
+from ..maps.test_scene_map import made_map
 
 
 def test_an_evaluation_brings_estimates_to_the_frames_of_the_scene(gallery) -> None:
@@ -39,6 +43,15 @@ def test_an_evaluation_with_other_poses_is_refused(gallery) -> None:
             scene=replace(gallery.scene, queries=queries),
             evaluation=gallery.evaluation,
         )
+
+
+def test_a_map_tells_its_landmarks(gallery) -> None:
+    known = made_landmarks(20)
+    shown = exhibit(cloud=gallery.cloud, scene=gallery.scene, scene_map=made_map())
+    assert shown.landmarks.shape == (0, 3)
+    with_some = replace(made_map(), landmarks=known)
+    shown = exhibit(cloud=gallery.cloud, scene=gallery.scene, scene_map=with_some)
+    np.testing.assert_array_equal(shown.landmarks, known.points)
 
 
 def test_nothing_is_refused(gallery) -> None:

@@ -11,6 +11,8 @@ from reloc.maps import SceneMap
 from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.view.gallery import gallery_exhibit
 
+from ..maps.test_landmark_tensors import made_landmarks
+
 CAMERA = Camera.pinhole(width=64, height=48, fx=60)
 
 
@@ -53,6 +55,15 @@ def test_maps_stand_apart_on_one_floor_and_upright(scene_map):
     for label, (low, high) in zip(shown.labels, boxes, strict=True):
         assert (label.at[:2] > low[:2]).all() and (label.at[:2] < high[:2]).all()
         assert label.at[2] > high[2] - 0.2
+
+
+def test_landmarks_stay_in_their_map(scene_map):
+    points = scene_map.preview.points
+    known = made_landmarks(20)
+    known = replace(known, points=points[:20])
+    maps = [("a", scene_map), ("b", replace(scene_map, landmarks=known))]
+    shown = gallery_exhibit("maps", maps)
+    np.testing.assert_allclose(shown.landmarks, parts(shown, 2)[1][:20])
 
 
 def test_maps_without_a_unit_are_of_one_size(scene_map):

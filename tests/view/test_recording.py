@@ -32,6 +32,7 @@ def test_points_cameras_and_errors_are_recorded(gallery, tmp_path: Path) -> None
     ).stdout  # fmt: skip
     for entity in (
         "/place/points",
+        "/place/landmarks",
         "/place/mapping/m3",
         "/place/query/true",
         "/place/query/estimate",

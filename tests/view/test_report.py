@@ -1,6 +1,7 @@
 """The page: complete without a network, and safe whatever the names in it are."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -69,6 +70,7 @@ def evaluation(names: tuple[str, ...] = ("a.jpg", "b.jpg"), **options: str) -> E
         Estimate(f.name, i == 0, f.world_from_cam, reason=f"why {f.name}", seconds={"pose": 0.1})
         for i, f in enumerate(queries)
     ]
+    estimates[0] = replace(estimates[0], inliers=70, landmark_inliers=40)
     return evaluate(
         estimates, queries, scene_extent=2, map_bytes=9, mapping_seconds=1, unit="metre", **options
     )
@@ -123,8 +125,19 @@ def test_every_frame_is_in_the_table_with_keys_to_sort_by(written: str) -> None:
     page = Page(written)
     assert [row["class"] for row in page.named("tr") if "class" in row] == ["found", "lost", "lost"]
     keys = [cell["data-sort"] for cell in page.named("td") if "data-sort" in cell]
-    assert keys[:3] == ["a.jpg", "0.0", "0.0"]
-    assert keys[7:10] == ["b.jpg", "Infinity", "Infinity"]
+    assert keys[:5] == ["a.jpg", "0.0", "0.0", "70", "40"]
+    assert keys[8:12] == ["b.jpg", "Infinity", "Infinity", "0"]
+    assert "off by 0 cm, 0°; 40 landmarks agree" in page.texts
+
+
+def test_where_heads_were_not_asked_no_inliers_are_told(tmp_path: Path) -> None:
+    (found,) = (f for f in evaluation(scene_name="a", map_name="b").frames if f.localized)
+    alone = replace(found, inliers=0, landmark_inliers=70, landmarks_alone=True)
+    result = replace(evaluation(scene_name="a", map_name="b"), frames=(alone,))
+    write_report(tmp_path / "r.html", result, mapping=mapping())
+    page = Page((tmp_path / "r.html").read_text(encoding="utf-8"))
+    keys = [cell["data-sort"] for cell in page.named("td") if "data-sort" in cell]
+    assert keys[3:5] == ["-1", "70"]
 
 
 def test_all_lost_and_no_mapping_poses() -> None:

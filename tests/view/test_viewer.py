@@ -72,6 +72,25 @@ def test_points_come_back_upright_about_the_middle(gallery) -> None:
     assert 15 < red[:440].sum() < 70
 
 
+def test_landmarks_lie_among_the_points(gallery) -> None:
+    page = viewer_html(gallery.shown())
+    data = json.loads(part(page, "data"))
+    steps = np.frombuffer(base64.b64decode(part(page, "landmarks")), "<u2").reshape(-1, 3)
+    # The one that is very far off is left out.
+    assert data["landmarks"]["count"] == len(steps) == 30
+    assert data["facts"][:2] == ["4,400 points", "30 landmarks"]
+    points = np.array(data["landmarks"]["low"]) + steps / 65535 * data["landmarks"]["span"]
+    np.testing.assert_allclose(np.diff(points[:, 2]), 1.2 / 29, atol=1e-4)
+    np.testing.assert_allclose(np.diff(points[:, :2], axis=0), 0, atol=1e-4)
+    red = gallery.cloud.points[4000:].mean(axis=0)
+    cloud = data["cloud"]
+    places = np.frombuffer(base64.b64decode(part(page, "places")), "<u2").reshape(-1, 3)
+    colors = np.frombuffer(base64.b64decode(part(page, "colours")), np.uint8).reshape(-1, 4)
+    shown = (np.array(cloud["low"]) + places / 65535 * cloud["span"])[colors[:, 0] == 255]
+    apart = np.linalg.norm(points[0] - shown.mean(axis=0))
+    assert apart == pytest.approx(np.linalg.norm(np.array([1.8, 1.8, 0.3]) - red), abs=1e-3)
+
+
 def test_figures_of_the_frames_are_those_of_the_evaluation(gallery) -> None:
     data = json.loads(part(viewer_html(gallery.shown()), "data"))
     near, far, lost = (
@@ -118,6 +137,9 @@ def test_a_place_without_points_still_has_its_cameras(gallery) -> None:
     page = viewer_html(replace(gallery.shown(), cloud=empty, evaluation=None))
     data = json.loads(part(page, "data"))
     assert (data["cloud"]["count"], part(page, "places")) == (0, "")
+    bare = viewer_html(replace(gallery.shown(), landmarks=np.zeros((0, 3))))
+    assert part(bare, "landmarks") == ""
+    assert json.loads(part(bare, "data"))["landmarks"]["count"] == 0
     assert len(data["frames"]) == 9
     assert data["place"]["radius"] > 1
 

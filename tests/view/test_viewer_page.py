@@ -53,6 +53,29 @@ def test_it_draws_the_points_in_their_colors(page):
     assert (np.abs(picture - without).max(axis=2) > 40).mean() > 0.03
 
 
+@pytest.mark.parametrize("dark", [True, False])
+def test_landmarks_are_dots_that_can_be_switched_off(page, dark):
+    page.run(f"viewer.setTheme({str(dark).lower()})")
+    page.wait_for(SETTLED)
+    color = page.run(f"LANDMARK.{'dark' if dark else 'light'}")
+    swatch = page.run("getComputedStyle(byId('landmark-dot')).backgroundColor")
+    assert swatch == f"rgb({', '.join(map(str, color))})"
+
+    def dots():
+        off = np.abs(page.screenshot()[:, :680].astype(int) - color).max(axis=2)
+        return (off < 40).sum()
+
+    with_landmarks = dots()
+    page.key("m", "KeyM")
+    page.wait_for(SETTLED)
+    assert not page.run("byId('show-landmarks').checked")
+    without = dots()
+    page.key("m", "KeyM")
+    # Thirty of four pixels each, of which a few hide others.
+    assert 60 < with_landmarks - without <= 130
+    assert "30 landmarks" in page.run("byId('facts').textContent")
+
+
 def test_a_click_on_a_camera_shows_its_photo(page, gallery):
     clicked(page, "m2.jpg", "true")
     assert page.run("byId('look-name').textContent") == "m2.jpg"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera
+from reloc.images.sift import sift
 
 Array = NDArray[np.float64]
 Gray = NDArray[np.uint8]
@@ -92,13 +93,10 @@ def find_features(image: Gray, camera: Camera) -> Features:
     height, width = image.shape
     scale = min(1.0, (SEARCHED_PIXELS / (height * width)) ** 0.5)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-    sift = cv2.SIFT_create(FEATURES)  # type: ignore[attr-defined]  # missing in OpenCV's stubs
-    points, descriptors = sift.detectAndCompute(small, None)
-    if descriptors is None:
-        return Features(np.zeros((0, 2)), np.zeros((0, 128), np.float32), camera.focal)
-    # OpenCV's keypoints have pixel centres at whole numbers.
-    rays = camera.resized(*size).rays(np.array([p.pt for p in points]) + 0.5)
+    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    # OpenCV's own contrast threshold.
+    pixels, _, descriptors = sift(small, most=FEATURES, contrast=0.04)
+    rays = camera.resized(*size).rays(pixels)
     good = np.isfinite(rays).all(axis=1)
     return Features(rays[good], descriptors[good], camera.focal)
 

@@ -1,6 +1,7 @@
 """``reloc eval``: how well a map localizes the queries of a scene."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +14,7 @@ from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
 from reloc.errors import ImageError, SceneError
 from reloc.evaluation import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
+from reloc.evaluation.quality import quality_text
 from reloc.files import check_writable
 from reloc.images.files import read_image
 from reloc.localize import Estimate, Localizer, Query
@@ -78,6 +80,9 @@ def eval_(
             scene_name=found.name,
             map_name=map.name,
         )
+        if scene_map.held_back is not None:
+            told = f"in mapping {quality_text(scene_map)}"
+            evaluation = replace(evaluation, notes=(*evaluation.notes, told))
         if json is not None:
             write_evaluation(json, evaluation)
         if report is not None:

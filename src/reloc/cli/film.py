@@ -103,6 +103,7 @@ def make_film(
         recording=recording,
         evaluation=evaluation,
         queries=queries,
+        landmarks=localizer.map.landmarks,
         size=(round(height * 8 / 9) * 2, height // 2 * 2),
         progress=progress,
     )

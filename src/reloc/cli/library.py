@@ -10,7 +10,9 @@ from rich.text import Text
 
 from reloc.cli.console import console, printable
 from reloc.errors import MapError, OptionError
+from reloc.evaluation.quality import quality_text
 from reloc.library import Hint, MapLibrary
+from reloc.maps import SceneMap
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def library(
             longitude=longitude,
             heading=heading,
         )
-        console().print(f"{location}: added {entry.name}", markup=False)
+        told = quality_text(SceneMap.load(path))
+        console().print(f"{location}: added {entry.name}; {told}", markup=False)
 
 
 def _repair(location: str) -> None:

@@ -15,6 +15,7 @@ from reloc.cli.film import make_film
 from reloc.cli.mapping_options import MapOptions
 from reloc.cli.options import MappingComputeOptions, MappingSceneOptions, ProgressOptions
 from reloc.errors import MapError
+from reloc.evaluation.quality import quality_text
 from reloc.files import check_writable
 from reloc.localize import Localizer
 from reloc.mapping.result import MappingResult
@@ -114,8 +115,17 @@ def _tell(out: Path, scene: Scene, result: MappingResult, *, seconds: float) -> 
         f"{_heads(len(result.scene_map.regions))}{_work(info)}, "
         f"{out.stat().st_size / 1e6:.1f} MB, {seconds:.0f} s; "
         f"{100 * info['inlier_share']:.0f} % of the mapping features within 10 px"
-        f"{_landmarks(info)}"
+        f"{_landmarks(info)}; {quality_text(result.scene_map)}{_limit(info)}"
     )
+
+
+def _limit(info: Mapping[str, Any]) -> str:
+    """Whether a limit ended the training before the map was good."""
+    if info.get("good", True):
+        return ""
+    by = "the time limit" if info["options"]["time_limit"] is not None else "the limit of steps"
+    more = f"; about {info['more']:g} times as long may do" if info["more"] else ""
+    return f", cut short by {by}{more}"
 
 
 def _work(info: Mapping[str, Any]) -> str:

@@ -7,7 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from reloc.evaluation.quality import quality_text
 from reloc.maps import SceneMap
+from reloc.maps.held_back import held_back_record
 
 
 def map_facts(path: Path) -> dict[str, Any]:
@@ -32,6 +34,8 @@ def map_facts(path: Path) -> dict[str, Any]:
         "landmarks": 0 if known is None else len(known),
         "landmarks_made": made.info.get("landmarks"),
         "seconds": made.seconds,
+        "held_back": held_back_record(made.held_back),
+        "quality": quality_text(made),
     }
 
 
@@ -45,6 +49,7 @@ def print_map(facts: dict[str, Any], screen: Console) -> None:
         "extent": f"{facts['extent']:.4g}{unit}",
         "backbone": facts["backbone"],
         "landmarks": _landmarks(facts),
+        "quality": facts["quality"],
     }
     table = Table.grid(padding=(0, 2))
     for name, text in rows.items():

@@ -16,7 +16,10 @@ from reloc.backbone.weights import backbone_path
 from reloc.cli.console import console, recorded
 from reloc.cli.options import MappingBackbone, ProgressOptions
 from reloc.errors import OptionError
+from reloc.evaluation.quality import quality_text
 from reloc.fleet import FleetView, JobTable, WorkerPoolOptions, map_fleet, read_manifest
+from reloc.fleet.places import stored_map
+from reloc.methods.until import reaches
 from reloc.progress import silent
 
 MAX_SHOWN = 30
@@ -68,6 +71,12 @@ def map_many(
         for failure in failures:
             screen.print(f"failed {failure.out}: {failure.reason}", markup=False)
         outs = {job.out for job in listed}
+        for job in listed:
+            if job.options.until is not None and job.out in table.done():
+                made = stored_map(job.out)
+                if not reaches(made, job.options.until):
+                    told = f"{job.out}: {quality_text(made)}, asked for {job.options.until}"
+                    screen.print(f"below what was asked {told}", markup=False)
         screen.print(
             f"{manifest}: {len(outs.intersection(table.done()))} of {len(listed)} maps, "
             f"{time.monotonic() - began:.0f} s",

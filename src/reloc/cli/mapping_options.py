@@ -30,9 +30,13 @@ class MapOptions:
             COLMAP model too (depth); depth images only, for queries with depth (rgbd).
         steps: Of dsacstar, an image each; by default 1,100,000.
         learning_rate: Of dsacstar before it trains for the pose; by default 1e-4.
-        preset: How much work to put in; draft is seconds on a laptop, standard minutes. Mapping to
-            the same file again improves a draft and keeps its landmarks.
-        time_limit: Seconds to be done in; plans the work to end within it on this machine.
+        preset: How much work to put in at most; draft is seconds on a laptop, standard minutes.
+            Mapping to the same file again improves a draft and keeps its landmarks.
+        until: What photos that are held back have to reach, such as '2cm 1deg' (half of them),
+            95% (within 25 cm or 3 % of the extent, and 5 degrees), '95% 2cm 1deg' or, without
+            metres, '0.5%extent'. By default mapping goes on as long as they gain by it.
+        time_limit: Seconds to be done in; plans the work to end within it on this machine. The map
+            may be good before.
         heads: Part the place among so many heads; auto lets what is seen of it decide.
         width: Of the heads' hidden layers; by default as wide as 4 MB allow, 480 for one head.
         blocks: Residual blocks of the head, three layers each; by default 2.
@@ -54,6 +58,7 @@ class MapOptions:
     steps: int | None = None
     learning_rate: float | None = None
     preset: Preset = "standard"
+    until: str | None = None
     time_limit: float | None = None
     heads: Literal["auto"] | int = "auto"
     width: int | None = None
@@ -73,11 +78,15 @@ class MapOptions:
                 raise OptionError(
                     "ridge takes seconds and one head: leave out resume, time-limit and heads"
                 )
+            if self.until is not None:
+                raise OptionError("ridge takes the same seconds for any map: leave out until")
             if watched:
                 raise OptionError("ridge has no training to watch; film its map with `reloc film`")
         if method == "mlp" and self.targets != "rays":
             raise OptionError(f"targets {self.targets} is for --method ridge")
         if method == "dsacstar":
+            if self.until is not None:
+                raise OptionError("dsacstar has a schedule of its own: leave out until")
             if several or watched:
                 raise OptionError(
                     "dsacstar trains one head and is not filmed: leave out heads, film and growth"
@@ -94,7 +103,7 @@ class MapOptions:
         """The method, where ``auto`` leaves it open too."""
         if self.method != "auto":
             return self.method
-        trained = (self.time_limit, self.width, self.blocks, self.buffer_gb, self.steps)
+        trained = (self.until, self.time_limit, self.width, self.blocks, self.buffer_gb, self.steps)
         fitted = self.preset == "draft" and self.heads == "auto" and not self.resume
         fitted &= not self.watched and all(option is None for option in trained)
         return "ridge" if fitted else "mlp"
@@ -109,6 +118,7 @@ class MapOptions:
         mlp = preset_options(
             self.preset,
             time_limit=self.time_limit,
+            until=self.until,
             heads=None if self.heads == "auto" else self.heads,
             seed=self.seed,
             **given(width=self.width, blocks=self.blocks, buffer_gb=self.buffer_gb),

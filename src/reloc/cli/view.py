@@ -91,8 +91,10 @@ def view(
         write_viewer(out, shown, photos=photos, progress=progress)
     size = bytes_text(out.stat().st_size)
     screen = console()
+    landmarks = f"{len(shown.landmarks):,} landmarks, " if len(shown.landmarks) else ""
     screen.print(
-        f"{out}: {len(shown.cloud):,} points, {len(shown.frames)} cameras, {size}", markup=False
+        f"{out}: {len(shown.cloud):,} points, {landmarks}{len(shown.frames)} cameras, {size}",
+        markup=False,
     )
     if rerun is not None:
         screen.print(f"{rerun}: open it with `rerun {rerun}`", markup=False)

@@ -122,7 +122,15 @@ def frame_outcome(frame: FrameResult, evaluation: Evaluation) -> str:
     if frame.translation_error is None:
         return "localized; its true pose is not known"
     position = length_text(frame.translation_error, evaluation)
-    return f"off by {position}, {degrees_text(frame.rotation_error_deg)}"
+    landmarks = landmarks_text(frame)
+    return f"off by {position}, {degrees_text(frame.rotation_error_deg)}" + (
+        f"; {landmarks} agree" if landmarks else ""
+    )
+
+
+def landmarks_text(frame: FrameResult) -> str:
+    """How many landmarks agree with the pose of a frame; empty where none decided it."""
+    return f"{frame.landmark_inliers} landmarks" if frame.landmark_inliers else ""
 
 
 def _digits(value: float) -> str:

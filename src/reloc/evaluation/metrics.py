@@ -47,7 +47,9 @@ class FrameResult:
         rotation_error_deg: angle between the rotations; infinite and None likewise.
         inliers: scene coordinates that agree with the pose.
         landmark_inliers: landmarks that agree with it, where they decided it.
-        confidence: 0 to 1.
+        landmarks_alone: heads were not asked.
+        confidence: probability that the pose is within the bound, see ``Estimate``.
+        certainty: probability that it is the right one, however exact.
         seconds: wall time of the localization.
         reason: why the frame was not localized, else None.
         world_from_cam: (4, 4) estimated pose, None if the frame was not localized.
@@ -60,7 +62,9 @@ class FrameResult:
     rotation_error_deg: float | None
     inliers: int = 0
     landmark_inliers: int = 0
+    landmarks_alone: bool = False
     confidence: float = 0.0
+    certainty: float = 0.0
     seconds: float = 0.0
     reason: str | None = None
     world_from_cam: Array | None = None
@@ -108,11 +112,7 @@ class Evaluation:
 
     def errors(self) -> tuple[Array, Array]:
         """Translation (N,) and rotation (N,) errors of the frames with a true pose; lost: inf."""
-        compared = [f for f in self.frames if f.translation_error is not None]
-        return (
-            np.array([f.translation_error for f in compared], dtype=np.float64),
-            np.array([f.rotation_error_deg for f in compared], dtype=np.float64),
-        )
+        return frame_errors(self.frames)
 
     def as_dict(self) -> dict[str, Any]:
         """The figures as the JSON holds them."""
@@ -122,7 +122,8 @@ class Evaluation:
         )
         of_frame = (
             *("image", "localized", "translation_error", "rotation_error_deg", "inliers"),
-            *("landmark_inliers", "confidence", "reason", "world_from_cam", "true_world_from_cam"),
+            *("landmark_inliers", "landmarks_alone", "confidence", "certainty", "reason"),
+            *("world_from_cam", "true_world_from_cam"),
         )
         return {
             **{name: getattr(self, name) for name in fields},
@@ -132,6 +133,31 @@ class Evaluation:
             "notes": list(self.notes),
             "frames": [{name: getattr(f, name) for name in of_frame} for f in self.frames],
         }
+
+
+def frame_errors(frames: Sequence[FrameResult]) -> tuple[Array, Array]:
+    """Translation (N,) and rotation (N,) errors of the frames with a true pose; lost: inf."""
+    compared = [f for f in frames if f.translation_error is not None]
+    return (
+        np.array([f.translation_error for f in compared], dtype=np.float64),
+        np.array([f.rotation_error_deg for f in compared], dtype=np.float64),
+    )
+
+
+def median_errors(frames: Sequence[FrameResult]) -> tuple[float, float]:
+    """Median translation and rotation error; of an even number the mean of the middle two.
+
+    Args:
+        frames: of which one at least has a true pose; lost ones count as infinitely far off.
+    """
+    translation, rotation = frame_errors(frames)
+    return float(np.median(translation)), float(np.median(rotation))
+
+
+def percent_within(frames: Sequence[FrameResult], distance: float, degrees: float) -> float:
+    """Percent of the frames with a true pose that are within a limit in scene units and degrees."""
+    translation, rotation = frame_errors(frames)
+    return 100.0 * float(((translation <= distance) & (rotation <= degrees)).mean())
 
 
 def evaluate(
@@ -168,21 +194,15 @@ def evaluate(
         raise SceneError(f"{scene}: no query frames to evaluate; name some or split some off")
     pairs = paired(estimates, frames)
     results = tuple(_result(frame, estimate) for frame, estimate in pairs)
-    compared = [r for r in results if r.translation_error is not None]
+    compared = len(frame_errors(results)[0])
     if not compared:
         raise SceneError(
             f"{scene}: none of the {len(frames)} query frames has a pose to compare with; "
             "evaluate needs true poses"
         )
-    translation = np.array([r.translation_error for r in compared], dtype=np.float64)
-    rotation = np.array([r.rotation_error_deg for r in compared], dtype=np.float64)
-
-    def recall(distance: float, degrees: float) -> float:
-        return 100.0 * float(((translation <= distance) & (rotation <= degrees)).mean())
-
     has_extent = np.isfinite(scene_extent) and scene_extent > 0
     notes = []
-    if unknown := len(results) - len(compared):
+    if unknown := len(results) - compared:
         notes.append(
             f"{unknown} of {len(results)} query frames have no true pose: left out of the errors"
         )
@@ -190,6 +210,7 @@ def evaluate(
         notes.append(f"{missing} of {len(results)} query frames have no estimate: counted as lost")
     if not has_extent:
         notes.append("the mapping cameras all stand in one place: no errors relative to the extent")
+    median_translation, median_rotation_deg = median_errors(results)
     return Evaluation(
         scene_name=scene_name,
         map_name=map_name,
@@ -199,11 +220,11 @@ def evaluate(
         map_bytes=map_bytes,
         mapping_seconds=mapping_seconds,
         scene_extent=scene_extent,
-        median_translation=float(np.median(translation)),
-        median_rotation_deg=float(np.median(rotation)),
-        recall={key: recall(*limits) for key, limits in THRESHOLDS.items()},
+        median_translation=median_translation,
+        median_rotation_deg=median_rotation_deg,
+        recall={key: percent_within(results, *limits) for key, limits in THRESHOLDS.items()},
         recall_of_extent={
-            key: recall(share * scene_extent, degrees) if has_extent else None
+            key: percent_within(results, share * scene_extent, degrees) if has_extent else None
             for key, (share, degrees) in THRESHOLDS_OF_EXTENT.items()
         },
         seconds_per_query=_seconds(estimates),
@@ -260,7 +281,9 @@ def _result(frame: Frame, estimate: Estimate | None) -> FrameResult:
         rotation_error_deg=errors[1],
         inliers=estimate.inliers,
         landmark_inliers=estimate.landmark_inliers,
+        landmarks_alone=estimate.landmarks_alone,
         confidence=estimate.confidence,
+        certainty=estimate.certainty,
         seconds=estimate.total_seconds,
         reason=reason if pose is None else None,
         world_from_cam=pose,
@@ -269,10 +292,11 @@ def _result(frame: Frame, estimate: Estimate | None) -> FrameResult:
 
 
 def _seconds(estimates: Sequence[Estimate]) -> dict[str, float | None]:
+    """Medians; a stage that a query did without took it no time."""
     timed = [e for e in estimates if e.seconds]
     stages = dict.fromkeys(stage for e in timed for stage in e.seconds)
     total = float(np.median([e.total_seconds for e in timed])) if timed else None
     return {
         "median": total,
-        **{s: float(np.median([e.seconds[s] for e in timed if s in e.seconds])) for s in stages},
+        **{s: float(np.median([e.seconds.get(s, 0.0) for e in timed])) for s in stages},
     }

@@ -79,7 +79,9 @@ def _frame(data: dict[str, Any]) -> FrameResult:
         inliers=int(_figure(data["inliers"])),
         # Older files have none.
         landmark_inliers=int(_figure(data.get("landmark_inliers", 0))),
+        landmarks_alone=bool(data.get("landmarks_alone", False)),
         confidence=_finite(data["confidence"], 0.0),
+        certainty=_finite(data.get("certainty"), 0.0),
         reason=None if reason is None else str(reason),
         world_from_cam=estimate,
         true_world_from_cam=truth,

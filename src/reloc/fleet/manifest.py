@@ -32,7 +32,7 @@ class MapJob:
         options: how to map it.
         query: file that lists images to hold back, in the scene's folder.
         poses: pose file to use in place of the scene's own, in its folder.
-        parallel_heads: each head is a job of its own; this one joins them.
+        parallel_heads: each head is a job of its own, which makes all steps; this one joins them.
         head: the number of the head to make, as a map that is a part of ``out``; None for ``out``.
         landmarks: to keep, at most; a head alone has none.
     """
@@ -64,7 +64,10 @@ class MapJob:
         The map carries it, so that a later run knows its own. How heads are shared out makes no
         difference to the map.
         """
-        made_from = [self.scene, self.query, self.poses, asdict(self.options), backbone]
+        options = asdict(self.options)
+        if options["until"] is None:  # maps that were made before it could be asked for anything
+            del options["until"]
+        made_from = [self.scene, self.query, self.poses, options, backbone]
         text = json.dumps(made_from, sort_keys=True)
         if self.head is not None:
             text += f"#{self.head}"
@@ -177,7 +180,7 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
     if not isinstance(parallel, bool):
         raise OptionError(f"parallel_heads {parallel!r:.80}: give true or false")
     preset = given.pop("preset", "standard")
-    changes: dict[str, int | float | None] = {}
+    changes: dict[str, str | int | float | None] = {}
     for name, value in given.items():
         # TOML and JSON are written with either.
         field = name.replace("-", "_")
@@ -189,13 +192,20 @@ def _mapping_options(given: dict[str, Any], *, parallel: Any) -> MappingOptions:
         number = int | float if field in _FRACTIONS else int
         if field == "heads" and value == "auto":
             changes[field] = None
+        elif field == "until":
+            if not isinstance(value, str):
+                raise OptionError(f"until {value!r:.80}: give a text such as '2cm 1deg'")
+            changes[field] = value
         elif isinstance(value, number) and abs(value) < 1 << 63 and not isinstance(value, bool):
             changes[field] = value
         else:
             raise OptionError(f"{name} {value!r:.80}: give a number")
     options = preset_options((preset if isinstance(preset, str) else repr(preset))[:80], **changes)  # type: ignore[arg-type]
-    if parallel and (options.heads is None or options.time_limit is not None):
-        raise OptionError("parallel_heads wants heads as a number, and steps but no time_limit")
+    limits = options.time_limit is not None or options.until is not None
+    if parallel and (options.heads is None or limits):
+        raise OptionError(
+            "parallel_heads wants heads as a number, and steps but no time_limit and no until"
+        )
     return options
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from reloc.errors import SceneError
 from reloc.library.bucket import open_filesystem
+from reloc.library.store import open_store
+from reloc.maps import SceneMap
 from reloc.scenes.fetch import MAX_BYTES
 from reloc.scenes.names import inside
 from reloc.temporary import temporary_folder
@@ -36,6 +38,12 @@ def present(locations: Iterable[str]) -> set[str]:
         for name in _names(folder)
         if name in wanted
     }
+
+
+def stored_map(location: str) -> SceneMap:
+    """A map by path or URL. Raises MapError if it cannot be read."""
+    folder, name = parted(location)
+    return SceneMap.load(open_store(folder).local(name))
 
 
 def _names(folder: str) -> list[str]:

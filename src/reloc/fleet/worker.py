@@ -20,8 +20,9 @@ from reloc.library.store import open_store
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
-from reloc.methods.dispatch import map_scene
-from reloc.methods.landmarks import with_landmarks
+from reloc.methods.dispatch import map_scene, measured
+from reloc.methods.held_back import part
+from reloc.methods.landmarks import make_landmarks
 from reloc.reconstruct.preview import with_preview
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
@@ -145,9 +146,23 @@ class Worker:
         names = (parted(head.file)[1] for head in job.heads())
         made = joined([SceneMap.load(store.local(name)) for name in names])
         localizer = Localizer(made, self._backbone, device=self._device)
-        made = with_preview(localizer, scene.mapping, progress=self._tell)
-        wanted = LandmarkOptions(count=job.landmarks)
-        return with_landmarks(made, scene, options=wanted, progress=self._tell)
+        split = part(scene)
+        mapping = split.learned.mapping
+        made = with_preview(localizer, mapping, progress=self._tell)
+        landmarks = make_landmarks(
+            mapping,
+            depth=made.scale,
+            options=LandmarkOptions(count=job.landmarks),
+            progress=self._tell,
+        )
+        return measured(
+            landmarks.added_to(made),
+            self._backbone,
+            split,
+            landmarks,
+            device=self._device,
+            progress=self._tell,
+        )
 
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:
         self._activity = Activity(os.getpid(), stage, done, total)

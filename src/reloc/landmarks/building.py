@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from reloc.errors import ImageError, OptionError
 from reloc.geometry import inverted
 from reloc.images.image_cache import Gray, read_gray
+from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import DescriptorBasis
-from reloc.landmarks.consistency import confirmed_matches
+from reloc.landmarks.consistency import confirmations
 from reloc.landmarks.epipolar import MatchOptions, View, epipolar_matches
 from reloc.landmarks.keypoints import (
-    LENGTH,
     Keypoints,
     detect_keypoints,
     no_keypoints,
+    searched_scale,
     unit_descriptors,
 )
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks, no_landmarks
@@ -48,7 +49,8 @@ class LandmarkOptions:
         count: landmarks to keep, at most.
         keypoints: of a view, at most.
         neighbors: views that each view is matched with, at most.
-        tolerance: pixels that a keypoint may be off an epipolar line or its point.
+        tolerance: pixels, of the image that is searched for keypoints, that a keypoint may be off
+            an epipolar line or its point.
 
     Raises:
         OptionError: impossible values.
@@ -85,6 +87,30 @@ class LandmarkCounts:
     kept: int
 
 
+@dataclass(frozen=True)
+class ObservedLandmarks:
+    """Landmarks with the frames that show them.
+
+    Attributes:
+        landmarks: that were kept.
+        counts: what became of the matches.
+        observations: (M, 2) rows of a landmark and of the frame that shows it, among those used.
+        frames: that were used.
+    """
+
+    landmarks: Landmarks
+    counts: LandmarkCounts
+    observations: Indices
+    frames: tuple[Frame, ...]
+
+    def without(self, name: str, *, views: int) -> Landmarks:
+        """Those that so many frames show at least, a frame left out."""
+        landmark, frame = self.observations.T
+        left = np.array([f.name != name for f in self.frames])[frame]
+        counts = np.bincount(landmark[left], minlength=len(self.landmarks))
+        return self.landmarks.subset(np.flatnonzero(counts >= views))
+
+
 def build_landmarks(
     frames: Sequence[Frame],
     *,
@@ -93,6 +119,19 @@ def build_landmarks(
     read: Callable[[Path], Gray] = read_gray,
     progress: Progress = silent,
 ) -> tuple[Landmarks, LandmarkCounts]:
+    """Landmarks of posed frames; see ``observed_landmarks``."""
+    made = observed_landmarks(frames, depth=depth, options=options, read=read, progress=progress)
+    return made.landmarks, made.counts
+
+
+def observed_landmarks(
+    frames: Sequence[Frame],
+    *,
+    depth: float,
+    options: LandmarkOptions,
+    read: Callable[[Path], Gray] = read_gray,
+    progress: Progress = silent,
+) -> ObservedLandmarks:
     """Landmarks of posed frames.
 
     Args:
@@ -104,26 +143,31 @@ def build_landmarks(
         progress: told of views and pairs.
     """
     if not frames:
-        return no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0)
+        nothing = np.zeros((0, 2), np.int64)
+        return ObservedLandmarks(no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0), nothing, ())
     frames = evenly(frames, MAX_VIEWS)
     poses = poses_of(frames)
     # Around the middle of the cameras coordinates keep their digits.
     origin = poses[:, :3, 3].mean(axis=0)
     poses[:, :3, 3] -= origin
     keypoints = _keypoints(frames, options.keypoints, read, progress)
+    # Errors are told in pixels of the images in which keypoints were looked for.
+    scales = np.array([searched_scale(f.camera.width, f.camera.height) for f in frames])
+    focals = np.array([frame.camera.focal for frame in frames])
     views = [
-        View(pose, frame.camera.focal, frame.camera.rays(found.pixels), found.descriptors)
-        for pose, frame, found in zip(poses, frames, keypoints, strict=True)
+        View(pose, focal, frame.camera.rays(found.pixels), found.descriptors)
+        for pose, focal, frame, found in zip(poses, scales * focals, frames, keypoints, strict=True)
     ]
     matches = _matches(views, depth, options, progress)
-    confirmed = confirmed_matches(views, matches, tolerance=options.tolerance)
-    tracks = join_tracks(confirmed, [len(found) for found in keypoints])
+    confirmed = confirmations(views, matches, tolerance=options.tolerance)
+    places = [scale * found.pixels for scale, found in zip(scales, keypoints, strict=True)]
+    tracks = join_tracks(matches, confirmed, places)
     rays = _of_observations([view.rays for view in views], tracks)
     found = triangulate(
         tracks,
         rays,
         inverted(poses),
-        np.array([view.focal for view in views]),
+        scales * focals,
         options=TriangulationOptions(tolerance=options.tolerance),
     )
     kept = tracks.only(found.agrees)
@@ -135,12 +179,17 @@ def build_landmarks(
     counts = LandmarkCounts(
         views=sum(len(k) > 0 for k in keypoints),
         matches=sum(map(len, matches.values())),
-        confirmed=sum(map(len, confirmed.values())),
+        confirmed=sum(int((counts > 0).sum()) for counts in confirmed.values()),
         points=int(found.good.sum()),
         kept=len(chosen),
     )
     own = kept.only(np.isin(kept.track, chosen))
-    return _described(own, found, chosen, poses, views, keypoints, origin), counts
+    return ObservedLandmarks(
+        _described(own, found, chosen, poses, focals, keypoints, origin),
+        counts,
+        np.stack([np.searchsorted(chosen, own.track), own.views], axis=1),
+        tuple(frames),
+    )
 
 
 def _keypoints(
@@ -194,7 +243,7 @@ def _described(
     found: Triangulated,
     chosen: Indices,
     poses: Array,
-    views: Sequence[View],
+    focals: Array,
     keypoints: Sequence[Keypoints],
     origin: Array,
 ) -> Landmarks:
@@ -207,10 +256,12 @@ def _described(
     directions = _unit(_sums(toward, number, len(chosen)))
     cosines = np.ones(len(chosen))
     np.minimum.at(cosines, number, (toward * directions[number]).sum(axis=1))
-    focals = np.array([view.focal for view in views])[tracks.views]
     diameters = _of_observations([k.sizes for k in keypoints], tracks)
     counts = np.bincount(number, minlength=len(chosen))
-    sizes = np.bincount(number, diameters * distance / focals, minlength=len(chosen)) / counts
+    sizes = (
+        np.bincount(number, diameters * distance / focals[tracks.views], minlength=len(chosen))
+        / counts
+    )
     descriptors = np.zeros((len(chosen), LENGTH))
     for view in np.unique(tracks.views):
         own = tracks.views == view

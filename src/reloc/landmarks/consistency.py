@@ -12,26 +12,32 @@ Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Pairs = Mapping[tuple[int, int], Indices]
 
+# Of the way to the view that it confirms a match with, a third view is at least so far from that.
+APART = 0.1
 
-def confirmed_matches(
+
+def confirmations(
     views: Sequence[View], matches: Pairs, *, tolerance: float
 ) -> dict[tuple[int, int], Indices]:
-    """The matches whose point a third view sees where it matched the same keypoint.
+    """How many third views see the point of a match where they matched one of its keypoints.
 
     Args:
         views: with poses and keypoints.
         matches: rows (M, 2) of keypoints by pairs of views.
         tolerance: pixels between the point of one match and the keypoint of another, at most.
+
+    Returns:
+        Counts (M,) by pairs of views, those for both keypoints of a match together.
     """
-    confirmed = {pair: np.zeros(len(rows), bool) for pair, rows in matches.items()}
+    counts = {pair: np.zeros(len(rows), np.int64) for pair, rows in matches.items()}
     partners: list[list[tuple[int, int]]] = [[] for _ in views]
     for a, b in matches:
         partners[a].append((a, b))
         partners[b].append((a, b))
     for number, pairs in enumerate(partners):
         if len(pairs) > 1:
-            _confirm(number, pairs, views, matches, confirmed, tolerance)
-    return {pair: rows[found] for pair, rows in matches.items() if (found := confirmed[pair]).any()}
+            _confirm(number, pairs, views, matches, counts, tolerance)
+    return counts
 
 
 def _confirm(
@@ -39,10 +45,10 @@ def _confirm(
     pairs: Sequence[tuple[int, int]],
     views: Sequence[View],
     matches: Pairs,
-    confirmed: dict[tuple[int, int], NDArray[np.bool_]],
+    counts: dict[tuple[int, int], Indices],
     tolerance: float,
 ) -> None:
-    """Marks the matches of a view that agree with another match of the same keypoint."""
+    """Counts for the matches of a view which others of the same keypoint agree with them."""
     own = views[number]
     seen_with = [_partner(number, pair, views, matches) for pair in pairs]
     keys = np.concatenate([keypoints for keypoints, *_ in seen_with])
@@ -60,18 +66,25 @@ def _confirm(
     first, second = _pairs_within(keys)
     other = which[first] != which[second]
     first, second = first[other], second[other]
+    # Two photos from one spot see a match on the same line, right or wrong.
+    gap = np.linalg.norm(center[first] - center[second], axis=1)
+    apart = gap > APART * np.linalg.norm(center[first], axis=1)
+    first, second = first[apart], second[apart]
     point = depth[first, None] * mine[first]
     seen = np.einsum("mji,mj->mi", rotation[second], point - center[second])
     with np.errstate(divide="ignore", invalid="ignore"):
         errors = np.linalg.norm(seen[:, :2] / seen[:, 2:] - rays[second], axis=1) * focal[second]
     agree = (errors < tolerance) & (seen[:, 2] > 0) & (depth[first] > 0)
-    good = np.zeros(len(keys), bool)
-    good[first[agree]] = good[second[agree]] = True
+    # Each pair of matches is there in both orders; either point may be the one that agrees.
+    agreeing = np.maximum(
+        np.bincount(first[agree], minlength=len(keys)),
+        np.bincount(second[agree], minlength=len(keys)),
+    )
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
     ends = np.cumsum([len(found[0]) for found in seen_with])[:-1]
-    for pair, marks in zip(pairs, np.split(good[back], ends), strict=True):
-        confirmed[pair] |= marks
+    for pair, more in zip(pairs, np.split(agreeing[back], ends), strict=True):
+        counts[pair] += more
 
 
 def _partner(

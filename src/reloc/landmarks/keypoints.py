@@ -6,18 +6,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.images.sift import LENGTH, sift
+
 Array = NDArray[np.float64]
 
-LENGTH = 128
 # Of unit descriptors as they are kept in bytes.
 NORM = 512
 # Finer detail than this costs time and is rarely seen again from elsewhere.
 SHORT_SIDE, LONG_SIDE = 480, 1600
-# Where OpenCV puts what is at (0, 0) of an image. It has pixel centers at whole numbers. For its
-# first octave it doubles the image, which leaves pixel i at 2 i + 1/2, and takes that for 2 i. Its
-# precise upscaling has no such shift, but blurs every other pixel of the double and not those
-# between: of a warped photo a few keypoints fewer are found again, a little farther off.
-ORIGIN = np.float32(-0.5 + 0.25)
 
 
 @dataclass(frozen=True)
@@ -56,20 +52,12 @@ def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints
         size = (max(1, round(shrunk * width)), max(1, round(shrunk * height)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
     # The contrast threshold is COLMAP's, at OpenCV's scale.
-    detector = cv2.SIFT_create(  # type: ignore[attr-defined]  # missing in OpenCV's stubs
-        nfeatures=most, contrastThreshold=0.02
-    )
-    found, descriptors = detector.detectAndCompute(image, None)
-    # OpenCV may return a few more than asked for where the last ones are equally strong.
-    found = found[:most]
-    if not found:
-        return no_keypoints()
-    pixels = (np.array([point.pt for point in found], np.float32) - ORIGIN) * (
-        np.array([width, height], np.float32) / image.shape[::-1]
-    ).astype(np.float32)
-    sizes = np.array([point.size for point in found], np.float32) / np.float32(shrunk)
+    found, diameters, descriptors = sift(image, most=most, contrast=0.02)
+    across = np.array([width, height], np.float32) / image.shape[::-1]
+    pixels = found * across.astype(np.float32)
+    sizes = diameters / np.float32(shrunk)
     roots = np.sqrt(descriptors / np.maximum(descriptors.sum(axis=1, keepdims=True), 1e-6))
-    stored = np.clip(np.rint(NORM * roots[: len(found)]), 0, 255).astype(np.uint8)
+    stored = np.clip(np.rint(NORM * roots), 0, 255).astype(np.uint8)
     return Keypoints(pixels, sizes, stored)
 
 

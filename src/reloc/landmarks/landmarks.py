@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import Codes, DescriptorBasis
-from reloc.landmarks.keypoints import LENGTH
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -22,7 +22,7 @@ class Landmarks:
     Attributes:
         points: (N, 3) float64, world frame.
         deviations: (N,) float32 standard deviation of each point along its worst direction, for
-            keypoints that err by a pixel; scene units.
+            keypoints that err by a pixel of the image that was searched; scene units.
         directions: (N, 3) float32 mean unit vector from the point to the cameras that saw it.
         spreads: (N,) float32 largest angle between it and one of these cameras, in radians.
         sizes: (N,) float32 diameter of what the descriptor describes, in scene units.

@@ -72,6 +72,8 @@ class LandmarkMatcher:
         self.landmarks = landmarks
         self._codes = landmarks.descriptors.astype(np.float32)
         self._squares = (self._codes**2).sum(axis=1)
+        reach = np.minimum(landmarks.spreads + np.radians(TURN_DEG), np.pi)
+        self._least_cosines = np.cos(reach)
         # The squared distance of descriptors above which two are not of one thing.
         variance = self._codes.var(axis=0).sum() if len(landmarks) else 0.0
         self._farthest = float(2 * FARTHEST**2 * variance)
@@ -137,15 +139,16 @@ class LandmarkMatcher:
         own = self.landmarks
         local = transformed(inverted(world_from_cam), own.points)
         toward = world_from_cam[:3, 3] - own.points
-        cosines = (toward * own.directions).sum(axis=1) / np.maximum(
-            np.linalg.norm(toward, axis=1), 1e-12
-        )
-        reach = np.minimum(own.spreads + np.radians(TURN_DEG), np.pi)
-        low, high = camera.ray_bounds()
+        along = np.einsum("nd,nd->n", toward, own.directions)
+        distances = np.sqrt(np.einsum("nd,nd->n", toward, toward))
+        # Axis by axis, since NumPy is slow at reductions over two numbers.
+        fit = (local[:, 2] > 0) & (along > self._least_cosines * distances)
+        (left, top), (right, bottom) = camera.ray_bounds()
         with np.errstate(divide="ignore", invalid="ignore"):
             rays = local[:, :2] / local[:, 2:]
-            fit = (local[:, 2] > 0) & (rays > low).all(axis=1) & (rays < high).all(axis=1)
-        rows = np.flatnonzero(fit & (cosines > np.cos(reach)))
+            fit &= (rays[:, 0] > left) & (rays[:, 0] < right)
+            fit &= (rays[:, 1] > top) & (rays[:, 1] < bottom)
+        rows = np.flatnonzero(fit)
         pixels = camera.pixels(rays[rows])
         inside = ((pixels > 0) & (pixels < (camera.width, camera.height))).all(axis=1)
         return rows[inside], pixels[inside], local[rows[inside], 2]
@@ -178,18 +181,22 @@ class LandmarkMatcher:
         of_landmark = np.full(len(rows), -1, np.int64)
         least = np.full(len(rows), np.inf, np.float32)
         least_of_key = np.full(len(seen.pixels), np.inf, np.float32)
+        across, down = np.ascontiguousarray(seen.pixels[order].T)
+        described = seen.sizes[order]
         ends = np.cumsum((high - low).sum(axis=1))
         total = int(ends[-1]) if len(ends) else 0
         cuts = np.searchsorted(ends, np.arange(PAIRS, total, PAIRS))
         for part in np.split(np.arange(len(rows)), np.unique(cuts)):
             runs = (high[part] - low[part]).ravel()
             place = np.repeat(low[part].ravel() + runs - np.cumsum(runs), runs)
-            keys = order[place + np.arange(len(place))]
+            place += np.arange(len(place))
             marks = np.repeat(np.repeat(part, low.shape[1]), runs)
-            off = np.abs(seen.pixels[keys] - pixels[marks]).max(axis=1, initial=0)
-            ratio = seen.sizes[keys] / sizes[marks]
-            fit = (off < window) & (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
-            keys, marks = keys[fit], marks[fit]
+            near = np.flatnonzero(np.abs(down[place] - pixels[marks, 1]) < window)
+            place, marks = place[near], marks[near]
+            ratio = described[place] / sizes[marks]
+            fit = (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
+            fit &= np.abs(across[place] - pixels[marks, 0]) < window
+            keys, marks = order[place[fit]], marks[fit]
             if not len(keys):
                 continue
             codes, coordinates = self._codes[rows[marks]], seen.coordinates[keys]

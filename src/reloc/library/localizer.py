@@ -103,7 +103,7 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         similar = self.library.similar(descriptor, count=self._count, among=self._allowed)
         return [name for name, _ in similar]
 
-    def _shows_landmarks(self) -> bool:
+    def _wants_keypoints(self) -> bool:
         return any(place.landmarks is not None for place in self._places.values())
 
     def _prepared(self, read: ReadQuery) -> ReadQuery:
@@ -112,6 +112,9 @@ class LibraryLocalizer(LocalizingPipeline[ReadQuery]):
         for turn in _first_turns(read):
             read.view(turn, short_side=self._short_side)
         return replace(read, seconds=read.seconds + time.perf_counter() - began)
+
+    def _answer(self, read: ReadQuery) -> None:
+        """None: the network tells which maps an image may show."""
 
     def _attempts(self, read: ReadQuery) -> Iterator[list[Attempt]]:
         """One group: the regions of all likely maps in which most probed cells agree on a pose."""

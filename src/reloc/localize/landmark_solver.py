@@ -10,6 +10,8 @@ from reloc.landmarks.keypoints import Keypoints
 from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
+from reloc.pose.covariance import leave_out_covariance
+from reloc.pose.evidence import occupied
 from reloc.pose.focal_fit import FocalFit, focal_fit
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
@@ -17,6 +19,18 @@ from reloc.scenes.depth import DepthAlongRays
 
 Array = NDArray[np.float64]
 
+# Standard deviations of the position of a keypoint, in pixels of an image with a short side of 480,
+# and of the point of its landmark, in those that it would have if keypoints erred by a pixel and
+# all along its worst direction.
+KEYPOINT_DEVIATION, POINT_DEVIATION = 0.22, 0.08
+# Of the latter, at most, in pixels.
+WORST_POINT = 1.0
+
+# Diameter of a keypoint that errs as scale and gate expect, in pixels of an image with a short side
+# of 480. Larger ones err more, with the root of their diameter, of which that ratio is bounded.
+EXACT_SIZE, SIZES_APART = 4.0, (0.25, 20.0)
+# Cells along either side of an image by which it is told how much of it landmarks cover.
+GRID = 4
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
 # Landmarks so far from each other are two, as a share of their depth; and fewer than so many agree
 # with some pose by chance.
@@ -33,11 +47,15 @@ class LandmarkSolverOptions:
         windows: half sides of the windows around where a first pose projects landmarks, one after
             the other.
         gate: between a landmark and its keypoint, at most, for these to agree.
-        scale: of the robust loss of the last refinement.
+        scale: of the robust loss of the last refinement. Both are for a keypoint of ``EXACT_SIZE``.
         search: of poses from matches among all landmarks.
         sure: landmarks that agree with the right pose only. Where so many do, no other pose is
             looked for,
         sure_share: if they are such a share of those in view.
+        alone_share: of those in view, three times what chance makes agree, where landmarks are to
+            be believed with no heads at all. ``sure`` of them have to agree,
+        alone_cover: on such a share of the image: a thing that was moved since mapping has
+            landmarks, too.
         least: where fewer agree, the pose is as good as guessed.
         chance: share of the landmarks in view that agree with any pose.
         focal_window: half side of the windows in which matches tell of the focal length: where it
@@ -55,6 +73,8 @@ class LandmarkSolverOptions:
     search: SolverOptions = SEARCH
     sure: int = 60
     sure_share: float = 0.2
+    alone_share: float = 0.02
+    alone_cover: float = 0.5
     least: int = 12
     chance: float = 0.007
     focal_window: float = 48.0
@@ -70,19 +90,27 @@ class LandmarkSolution:
 
     Attributes:
         world_from_cam: (4, 4).
-        covariance: (6, 6) as that of ``Estimate``.
+        covariance: (6, 6) as that of ``Evidence``; None where the landmarks leave the pose open.
         inliers: landmarks that agree.
         visible: landmarks in view if nothing stood before them.
-        confidence: 0 to 1; 0.5 and more where the pose is to be believed.
+        cover: share of the image, in a grid of ``GRID`` by ``GRID`` cells, where some agree.
+        confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
+        spread, error, deviation: of those that agree, see ``LandmarkEvidence``.
+        depth: median of theirs, scene units.
         focal: the focal length that fits best beside such a pose; None where that is not known.
         ambiguous: landmarks elsewhere look as much like the image, and agree with a pose as well.
     """
 
     world_from_cam: Array
-    covariance: Array
+    covariance: Array | None
     inliers: int
     visible: int
+    cover: float
     confidence: float
+    spread: float = 0.0
+    error: float = 0.0
+    deviation: float = 0.0
+    depth: float = 1.0
     focal: FocalFit | None = None
     ambiguous: bool = False
 
@@ -110,6 +138,7 @@ class LandmarkSolver:
         first: Array | None,
         *,
         anywhere: bool = True,
+        found: LandmarkSolution | None = None,
         depth: DepthAlongRays | None = None,
     ) -> LandmarkSolution | None:
         """The pose that most landmarks agree with, near a first one or anywhere.
@@ -122,6 +151,7 @@ class LandmarkSolver:
             camera: of the query, at the size of the image that they were found in.
             first: (4, 4) ``world_from_cam`` to look near, if one is known.
             anywhere: look elsewhere, too.
+            found: what looking anywhere gave, if that was done before: it need not be done again.
             depth: measured beside the query, if it was.
 
         Returns:
@@ -130,26 +160,36 @@ class LandmarkSolver:
         seen = seen_keypoints(keypoints, camera, self._matcher.landmarks)
         unit = min(camera.width, camera.height) / REFERENCE_SHORT_SIDE
         depths = None if depth is None else depth.along(seen.rays)
-        found = None
+        near = None
         if first is not None:
             local = first.copy()
             local[:3, 3] -= self._origin
-            found = self._near(seen, camera, local, self.options.windows, unit, depths)
-        if anywhere and (found is None or not self._is_sure(found)):
-            other = self._anywhere(seen, camera, unit, depths)
-            if other is not None and (found is None or other.inliers > found.inliers):
-                found = other
-        if found is None:
-            return None
-        if found.confidence >= 0.5:
-            found = replace(
-                found,
-                focal=self._focal(seen, camera, found.world_from_cam, unit),
-                ambiguous=self._is_ambiguous(seen, camera, found.world_from_cam, unit),
-            )
+            near = self._near(seen, camera, local, unit, depths)
+        if near is not None and self._is_sure(near):
+            return self._examined(near, seen, camera, unit)
+        if found is None and anywhere:
+            found = self._anywhere(seen, camera, unit, depths)
+        best = near if found is None or (near and near.inliers >= found.inliers) else found
+        return None if best is None else self._examined(best, seen, camera, unit)
+
+    def is_sure_alone(self, found: LandmarkSolution) -> bool:
+        """Whether a pose that was found by landmarks alone is beyond doubt."""
+        least = max(self.options.sure, self.options.alone_share * found.visible)
+        return found.inliers >= least and found.cover >= self.options.alone_cover
+
+    def _examined(
+        self, found: LandmarkSolution, seen: SeenKeypoints, camera: Camera, unit: float
+    ) -> LandmarkSolution:
+        """A pose that is no guess with what speaks against it, unless it has that already."""
+        if found.confidence < 0.5 or found.focal is not None:
+            return found
         pose = found.world_from_cam.copy()
-        pose[:3, 3] += self._origin
-        return replace(found, world_from_cam=pose)
+        pose[:3, 3] -= self._origin
+        return replace(
+            found,
+            focal=self._focal(seen, camera, pose, unit),
+            ambiguous=self._is_ambiguous(seen, camera, pose, unit),
+        )
 
     def _focal(
         self, seen: SeenKeypoints, camera: Camera, pose: Array, unit: float
@@ -206,41 +246,66 @@ class LandmarkSolver:
         solution = solve_pose(self._correspondences(seen, camera, keys, rows, 1.0), options=options)
         if solution is None:
             return None
-        windows = self.options.windows[-1:] * 2
-        return self._near(seen, camera, solution.world_from_cam, windows, unit, depths)
+        return self._near(seen, camera, solution.world_from_cam, unit, depths)
 
     def _near(
         self,
         seen: SeenKeypoints,
         camera: Camera,
         pose: Array,
-        windows: tuple[float, ...],
         unit: float,
         depths: Array | None,
     ) -> LandmarkSolution | None:
-        """The pose refined on the landmarks in windows around where it projects them."""
+        """The pose refined on the landmarks in windows around where it projects them.
+
+        The first one is around the origin of the solver.
+        """
         refined = None
-        for window in windows:
+        for window in self.options.windows:
             keys, rows = self._matcher.in_windows(seen, pose, camera, window=unit * window)
             last = window == self.options.windows[-1]
             # As long as the pose may be off by a window, what is far off has to pull at it.
             scale = self.options.scale if last else window / 4
             gate = self.options.gate if last else window
-            pairs = self._correspondences(seen, camera, keys, rows, unit * scale)
+            errs = np.sqrt(np.clip(seen.sizes[keys] / (unit * EXACT_SIZE), *SIZES_APART))
+            pairs = self._correspondences(seen, camera, keys, rows, unit * scale * errs)
             refined = refined_pose(
                 pose,
                 pairs if depths is None else replace(pairs, depths=depths[keys]),
-                options=RefinementOptions(scale=1.0, gate=gate / scale),
+                options=RefinementOptions(scale=1.0, gate=gate / scale, rounds=2 if last else 1),
             )
             if refined is None:
                 return None
             pose = refined.world_from_cam
         assert refined is not None
         inliers = int(refined.inliers.sum())
+        cells = np.floor(GRID * seen.pixels[keys] / (camera.width, camera.height))
+        cover = len(np.unique(cells[refined.inliers], axis=0)) / GRID**2
         visible = len(self._matcher.visible(pose, camera)[0])
         beyond = max(0.0, inliers - self.options.chance * visible)
-        confidence = beyond / (beyond + self.options.least)
-        return LandmarkSolution(pose, refined.covariance, inliers, visible, confidence)
+        near, keys, rows = pairs[refined.inliers], keys[refined.inliers], rows[refined.inliers]
+        depths = transformed(inverted(pose), near.scene_coordinates)[:, 2]
+        deviations = self._matcher.landmarks.deviations[rows] * camera.focal / depths
+        errors = refined.errors[refined.inliers]
+        hidden = np.hypot(
+            KEYPOINT_DEVIATION * unit, np.minimum(POINT_DEVIATION * deviations, WORST_POINT * unit)
+        )
+        each = np.arange(inliers)
+        world_from_cam = pose.copy()
+        world_from_cam[:3, 3] += self._origin
+        return LandmarkSolution(
+            world_from_cam,
+            # Landmarks err nearly independently: each is left out by itself.
+            leave_out_covariance(near, pose, each, scale=self.options.scale, hidden=hidden),
+            inliers,
+            visible,
+            cover,
+            confidence=beyond / (beyond + self.options.least),
+            spread=occupied(seen.pixels[keys], camera),
+            error=float(np.sqrt((errors**2).mean())) / unit,
+            deviation=float(np.median(deviations)) / unit,
+            depth=float(np.median(depths)),
+        )
 
     def _correspondences(
         self,
@@ -248,7 +313,7 @@ class LandmarkSolver:
         camera: Camera,
         keys: NDArray[np.int64],
         rows: NDArray[np.int64],
-        sigma: float,
+        sigma: float | Array,
     ) -> Correspondences:
         return Correspondences.of_kind(
             Kind.LANDMARK,

@@ -12,6 +12,8 @@ from reloc.devices import pick_device, synchronize
 from reloc.errors import MapError
 from reloc.files import StrPath
 from reloc.geometry import Camera
+from reloc.localize.estimate import Estimate
+from reloc.localize.first_look import FirstLook, first_look
 from reloc.localize.pipeline import Attempt, LocalizingPipeline
 from reloc.localize.pixels import Image
 from reloc.localize.place import Place, RankingOptions
@@ -28,14 +30,19 @@ class _Seen:
     Attributes:
         tries: those with one view together, the likeliest first.
         may_roll: whether it may lie otherwise than the tries assume.
+        first: what landmarks alone say; None where they are not asked before the heads.
     """
 
     tries: Sequence[Sequence[PreparedQuery]]
     may_roll: bool
+    first: FirstLook | None
 
 
 class Localizer(LocalizingPipeline[_Seen]):
     """Localizes images in one map. Reads nothing but its arguments; safe to keep for long.
+
+    A query is matched with the landmarks of the map first. Only where these are not sure of a pose
+    do the backbone and the heads look at it.
 
     Args:
         scene_map: the map.
@@ -44,6 +51,7 @@ class Localizer(LocalizingPipeline[_Seen]):
         device: where the networks run; by default the best there is.
         solver: how poses are searched.
         ranking: how the right one of a map's regions is found, where it has several.
+        heads_always: heads look at all queries, also where landmarks are sure.
 
     Raises:
         MapError: the map was made with another backbone, or with none of the shipped ones where
@@ -58,6 +66,7 @@ class Localizer(LocalizingPipeline[_Seen]):
         device: torch.device | str | None = None,
         solver: SolverOptions | None = None,
         ranking: RankingOptions | None = None,
+        heads_always: bool = False,
     ) -> None:
         self.map = scene_map
         self.device = pick_device(device)
@@ -71,6 +80,11 @@ class Localizer(LocalizingPipeline[_Seen]):
             solver=solver or SolverOptions(),
             ranking=ranking or RankingOptions(),
         )
+        landmarks = self.place.landmarks
+        self._first = None
+        # Where landmarks are asked by region, only the network can tell by which.
+        if landmarks is not None and not landmarks.parted and not heads_always:
+            self._first = landmarks.solver(())
 
     @classmethod
     def from_file(
@@ -81,6 +95,7 @@ class Localizer(LocalizingPipeline[_Seen]):
         device: torch.device | str | None = None,
         solver: SolverOptions | None = None,
         ranking: RankingOptions | None = None,
+        heads_always: bool = False,
     ) -> "Localizer":
         """A localizer of a map file; arguments as of the class.
 
@@ -89,7 +104,14 @@ class Localizer(LocalizingPipeline[_Seen]):
         """
         scene_map = SceneMap.load(path)
         try:
-            return cls(scene_map, backbone, device=device, solver=solver, ranking=ranking)
+            return cls(
+                scene_map,
+                backbone,
+                device=device,
+                solver=solver,
+                ranking=ranking,
+                heads_always=heads_always,
+            )
         except MapError as error:
             raise MapError(f"{path}: {error}") from error
 
@@ -116,20 +138,30 @@ class Localizer(LocalizingPipeline[_Seen]):
         Raises:
             CameraError, ImageError: as ``localize``.
         """
-        return self._prepared(read_query(query)).tries[0][0]
+        return self._tries(read_query(query))[0][0]
 
-    def _shows_landmarks(self) -> bool:
-        return self.place.landmarks is not None
+    def _wants_keypoints(self) -> bool:
+        return self.place.landmarks is not None and self._first is None
 
     def _prepared(self, read: ReadQuery) -> _Seen:
+        tries = self._tries(read)
+        first = None
+        if self._first is not None:
+            first = first_look(self._first, [one for alike in tries for one in alike], self.place)
+        return _Seen(tries, self.place.cameras.may_roll(read.photo), first)
+
+    def _tries(self, read: ReadQuery) -> list[list[PreparedQuery]]:
+        """The query with each of the cameras that may have taken it."""
         short_side = self.map.short_side
 
         def likely(turn: int) -> list[int]:
             return self.place.likely(self.extractor(read.view(turn, short_side=short_side).image))
 
         choices = self.place.cameras.choices(read.photo, read.query.camera, likely=likely)
-        tries = read.prepared(choices, short_side=short_side)
-        return _Seen(tries, self.place.cameras.may_roll(read.photo))
+        return read.prepared(choices, short_side=short_side)
+
+    def _answer(self, read: _Seen) -> Estimate | None:
+        return None if read.first is None else read.first.answer
 
     def _attempts(self, read: _Seen) -> Iterator[list[Attempt]]:
         """One for each camera; those in another turn are needed where the first ones fail.
@@ -137,8 +169,12 @@ class Localizer(LocalizingPipeline[_Seen]):
         Cameras of very different focal lengths want views of their own. All of them are looked at:
         chance alone makes a large share of the few cells of a small view agree.
         """
+        spent = {} if read.first is None else read.first.seconds
         for _, alike in groupby(read.tries, key=lambda tries: tries[0].turn):
-            yield [a for tries in alike for a in self._attempts_in_one_view(tries, search=True)]
+            attempts = [a for tries in alike for a in self._attempts_in_one_view(tries, read.first)]
+            # What was spent on all of them counts for the first.
+            yield [replace(attempts[0], seconds={**attempts[0].seconds, **spent}), *attempts[1:]]
+            spent = {}
 
     def _last_attempts(self, read: _Seen) -> Iterator[list[Attempt]]:
         """The likeliest cameras in the other quarter turns, upside down first."""
@@ -147,12 +183,17 @@ class Localizer(LocalizingPipeline[_Seen]):
         for quarters in (2, 1, 3) if read.may_roll else ():
             if (first[0].turn + quarters) % 4 not in seen:
                 turned = [one.turned(quarters) for one in first]
-                yield self._attempts_in_one_view(turned, search=False)
+                yield self._attempts_in_one_view(turned, FirstLook())
 
     def _attempts_in_one_view(
-        self, tries: Sequence[PreparedQuery], *, search: bool
+        self, tries: Sequence[PreparedQuery], first: FirstLook | None
     ) -> list[Attempt]:
-        """One for each camera; if asked to, each searches landmarks in all of the image."""
+        """One for each camera.
+
+        Args:
+            tries: the query with each of them.
+            first: what matching landmarks with all of the image gave; None if that is to be done.
+        """
         began = time.perf_counter()
         features = self.extractor(tries[0].view.image)
         synchronize(self.device)
@@ -162,11 +203,14 @@ class Localizer(LocalizingPipeline[_Seen]):
             began = time.perf_counter()
             candidates = self.place.candidates(features, prepared)
             finalists = [candidate.region for candidate in candidates]
-            regions = self.place.searched(features, finalists) if search else []
+            regions = [] if first else self.place.searched(features, finalists)
+            found = None if first is None else first.found.get(prepared.camera)
             seconds["read"] = prepared.seconds
             seconds["head"] = time.perf_counter() - began
             attempts.append(
-                Attempt(self.place, prepared, candidates, dict(seconds), regions=regions)
+                Attempt(
+                    self.place, prepared, candidates, dict(seconds), regions=regions, found=found
+                )
             )
             seconds["backbone"] = 0.0
         return attempts

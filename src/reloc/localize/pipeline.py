@@ -12,6 +12,7 @@ from typing import Generic, NoReturn, TypeVar
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
+from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.pixels import Image
 from reloc.localize.place import Candidate, Place
 from reloc.localize.query import (
@@ -49,7 +50,8 @@ class Attempt:
         seconds: by stage, that were spent on this attempt and on no other.
         name: of the map in its library; None where there is but one map.
         regions: whose landmarks are matched with all of the image, the likeliest first. Empty where
-            an attempt before it did so; then landmarks are looked for near the pose only.
+            that was done before; then landmarks are looked for near the pose only.
+        found: the pose that matching them with all of the image gave, if it was done before.
     """
 
     place: Place
@@ -58,27 +60,34 @@ class Attempt:
     seconds: dict[str, float] = field(default_factory=dict)
     name: str | None = None
     regions: Sequence[int] = ()
+    found: LandmarkSolution | None = None
 
     def estimate(self) -> Estimate:
         """The pose by which most of the image agrees with one of the candidates."""
-        found = self.place.estimate(self.query, self.candidates, self.seconds, regions=self.regions)
-        return replace(found, place=self.name)
+        estimate = self.place.estimate(
+            self.query, self.candidates, self.seconds, regions=self.regions, found=self.found
+        )
+        return replace(estimate, place=self.name)
 
 
 class LocalizingPipeline(ABC, Generic[Read]):
     """Localizes images. Subclasses say how an image is read and which attempts it is worth."""
 
     @abstractmethod
-    def _shows_landmarks(self) -> bool:
-        """Whether keypoints of a query will be asked for, as far as that is known."""
+    def _wants_keypoints(self) -> bool:
+        """Whether keypoints will be asked for after the networks ran, as far as that is known."""
 
     @abstractmethod
     def _prepared(self, read: ReadQuery) -> Read:
-        """What else comes before the attempts at an image; called in a thread.
+        """What else comes before the networks; called in a thread.
 
         Raises:
             CameraError, ImageError: the query cannot be localized.
         """
+
+    @abstractmethod
+    def _answer(self, read: Read) -> Estimate | None:
+        """The estimate, where it is beyond doubt before any network runs."""
 
     @abstractmethod
     def _attempts(self, read: Read) -> Iterator[Sequence[Attempt]]:
@@ -158,16 +167,18 @@ class LocalizingPipeline(ABC, Generic[Read]):
 
     def _ready(self, looking: ThreadPoolExecutor, query: Query) -> Read:
         read = read_query(query)
-        if self._shows_landmarks():
+        if self._wants_keypoints():
             # Beside the network. Should it fail, it does so again where the keypoints are needed.
             looking.submit(read.keypoints)
         with memory_for(query):
             return self._prepared(read)
 
     def _begun(self, query: Query, job: "Future[Read]") -> tuple[Query, Solve]:
-        """Runs the networks on a query that was read."""
+        """Runs the networks on a query that was read, unless it is answered already."""
         try:
             read = job.result()
+            if (answer := self._answer(read)) is not None:
+                return query, lambda: answer
             groups = self._attempts(read)
             with memory_for(query):
                 first = next(groups)

@@ -10,32 +10,41 @@ import torch
 from numpy.typing import NDArray
 
 from reloc.backbone.descriptor import global_descriptor, similarity
+from reloc.geometry import inverted, transformed
 from reloc.heads.batched import BatchedHeads
+from reloc.heads.ridge import RidgeHead
 from reloc.localize.cameras import QueryCameras
+from reloc.localize.doubts import with_doubts
 from reloc.localize.estimate import Estimate
-from reloc.localize.focal_check import with_focal_fit
 from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.query import PreparedQuery
 from reloc.localize.reasons import TEXTS, Reason, reason_of_doubt, sees_anything
 from reloc.localize.regional_landmarks import RegionalLandmarks
 from reloc.maps.scene_map import SceneMap
+from reloc.pose import trust
 from reloc.pose.correspondences import Correspondences, Kind, concatenated
-from reloc.pose.covariance import pose_covariance
+from reloc.pose.covariance import leave_out_covariance
+from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence, cell_evidence
 from reloc.pose.rgbd import refine_pose_with_depth, solve_pose_with_depth
 from reloc.pose.solver import (
+    REFERENCE_SHORT_SIDE,
     PoseSolution,
     SolverOptions,
     agreement,
     refine_pose,
     solve_pose,
 )
-from reloc.pose.trust import confidence
 from reloc.scenes.depth import DepthMap
 
 Array = NDArray[np.float64]
 
-# Cells that make a pose this likely agree with it by chance.
-BY_CHANCE = 0.1
+# Cells of one patch err together: an image is parted into so many of these along its long side.
+PATCHES = 8
+# How far off the pose by heads may be shows in all cells, not in those alone that it was fitted to:
+# in so many of their median errors, and in pixels of a short side of 480 at most.
+MEDIANS, MOST_PX = 2.0, 300.0
+# Cells with larger errors, in such pixels, say nothing.
+LARGEST_PX = 1000.0
 
 
 @dataclass(frozen=True)
@@ -104,6 +113,7 @@ class Place:
         self.stride = stride
         self.solver = solver.for_short_side(scene_map.short_side)
         self.ranking = ranking
+        self.bound = scene_map.usual_bound
         known = scene_map.landmarks
         self.landmarks = (
             RegionalLandmarks(known, scene_map) if known is not None and len(known) else None
@@ -178,6 +188,7 @@ class Place:
         seconds: dict[str, float],
         *,
         regions: Sequence[int] = (),
+        found: LandmarkSolution | None = None,
     ) -> Estimate:
         """The pose of a query by the candidate that most of the image agrees with.
 
@@ -187,11 +198,13 @@ class Place:
             seconds: by stage, of what was done before.
             regions: whose landmarks are matched with all of the image, the likeliest first. Without
                 any they are looked for near the pose only.
+            found: what that gave, if it was done before.
         """
-        estimate = self._estimated(query, candidates, seconds, regions)
-        if estimate.localized and not sees_anything(query.view.image):
+        estimate = self._estimated(query, candidates, seconds, regions, found)
+        by_heads = estimate.localized and not estimate.landmark_inliers
+        if by_heads and not sees_anything(query.view.image):
             # Features are then about the borders of the picture, and so may be what agrees.
-            estimate = replace(estimate, localized=False, confidence=0.0)
+            estimate = replace(estimate, localized=False, confidence=0.0, certainty=0.0)
         if estimate.localized or estimate.reason_kind is not None:
             return estimate
         return self._explained(query, estimate, candidates[0].likeness)
@@ -200,7 +213,7 @@ class Place:
         """The estimate with why it is not to be believed."""
         kind = reason_of_doubt(
             query.view.image,
-            certainty=estimate.confidence,
+            certainty=estimate.certainty,
             likeness=likeness,
             reliability=self.map.reliability,
         )
@@ -214,6 +227,7 @@ class Place:
         candidates: Sequence[Candidate],
         seconds: dict[str, float],
         regions: Sequence[int],
+        found: LandmarkSolution | None,
     ) -> Estimate:
         """See ``estimate``; reasons are left to it."""
         by_heads, candidate = self._by_heads(query, candidates, seconds)
@@ -223,26 +237,19 @@ class Place:
         solver = self.landmarks.solver([*(c.region for c in candidates), *regions])
         if solver is None:
             return by_heads
-        found = solver.solve(
+        best = solver.solve(
             query.keypoints(),
             query.camera,
             by_heads.world_from_cam,
             anywhere=bool(regions),
+            found=found,
             depth=query.depth,
         )
-        estimate = by_heads if found is None else self._decided(query, by_heads, candidate, found)
-        if found is not None and estimate.landmark_inliers:
-            estimate = with_focal_fit(estimate, found.focal)
-            if found.ambiguous and estimate.localized:
-                estimate = replace(
-                    estimate,
-                    localized=False,
-                    confidence=estimate.confidence / 2,
-                    reason=TEXTS[Reason.AMBIGUOUS],
-                    reason_kind=Reason.AMBIGUOUS,
-                )
-        spent = {**estimate.seconds, "landmarks": time.perf_counter() - began}
-        return replace(estimate, seconds=spent)
+        estimate = by_heads if best is None else self._decided(query, by_heads, candidate, best)
+        if best is not None and estimate.landmark_inliers:
+            estimate = with_doubts(estimate, best)
+        spent = seconds.get("landmarks", 0.0) + time.perf_counter() - began
+        return replace(estimate, seconds={**estimate.seconds, "landmarks": spent})
 
     def _by_heads(
         self, query: PreparedQuery, candidates: Sequence[Candidate], seconds: dict[str, float]
@@ -270,23 +277,92 @@ class Place:
         if len(candidates) > 1:
             solution = self._refined(candidate, solution, candidates, query.depth)
         inliers, local = int(solution.inliers.sum()), candidate.local
-        trust = self.map.reliability * confidence(solution.errors, short_side=query.short_side)
-        covariance = pose_covariance(local[solution.inliers], solution.world_from_cam)
         world_from_cam = solution.world_from_cam.copy()
         world_from_cam[:3, 3] += self.map.regions[candidate.region].origin
         estimate = Estimate(
             query.name,
-            localized=trust >= 0.5,
+            localized=False,
             world_from_cam=world_from_cam,
             inliers=inliers,
             inlier_share=inliers / len(solution.inliers),
-            confidence=trust,
-            covariance=covariance,
             seconds={**seconds, "pose": time.perf_counter() - began},
             camera=query.camera,
             camera_source=query.camera_source,
         )
-        return estimate, candidate
+        return self.judged(estimate, self._evidence_of_heads(query, local, solution)), candidate
+
+    def _evidence_of_heads(
+        self, query: PreparedQuery, local: Correspondences, solution: PoseSolution
+    ) -> Evidence:
+        """What an image says of a pose by heads, for all that these see."""
+        unit = query.short_side / REFERENCE_SHORT_SIDE
+        near = local[solution.errors < LARGEST_PX * unit]
+        depths = transformed(inverted(solution.world_from_cam), near.scene_coordinates)[:, 2]
+        side = max(query.camera.width, query.camera.height) / PATCHES
+        assert near.pixels is not None
+        column, row = np.floor(near.pixels / side).astype(np.int64).T
+        scale = MEDIANS * float(np.median(solution.errors))
+        return Evidence(
+            cells=self._cell_evidence(query, local, solution.errors),
+            landmarks=None,
+            by_landmarks=False,
+            contradicted=False,
+            covariance=leave_out_covariance(
+                near,
+                solution.world_from_cam,
+                row * (PATCHES + 1) + column,
+                scale=float(np.clip(scale, unit, MOST_PX * unit)),
+            ),
+            depth=float(np.median(depths)) if len(near) else self.map.scale,
+            closed_form=isinstance(self.map.head, RidgeHead),
+            reliability=self.map.reliability,
+            held_back=self.map.held_back,
+        )
+
+    def evidence_of_landmarks(self, found: LandmarkSolution) -> Evidence:
+        """What an image says of a pose by landmarks, where no head was asked."""
+        return Evidence(
+            cells=None,
+            landmarks=_landmark_evidence(found),
+            by_landmarks=True,
+            contradicted=False,
+            covariance=found.covariance,
+            depth=found.depth,
+            closed_form=isinstance(self.map.head, RidgeHead),
+            reliability=self.map.reliability,
+            held_back=self.map.held_back,
+        )
+
+    @staticmethod
+    def _cell_evidence(
+        query: PreparedQuery,
+        local: Correspondences,
+        errors: Array,
+        *,
+        own_share: float | None = None,
+    ) -> CellEvidence:
+        assert local.pixels is not None
+        return cell_evidence(
+            errors,
+            local.pixels,
+            camera=query.camera,
+            short_side=query.short_side,
+            own_share=own_share,
+        )
+
+    def judged(self, estimate: Estimate, evidence: Evidence) -> Estimate:
+        """The estimate with what the evidence says of its pose."""
+        found = trust.judged(evidence, self.bound)
+        localized = found.confidence >= 0.5
+        return replace(
+            estimate,
+            localized=localized,
+            certainty=found.certainty,
+            confidence=found.confidence,
+            bound=self.bound,
+            covariance=found.covariance,
+            evidence=evidence,
+        )
 
     def _decided(
         self,
@@ -299,43 +375,43 @@ class Place:
 
         Heads and landmarks err independently: a pose that both see is wrong only if both are. Where
         heads are sure of a pose and see no more than chance of that of landmarks, one of both is
-        wrong, and nothing says which: the odds of either are halved.
+        wrong, and nothing says which: either is less sure.
         """
-        if found.confidence < 0.5:
-            return by_heads
         local = found.world_from_cam.copy()
         local[:3, 3] -= self.map.regions[candidate.region].origin
         cells = agreement(local, candidate.local, options=self.solver)
-        by_cells = self.map.reliability * confidence(cells.errors, short_side=query.short_side)
+        heads = by_heads.evidence
+        own_share = 0.0 if heads is None or heads.cells is None else heads.cells.share
+        seen = self._cell_evidence(query, candidate.local, cells.errors, own_share=own_share)
+        if found.confidence < 0.5:
+            if heads is None:
+                return by_heads
+            # What agrees with another pose says nothing for that of the heads.
+            same = seen.share > own_share / 2
+            landmarks = _landmark_evidence(found) if same else LandmarkEvidence(0, found.visible)
+            return self.judged(by_heads, replace(heads, landmarks=landmarks))
+        contradicted = by_heads.localized and seen.share <= trust.CHANCE_OF_CELLS
         inliers = int(cells.inliers.sum())
-        trust = 1 - (1 - by_cells) * (1 - found.confidence)
-        contradicted = by_heads.localized and by_cells < BY_CHANCE
-        if contradicted:
-            trust = _with_half_the_odds(found.confidence)
-            if trust < 0.5:
-                return self._doubted(by_heads)
-        return replace(
+        estimate = replace(
             by_heads,
-            localized=True,
             world_from_cam=found.world_from_cam,
-            covariance=found.covariance,
-            confidence=trust,
             inliers=inliers,
             inlier_share=inliers / max(1, len(cells.inliers)),
             landmark_inliers=found.inliers,
             contradicted=contradicted,
         )
+        evidence = replace(self.evidence_of_landmarks(found), cells=seen, contradicted=contradicted)
+        by_landmarks = self.judged(estimate, evidence)
+        if heads is None or by_landmarks.localized:
+            return by_landmarks
+        if contradicted:
+            return self._doubted(by_heads, heads)
+        return max(by_landmarks, by_heads, key=lambda e: e.confidence)
 
-    @staticmethod
-    def _doubted(by_heads: Estimate) -> Estimate:
+    def _doubted(self, by_heads: Estimate, heads: Evidence) -> Estimate:
         """The estimate of heads that some landmarks contradict."""
-        trust = _with_half_the_odds(by_heads.confidence)
-        return replace(
-            by_heads,
-            localized=trust >= 0.5,
-            confidence=trust,
-            contradicted=True,
-        )
+        doubted = self.judged(by_heads, replace(heads, contradicted=True))
+        return replace(doubted, contradicted=True)
 
     def searched(self, features: torch.Tensor, finalists: Sequence[int]) -> list[int]:
         """Regions whose landmarks an image may show, the likeliest first; none without landmarks.
@@ -433,5 +509,7 @@ class Place:
         )
 
 
-def _with_half_the_odds(confidence: float) -> float:
-    return confidence / (2 - confidence)
+def _landmark_evidence(found: LandmarkSolution) -> LandmarkEvidence:
+    return LandmarkEvidence(
+        found.inliers, found.visible, found.spread, found.error, found.deviation
+    )

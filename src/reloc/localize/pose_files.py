@@ -28,6 +28,7 @@ from reloc.geometry import (
 from reloc.localize.estimate import Estimate
 from reloc.localize.pairing import paired
 from reloc.localize.reasons import Reason
+from reloc.maps.held_back import Bound
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
 from reloc.scenes.writers.colmap import write_model
@@ -163,8 +164,11 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "inliers": estimate.inliers,
         "inlier_share": estimate.inlier_share,
         "landmark_inliers": estimate.landmark_inliers,
+        "landmarks_alone": estimate.landmarks_alone,
         "contradicted": estimate.contradicted,
         "confidence": estimate.confidence,
+        "certainty": estimate.certainty,
+        "bound": None if estimate.bound is None else vars(estimate.bound),
         "covariance": estimate.covariance if trusted else None,
         "seconds": estimate.seconds,
         "reason": estimate.reason,
@@ -197,8 +201,11 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
         inliers=int(row.get("inliers") or 0),
         inlier_share=float(row.get("inlier_share") or 0.0),
         landmark_inliers=int(row.get("landmark_inliers") or 0),
+        landmarks_alone=bool(row.get("landmarks_alone")),
         contradicted=bool(row.get("contradicted")),
         confidence=float(row.get("confidence") or 0.0),
+        certainty=float(row.get("certainty") or 0.0),
+        bound=_bound_of(row.get("bound")),
         covariance=matrix("covariance", 6),
         seconds={str(k): float(v) for k, v in (row.get("seconds") or {}).items()},
         reason=row.get("reason"),
@@ -206,6 +213,15 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
         reason_kind=next((kind for kind in Reason if kind == row.get("reason_kind")), None),
         camera_source=row.get("camera_source"),
     )
+
+
+def _bound_of(values: Any) -> Bound | None:
+    if values is None:
+        return None
+    distance, degrees = float(values["distance"]), float(values["degrees"])
+    if not (distance > 0 and degrees > 0):
+        raise ValueError("a bound is not positive")
+    return Bound(distance, degrees)
 
 
 def _write_tum(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
@@ -231,7 +247,9 @@ def _write_ace(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
         if frame.world_from_cam is not None:
             translation, rotation = pose_error(pose, frame.world_from_cam)
         values = _text([*_cam_from_world(pose), rotation, translation])
-        lines.append(f"{frame.name} {values} {estimate.inliers}\n")
+        alone = estimate.landmarks_alone
+        inliers = estimate.landmark_inliers if alone else estimate.inliers
+        lines.append(f"{frame.name} {values} {inliers}\n")
     write_text(path, "".join(lines))
 
 

@@ -1,4 +1,4 @@
-"""Whether a map finds its own mapping frames: what it does not know it cannot know of others.
+"""Whether heads find the mapping frames of their map: what they do not know they cannot of others.
 
 Cells of a network that is trained as a whole agree with each other before they are right: an early
 one sends an image to a place where it fits well, and the share of cells that agree with the pose,
@@ -13,8 +13,10 @@ import torch
 from reloc.backbone import Backbone
 from reloc.files import StrPath
 from reloc.geometry import pose_error
+from reloc.landmarks.building import ObservedLandmarks
 from reloc.localize.localizer import Localizer
 from reloc.localize.query import Query
+from reloc.maps.held_back import Bound, HeldBack, PoseError, Way, share_within
 from reloc.maps.scene_map import SceneMap
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
@@ -25,6 +27,8 @@ FRAMES = 24
 # scene, 10 to 15 cm in a room, and its direction by no more than this angle.
 NEAR = 0.05
 NEAR_DEGREES = 5.0
+# A landmark is made of so many views at least, and of so many others where one is left out.
+OTHER_VIEWS = 2
 
 
 def with_reliability(
@@ -36,7 +40,7 @@ def with_reliability(
     device: torch.device | str | None = None,
     progress: Progress = silent,
 ) -> SceneMap:
-    """The map with its ``reliability``: the share of a sample of frames that it finds.
+    """The map with its ``reliability``: the share of a sample of frames that its heads find.
 
     Args:
         scene_map: stays as it is.
@@ -46,16 +50,75 @@ def with_reliability(
         device: where to compute.
         progress: told of every frame.
     """
+    localizer = Localizer(replace(scene_map, landmarks=None), backbone, device=device)
+    errors = _errors(
+        localizer, evenly(frames, FRAMES), depth=depth, all_poses=True, progress=progress
+    )
+    near = Bound(NEAR * scene_map.scale, NEAR_DEGREES)
+    return replace(scene_map, reliability=share_within(errors, near))
+
+
+def with_held_back(
+    scene_map: SceneMap,
+    backbone: Backbone | StrPath | None,
+    frames: Sequence[Frame],
+    *,
+    left_out_of: ObservedLandmarks | None = None,
+    depth: bool = False,
+    device: torch.device | str | None = None,
+    progress: Progress = silent,
+) -> SceneMap:
+    """The map with ``held_back``: what it is measured to do on some frames.
+
+    Args:
+        scene_map: stays as it is.
+        backbone: that it was made with, as of ``Localizer``.
+        frames: with poses, of which nothing in the map was made; or of its mapping, where they were
+            too few to hold any back. Without any the map stays as it is.
+        left_out_of: in the latter case the landmarks of the map: each frame is localized by those
+            that others show as well.
+        depth: localize them with their depth.
+        device: where to compute.
+        progress: told of every frame.
+    """
     chosen = evenly(frames, FRAMES)
-    localizer = Localizer(scene_map, backbone, device=device)
-    queries = (Query(f.name, f.image, f.camera, f.depth if depth else None) for f in chosen)
-    found = 0
-    for done, (frame, estimate) in enumerate(
-        zip(chosen, localizer.localize_many(queries), strict=True), start=1
-    ):
+    if not chosen:
+        return scene_map
+    localizer = Localizer(replace(scene_map, landmarks=None), backbone, device=device)
+    by_heads = _errors(localizer, chosen, depth=depth)
+    if left_out_of is not None:
+        errors: list[PoseError] = []
+        for done, frame in enumerate(chosen, start=1):
+            others = left_out_of.without(frame.name, views=OTHER_VIEWS)
+            told = replace(scene_map, landmarks=others if len(others) else None)
+            one = Localizer(told, backbone, device=device)
+            errors += _errors(one, [frame], depth=depth)
+            progress("checking", done, len(chosen))
+    elif scene_map.landmarks is not None:
+        localizer = Localizer(scene_map, backbone, device=device)
+        errors = _errors(localizer, chosen, depth=depth, progress=progress)
+    else:
+        errors = by_heads
+    way: Way = "held back" if left_out_of is None else "left out"
+    return replace(scene_map, held_back=HeldBack(way, tuple(errors), tuple(by_heads)))
+
+
+def _errors(
+    localizer: Localizer,
+    frames: Sequence[Frame],
+    *,
+    depth: bool = False,
+    all_poses: bool = False,
+    progress: Progress = silent,
+) -> list[PoseError]:
+    """How far off poses of frames are that are believed, or all; None where there is none."""
+    queries = (Query(f.name, f.image, f.camera, f.depth if depth else None) for f in frames)
+    errors: list[PoseError] = []
+    for frame, estimate in zip(frames, localizer.localize_many(queries), strict=True):
         pose = estimate.world_from_cam
-        if pose is not None and frame.world_from_cam is not None:
-            distance, angle = pose_error(pose, frame.world_from_cam)
-            found += distance <= NEAR * scene_map.scale and angle <= NEAR_DEGREES
-        progress("checking", done, len(chosen))
-    return replace(scene_map, reliability=found / len(chosen))
+        if pose is None or frame.world_from_cam is None or not (estimate.localized or all_poses):
+            errors.append(None)
+        else:
+            errors.append(pose_error(pose, frame.world_from_cam))
+        progress("checking", len(errors), len(frames))
+    return errors

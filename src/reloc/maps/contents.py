@@ -12,6 +12,7 @@ from reloc.geometry import Camera
 from reloc.heads import Head
 from reloc.images.lens import Lens
 from reloc.landmarks.landmarks import Landmarks
+from reloc.maps.held_back import Bound, HeldBack
 from reloc.maps.packing import PackedWeights
 
 Array = NDArray[np.float64]
@@ -102,6 +103,7 @@ class MapContents:
             takes the place of whatever backbone a user has.
         reliability: share of its own mapping frames that the map finds; 1 where that was not
             checked. No pose is believed more than that.
+        held_back: what the map was measured to do; None where it was not, or has been edited since.
     """
 
     regions: tuple[Region, ...]
@@ -115,6 +117,12 @@ class MapContents:
     landmarks: Landmarks | None = None
     own_backbone: ConvBackbone | None = None
     reliability: float = 1.0
+    held_back: HeldBack | None = None
+
+    @property
+    def usual_bound(self) -> Bound:
+        """Within which a pose is right where nothing else is asked for."""
+        return Bound.usual(extent=self.extent, unit=self.unit)
 
     @property
     def head(self) -> Head:

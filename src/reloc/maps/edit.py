@@ -131,6 +131,7 @@ def _with(
         ),
         cameras=chosen,
         extent=float(np.ptp(centers, axis=0).max()) if chosen else scene_map.extent,
+        held_back=None,  # it was measured of another map
     )
 
 

@@ -9,6 +9,7 @@ from reloc.geometry import Camera
 from reloc.images.files import MAX_PIXELS
 from reloc.images.lens import Lens
 from reloc.maps.contents import MAX_CAMERAS, MAX_REGIONS, MAX_SHORT_SIDE, MapContents
+from reloc.maps.held_back import HeldBack, held_back_record, read_held_back
 from reloc.maps.lenses import lens_records, lenses_of
 from reloc.maps.packing import BITS
 from reloc.untrusted import (
@@ -57,6 +58,7 @@ class MapHeader:
         extent: of the mapping cameras, scene units.
         unit: of a scene unit.
         reliability: share of the mapping frames that the map finds.
+        held_back: what the map was measured to do; None where it was not.
         heads: one for each region.
         frames: name, camera and lens of each mapping frame; None for a lens that is not known.
         info: how the map was made.
@@ -68,6 +70,7 @@ class MapHeader:
     extent: float
     unit: Literal["metre", "unknown"]
     reliability: float
+    held_back: HeldBack | None
     heads: tuple[HeadSpec, ...]
     frames: tuple[tuple[str, Camera, Lens | None], ...]
     info: Mapping[str, Any]
@@ -90,6 +93,7 @@ def header_text(scene_map: MapContents) -> str:
         "extent": scene_map.extent,
         "unit": scene_map.unit,
         "reliability": scene_map.reliability,
+        "held_back": held_back_record(scene_map.held_back),
         "heads": [
             {
                 "kind": region.head.kind,
@@ -138,6 +142,7 @@ def read_header(content: str, *, upgrade: bool) -> MapHeader:
         extent=number(header["extent"], "extent", least=0, most=MOST_SCALE),
         unit=header["unit"],
         reliability=number(header.get("reliability", 1.0), "reliability", least=0, most=1),
+        held_back=read_held_back(header.get("held_back")),
         heads=tuple(_head(record(spec, "head"), frames=len(frames)) for spec in specs),
         frames=frames,
         info=_info(header["info"]),

@@ -8,8 +8,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import DescriptorBasis
-from reloc.landmarks.keypoints import LENGTH
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
 from reloc.maps.packing import BITS, packed_integers, unpacked_integers
 from reloc.tensor_files import Layout

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import TypeAlias
 
@@ -12,12 +13,19 @@ from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.landmarks.building import LandmarkOptions
 from reloc.localize import Localizer
+from reloc.localize.self_check import with_held_back
 from reloc.maps import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
 from reloc.methods.ace.options import LEAST_SECONDS
 from reloc.methods.ace.training import TrainingSnapshot
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.landmarks import has_landmarks_of, landmark_seconds, with_landmarks
+from reloc.methods.held_back import PartedScene, part
+from reloc.methods.landmarks import (
+    MadeLandmarks,
+    has_landmarks_of,
+    landmark_seconds,
+    make_landmarks,
+)
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
 from reloc.progress import Progress, silent
 from reloc.reconstruct.preview import (
@@ -26,11 +34,18 @@ from reloc.reconstruct.preview import (
     with_landmark_preview,
     with_preview,
 )
-from reloc.scenes.scene import Scene
+from reloc.sampling import evenly
+from reloc.scenes.scene import Scene, posed
 
 # The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
 # network trained on the scene (DSAC*).
 MethodOptions: TypeAlias = MappingOptions | RidgeOptions | DsacStarOptions
+
+# Frames that a finished map is measured on, at most; and a cautious guess for two cores, by which
+# a time limit is planned.
+CHECKED = 24
+SECONDS_PER_CHECKED = 0.4
+SHARE_OF_LIMIT = 0.06
 
 
 def map_scene(
@@ -91,18 +106,39 @@ def map_scene(
     wanted = LandmarkOptions(count=0) if head is not None else landmarks or LandmarkOptions()
     network = method_backbone(backbone, options)
     limit = None if isinstance(options, RidgeOptions) else options.time_limit
-    if earlier and not has_landmarks_of(earlier, scene.mapping, wanted, time_limit=limit):
+    parted = part(scene)
+    learned = parted.learned
+    # Those of a map before do not tell which frames show them.
+    if not parted.held_back or not (
+        earlier and has_landmarks_of(earlier, learned.mapping, wanted, time_limit=limit)
+    ):
         earlier = None
-    training_limit = _before_points(limit, scene, LandmarkOptions(count=0) if earlier else wanted)
+    training_limit = _before_points(limit, learned, LandmarkOptions(count=0) if earlier else wanted)
+    made = MadeLandmarks()
+
+    def landmarks_of(depth: float) -> MadeLandmarks:
+        nonlocal made
+        made = make_landmarks(
+            learned.mapping,
+            depth=depth,
+            options=wanted,
+            time_limit=limit,
+            earlier=earlier,
+            progress=progress,
+        )
+        return made
+
     if isinstance(options, RidgeOptions):
         if checkpoint is not None or resume:
             raise OptionError("a fit in closed form takes seconds: leave out checkpoint and resume")
         _refuse_for_heads_alone(head, callback)
-        result = map_scene_ridge(scene, network, options=options, device=device, progress=progress)
+        result = map_scene_ridge(
+            learned, network, options=options, device=device, progress=progress
+        )
     elif isinstance(options, DsacStarOptions):
         _refuse_for_heads_alone(head, callback)
         result = map_scene_dsacstar(
-            scene,
+            learned,
             network,
             options=replace(options, time_limit=training_limit),
             device=device,
@@ -112,34 +148,92 @@ def map_scene(
         )
     else:
         result = mapper.map_scene(
-            scene,
+            learned,
             network,
             options=replace(options, time_limit=training_limit),
             head=head,
+            held_back=parted.held_back,
+            landmarks=None if head is not None else landmarks_of,
             device=device,
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
-            callback=callback,
+            callback=callback and partial(_of_all_frames, callback, parted),
         )
     if head is not None:
         return result
-    made = with_landmarks(
-        result.scene_map,
-        scene,
-        options=wanted,
-        time_limit=limit,
-        earlier=earlier,
+    finished = result.scene_map
+    if not isinstance(options, MappingOptions):
+        finished = landmarks_of(finished.scale).added_to(finished)
+    if isinstance(options, RidgeOptions) and finished.landmarks is not None:
+        # What its head sees takes longer to be seen than the whole fit.
+        finished = with_landmark_preview(finished, finished.landmarks, learned.mapping)
+    else:
+        localizer = Localizer(finished, network, device=device)
+        views = preview_views(limit)
+        finished = with_preview(localizer, learned.mapping, views=views, progress=progress)
+    finished = measured(
+        finished,
+        network,
+        parted,
+        made,
+        frames=checked_frames(limit),
+        depth=isinstance(options, DsacStarOptions) and options.supervision == "rgbd",
+        device=device,
         progress=progress,
     )
-    if isinstance(options, RidgeOptions) and made.landmarks is not None:
-        # What its head sees takes longer to be seen than the whole fit.
-        made = with_landmark_preview(made, made.landmarks, scene.mapping)
-    else:
-        localizer = Localizer(made, network, device=device)
-        views = preview_views(limit)
-        made = with_preview(localizer, scene.mapping, views=views, progress=progress)
-    return replace(result, scene_map=made)
+    return replace(result, scene_map=finished)
+
+
+def measured(
+    scene_map: SceneMap,
+    backbone: Backbone,
+    parted: PartedScene,
+    made: MadeLandmarks,
+    *,
+    frames: int = CHECKED,
+    depth: bool = False,
+    device: torch.device | str | None = None,
+    progress: Progress = silent,
+) -> SceneMap:
+    """The map with what it does on frames that are held back.
+
+    Where the frames are too few for that, by landmarks that other frames show as well; as it is
+    where it has no landmarks either.
+
+    Args:
+        scene_map: of the scene.
+        backbone: it was made with.
+        parted: the scene.
+        made: the landmarks of the map.
+        frames: to look at, at most.
+        depth: localize them with their depth.
+        device: where to compute.
+        progress: told of every frame.
+    """
+    if not parted.held_back and made.observed is None:
+        return scene_map
+    return with_held_back(
+        scene_map,
+        backbone,
+        # Of those that heads learned from a few tell enough.
+        evenly(parted.held_back, frames) or evenly(posed(parted.learned.mapping), -(-frames // 2)),
+        left_out_of=None if parted.held_back else made.observed,
+        depth=depth,
+        device=device,
+        progress=progress,
+    )
+
+
+def _of_all_frames(
+    callback: Callable[[TrainingSnapshot], None], parted: PartedScene, snapshot: TrainingSnapshot
+) -> None:
+    """Tells of learners with rows of all posed frames; those held back go with the nearest."""
+    learners = tuple(
+        replace(learner, frames=parted.with_held_back(learner.frames))
+        for learner in snapshot.learners
+    )
+    callback(replace(snapshot, learners=learners))
 
 
 def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) -> Backbone:
@@ -156,6 +250,18 @@ def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) ->
     return load_backbone(given)
 
 
+def checked_frames(time_limit: float | None) -> int:
+    """How many frames to measure a map on, after a mapping with a time limit or without one."""
+    if time_limit is None:
+        return CHECKED
+    return min(CHECKED, max(1, int(SHARE_OF_LIMIT * time_limit / SECONDS_PER_CHECKED)))
+
+
+def checked_seconds(time_limit: float) -> float:
+    """How much of a time limit, in seconds, to leave for that."""
+    return SECONDS_PER_CHECKED * checked_frames(time_limit)
+
+
 def _refuse_for_heads_alone(
     head: int | None, callback: Callable[[TrainingSnapshot], None] | None
 ) -> None:
@@ -169,7 +275,7 @@ def _before_points(
     """The time limit of what comes before preview points and landmarks."""
     if time_limit is None:
         return None
-    after = preview_seconds(time_limit)
+    after = preview_seconds(time_limit) + checked_seconds(time_limit)
     if landmarks.count:
         after += landmark_seconds(scene.mapping, time_limit)
     return max(time_limit - after, min(time_limit, LEAST_SECONDS))

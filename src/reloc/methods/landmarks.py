@@ -2,24 +2,26 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 
-from reloc.landmarks.building import LandmarkOptions, build_landmarks
+from reloc.landmarks.building import LandmarkOptions, ObservedLandmarks, observed_landmarks
 from reloc.landmarks.keypoints import searched_scale
+from reloc.landmarks.landmarks import Landmarks
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
-from reloc.scenes.scene import Frame, Scene, posed
+from reloc.scenes.scene import Frame, posed
 
 # A cautious guess for two cores, by which a time limit is planned: of a frame, and of a million of
 # its pixels. No clock has a say: how many frames are looked at is the same on all machines.
 SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL = 0.04, 0.1
 SHARE_OF_LIMIT = 0.25
 # Of making them; another one where the same photos give other landmarks.
-WAY = 1
+WAY = 2
 # Fewer views confirm no match.
 LEAST_FRAMES = 3
 
@@ -67,42 +69,65 @@ def has_landmarks_of(
     return any(told.get("source") == _source(chosen, options) for chosen in choices)
 
 
-def with_landmarks(
-    scene_map: SceneMap,
-    scene: Scene,
+@dataclass(frozen=True)
+class MadeLandmarks:
+    """Landmarks for a map.
+
+    Attributes:
+        landmarks: that there are; None where there are none.
+        told: what the map tells of them; None where none were wanted.
+        seconds: that they took.
+        observed: them with the frames that show them, where they were made.
+    """
+
+    landmarks: Landmarks | None = None
+    told: Mapping[str, Any] | None = None
+    seconds: float | None = None
+    observed: ObservedLandmarks | None = None
+
+    def added_to(self, scene_map: SceneMap) -> SceneMap:
+        """The map with them; as it is where none were wanted."""
+        if self.told is None:
+            return scene_map
+        info = {**scene_map.info, "landmarks": self.told}
+        if self.seconds is not None:
+            info["seconds"] = {**info.get("seconds", {}), "landmarks": self.seconds}
+        return replace(scene_map, landmarks=self.landmarks, info=info)
+
+
+def make_landmarks(
+    frames: Sequence[Frame],
     *,
+    depth: float,
     options: LandmarkOptions,
     time_limit: float | None = None,
     earlier: SceneMap | None = None,
     progress: Progress = silent,
-) -> SceneMap:
-    """The map with landmarks of the scene; as it is where none are wanted.
+) -> MadeLandmarks:
+    """Landmarks of a place.
 
     Args:
-        scene_map: of the scene.
-        scene: its mapping frames with poses are used.
+        frames: the mapping frames; those with poses are used.
+        depth: typical depth of the scene, in scene units.
         options: how many, and how they are made.
         time_limit: of the whole mapping, in seconds; where it is short, fewer frames are used.
         earlier: a map whose landmarks are taken, if they are of the same frames and options.
         progress: told of views and pairs.
     """
     if not options.count:
-        return scene_map
-    if earlier and has_landmarks_of(earlier, scene.mapping, options, time_limit=time_limit):
-        taken = {**earlier.info["landmarks"], "taken_over": True}
-        info = {**scene_map.info, "landmarks": taken}
-        return replace(scene_map, landmarks=earlier.landmarks, info=info)
+        return MadeLandmarks()
+    if earlier and has_landmarks_of(earlier, frames, options, time_limit=time_limit):
+        return MadeLandmarks(earlier.landmarks, {**earlier.info["landmarks"], "taken_over": True})
     began = time.monotonic()
-    frames = landmark_frames(scene.mapping, time_limit)
-    found, counts = build_landmarks(
-        frames, depth=scene_map.scale, options=options, progress=progress
+    used = landmark_frames(frames, time_limit)
+    made = observed_landmarks(used, depth=depth, options=options, progress=progress)
+    told = {"frames": len(used), **asdict(made.counts), "source": _source(used, options)}
+    return MadeLandmarks(
+        made.landmarks if len(made.landmarks) else None,
+        told,
+        round(time.monotonic() - began, 2),
+        made,
     )
-    spent = round(time.monotonic() - began, 2)
-    seconds = {**scene_map.info.get("seconds", {}), "landmarks": spent}
-    source = _source(frames, options)
-    told = {"frames": len(frames), **asdict(counts), "source": source}
-    info = {**scene_map.info, "seconds": seconds, "landmarks": told}
-    return replace(scene_map, landmarks=found if len(found) else None, info=info)
 
 
 def _source(frames: Sequence[Frame], options: LandmarkOptions) -> str:

@@ -1,4 +1,4 @@
-"""How sure a pose is, from the spread of its inliers."""
+"""How far off a pose may be, from what it would be without parts of what it was found by."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,34 +9,63 @@ from reloc.pose.reprojection import projection_jacobian
 
 Array = NDArray[np.float64]
 
+# Above this condition number, in units of radians and of the typical depth, the correspondences
+# leave a direction of the pose open.
+MAX_CONDITION = 1e12
 
-def pose_covariance(seen: Correspondences, world_from_cam: Array) -> Array | None:
+
+def leave_out_covariance(
+    seen: Correspondences,
+    world_from_cam: Array,
+    groups: NDArray[np.int64],
+    *,
+    scale: float,
+    hidden: Array | None = None,
+) -> Array | None:
     """Covariance (6, 6) of a small motion of the camera in its own frame.
 
-    First-order propagation of the reprojection errors: s^2 (J^T W J)^-1, with W the weights of the
-    correspondences and s^2 the weighted residual variance per coordinate. Neighbouring cells err
-    alike, so the true spread is larger; as a ranking and as a shape it holds.
+    The jackknife over groups (Efron, "The Jackknife, the Bootstrap and Other Resampling Plans",
+    1982; MacKinnon and Webb, 2023, CV3): what errs together is left out together, and the pose
+    moves by a Newton step of the robust cost each time. It needs no model of how errors of a group
+    depend on each other, nor their size; groups err independently.
 
     Args:
-        seen: the inliers.
+        seen: what the pose was found by.
         world_from_cam: (4, 4).
+        groups: (N,) of each correspondence.
+        scale: of the Cauchy loss, in sigmas.
+        hidden: (N,) standard deviations in pixels of errors that each correspondence has by itself,
+            such as those of a known point, of which chance may show too little.
 
     Returns:
         Rotation vector (radians), then translation (scene units), of the motion ``d`` in
-        world_from_cam @ exp(d); None if the inliers do not determine the pose.
+        world_from_cam @ exp(d); None if the pose is open in a direction without some group.
     """
     points = transformed(inverted(world_from_cam), seen.scene_coordinates)
-    z = points[:, 2]
-    if len(points) < 4 or (z <= 0).any():
+    depths = points[:, 2]
+    names, group = np.unique(groups, return_inverse=True)
+    if len(names) < 4 or (depths <= 0).any():
         return None
-    # Roots of the weights; the most precise correspondence has 1.
-    roots = seen.sigmas.min() / seen.sigmas
-    jacobian = (projection_jacobian(points) * roots[:, None]).reshape(-1, 6)
-    residuals = (points[:, :2] / z[:, None] - seen.rays) * roots[:, None]
-    variance = (residuals**2).sum() / max(1, 2 * len(points) - 6)
+    pull = seen.focal / (seen.sigmas * scale)
+    residuals = (points[:, :2] / depths[:, None] - seen.rays).T * pull
     # Scale the translation so that the inverse is well conditioned in any unit of length.
-    units = np.array([1.0, 1.0, 1.0, *[float(np.median(z))] * 3])
-    normal = (jacobian * units).T @ (jacobian * units)
-    if np.linalg.cond(normal) > 1e12:
+    units = np.array([1.0, 1.0, 1.0, *[float(np.median(depths))] * 3])
+    jacobian = projection_jacobian(points) * pull[:, None] * units
+    # For Cauchy's loss of the length of a residual in the plane, the slope is w r and the mean of
+    # the curvature over its directions w^2.
+    weights = 1 / (1 + (residuals**2).sum(axis=0))
+    slopes = np.zeros((len(names), 6))
+    np.add.at(slopes, group, np.einsum("n,kn,knc->nc", weights, residuals, jacobian))
+    curvatures = np.zeros((len(names), 6, 6))
+    bent = jacobian * weights[:, None]
+    np.add.at(curvatures, group, np.einsum("knc,knd->ncd", bent, bent))
+    others = curvatures.sum(axis=0) - curvatures
+    if np.linalg.cond(others).max() > MAX_CONDITION:
         return None
-    return variance * np.linalg.inv(normal) * np.outer(units, units)
+    steps = np.linalg.solve(others, slopes[..., None])[..., 0]
+    covariance = (len(names) - 1) / len(names) * steps.T @ steps
+    if hidden is not None:
+        inverse = np.linalg.inv(curvatures.sum(axis=0))
+        own = bent * (hidden / (seen.sigmas * scale))[:, None]
+        covariance = covariance + inverse @ np.einsum("knc,knd->cd", own, own) @ inverse
+    return np.asarray(covariance * np.outer(units, units))

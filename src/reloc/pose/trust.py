@@ -1,31 +1,188 @@
-"""When to believe a pose: a rule calibrated on real scenes, with photos of other places."""
+"""How probable it is that a pose is right, and how far off it may be, from what an image says.
+
+A pose may be wrong altogether, or right but not exact. The first is judged by a logistic model of
+few features, of which more is never worse; the second by a covariance whose size was measured. The
+constants were fitted by `benchmarks/calibration.py` to the places and maps that it names.
+"""
+
+import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-# A cell agrees with a pose when its scene coordinate reprojects this close, for views of a short
-# side of 480 pixels.
-AGREEMENT_PX = 10.0
-# The share of agreeing cells at which right and wrong poses are equally likely, and how fast
-# belief changes around it. `benchmarks/trust.py` shows the shares that these stand on.
-EVEN_SHARE = 0.03
-STEEPNESS = 4.0
+from reloc.maps.held_back import Bound
+from reloc.pose.evidence import Evidence, LandmarkEvidence
+from reloc.pose.within import probability_within
+
+Array = NDArray[np.float64]
+
+# Shares of cells and of landmarks in view that agree with a pose by chance, about.
+CHANCE_OF_CELLS = 0.02
+CHANCE_OF_LANDMARKS = 0.007
+# Root mean square of errors that lie anywhere below the limit of 4 pixels.
+ERROR_BY_CHANCE = 2.83
+# A smaller share of cells says no more against a pose.
+LEAST_SHARE = 0.002
+# A share of so few landmarks in view says little.
+FEW_LANDMARKS = 100
 
 
-def confidence(errors: NDArray[np.float64], *, short_side: int = 480) -> float:
-    """How likely a pose is right, 0 to 1; it is to be believed from 0.5 on.
+@dataclass(frozen=True)
+class Judgement:
+    """What is concluded from evidence.
 
-    Chance makes some cells agree with the best pose for any image: their share grows with the area
-    of the agreement disc, so that the disc is measured in shares of the view.
+    Attributes:
+        certainty: probability that the pose is the right one, however exact.
+        covariance: (6, 6) of the right pose around it, as that of ``Estimate``.
+        confidence: probability that it is off by no more than the bound.
+    """
+
+    certainty: float
+    covariance: Array | None
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Variances:
+    """How much larger the covariance of a pose is than its own correspondences say.
+
+    Attributes:
+        weights: of the logarithm of the factor, for one more of each feature.
+        floors: standard deviations that no pose is better than, in radians and in the depth of
+            what it was found by.
+    """
+
+    weights: dict[str, float]
+    floors: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What was fitted.
+
+    Attributes:
+        weights: log-odds that a pose is right, for one more of each feature.
+        cells: of poses by heads.
+        landmarks: of poses by landmarks.
+    """
+
+    weights: dict[str, float]
+    cells: Variances
+    landmarks: Variances
+
+
+# Weights that may have any sign: of all others, more speaks for a pose.
+INTERCEPTS = ("heads", "landmarks alone")
+CONSTANTS = Constants(
+    weights={
+        "heads": -7.1,
+        "landmarks alone": 0.1,
+        "cells": 0.93,
+        "spread of cells": 10.8,
+        "landmarks": 6.0,
+        "spread of landmarks": 0.3,
+    },
+    cells=Variances({"one": -0.35, "measured": 0.0, "closed form": 1.3}, floors=(2e-5, 2.3e-4)),
+    landmarks=Variances(
+        {
+            "one": 0.72,
+            "measured": -0.3,
+            "landmarks": 0.74,
+            "deviation": -0.15,
+            "spread": -1.99,
+            "fit": -0.75,
+        },
+        floors=(1.1e-5, 1.4e-5),
+    ),
+)
+
+
+def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -> Judgement:
+    """Certainty, covariance and confidence of a pose.
 
     Args:
-        errors: (N,) reprojection errors of all cells of the view in its pixels, infinity where a
-            point lies behind the camera.
-        short_side: of the view, in pixels.
+        evidence: of it.
+        bound: on its error.
+        constants: of the model.
     """
-    if not len(errors):
-        return 0.0
-    share = float((errors < AGREEMENT_PX * short_side / 480).mean())
-    if share == 0.0:
-        return 0.0
-    return float(1.0 / (1.0 + (EVEN_SHARE / share) ** STEEPNESS))
+    log_odds = _weighted(features(evidence), constants.weights)
+    certainty = evidence.reliability * _logistic(log_odds)
+    if evidence.contradicted:
+        # One of two poses is wrong, and nothing says which: the odds of either are halved.
+        certainty /= 2 - certainty
+    covariance = calibrated_covariance(evidence, constants)
+    return Judgement(certainty, covariance, certainty * probability_within(bound, covariance))
+
+
+def features(evidence: Evidence) -> dict[str, float]:
+    """What the log-odds that a pose is right are a sum of, but for weights."""
+    cells, seen = evidence.cells, evidence.landmarks
+    found = {
+        "heads": float(cells is not None),
+        "landmarks alone": float(cells is None),
+    }
+    if cells is not None:
+        share = max(cells.share, LEAST_SHARE)
+        found["cells"] = math.log(share / CHANCE_OF_CELLS)
+        found["spread of cells"] = math.sqrt(cells.spread)
+    if seen is not None:
+        beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
+        share = beyond / (seen.visible + FEW_LANDMARKS)
+        found["landmarks"] = math.log1p(20 * share)
+        found["spread of landmarks"] = math.sqrt(seen.spread)
+    return found
+
+
+def calibrated_covariance(evidence: Evidence, constants: Constants = CONSTANTS) -> Array | None:
+    """The covariance (6, 6) of a right pose; None where its correspondences leave it open."""
+    if evidence.covariance is None:
+        return None
+    own = constants.landmarks if evidence.by_landmarks else constants.cells
+    factor = math.exp(_weighted(variance_features(evidence), own.weights))
+    # Residuals do not show what a whole map has wrong, nor poses that were mapped wrongly.
+    medians = median_errors(evidence)
+    turn, shift = np.hypot((own.floors[0], own.floors[1] * evidence.depth), medians)
+    return factor * evidence.covariance + np.diag([turn**2] * 3 + [shift**2] * 3)
+
+
+def median_errors(evidence: Evidence) -> tuple[float, float]:
+    """Of the frames that the map was measured on and that it found: radians and scene units.
+
+    They are 0 where there is no such frame, and of heads alone where these gave the pose.
+    """
+    if evidence.held_back is None:
+        return 0.0, 0.0
+    measured = evidence.held_back
+    errors = measured.errors if evidence.by_landmarks else measured.by_heads
+    found = [error for error in errors if error is not None]
+    if not found:
+        return 0.0, 0.0
+    distance, degrees = np.median(found, axis=0)
+    return math.radians(degrees), float(distance)
+
+
+def variance_features(evidence: Evidence) -> dict[str, float]:
+    """What the logarithm of the factor of a variance is a sum of, but for weights."""
+    found = {"one": 1.0, "measured": float(evidence.held_back is not None)}
+    if evidence.by_landmarks and (seen := evidence.landmarks) is not None:
+        found["landmarks"] = math.log(max(seen.agreeing, 4) / 50)
+        found["deviation"] = math.log(max(seen.deviation, 0.1))
+        found["spread"] = math.log(max(seen.spread, 1 / 48))
+        found["fit"] = _fit(seen)
+    else:
+        found["closed form"] = float(evidence.closed_form)
+    return found
+
+
+def _fit(seen: LandmarkEvidence) -> float:
+    """How well agreeing landmarks fit, 0 where they do as by chance, some 3 where they do well."""
+    return 4 * math.log(ERROR_BY_CHANCE / min(max(seen.error, 0.5), ERROR_BY_CHANCE))
+
+
+def _weighted(found: dict[str, float], weights: dict[str, float]) -> float:
+    return sum(weights[name] * value for name, value in found.items())
+
+
+def _logistic(log_odds: float) -> float:
+    return 1 / (1 + math.exp(-log_odds)) if log_odds > -700 else 0.0

@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError
 from reloc.images.files import read_image
 from reloc.landmarks import LandmarkOptions, Landmarks
-from reloc.landmarks.keypoints import detect_keypoints
-from reloc.landmarks.matching import LandmarkMatcher, seen_keypoints
+from reloc.landmarks.matching import LandmarkMatcher
+from reloc.landmarks.showing import shown_landmarks
 from reloc.prefetching import prefetched
 from reloc.progress import Progress, silent
 from reloc.scenes.scene import Frame
@@ -44,12 +43,10 @@ def landmark_tracks(
             return NOTHING_SEEN, nothing
         if image.shape[:2] != (camera.height, camera.width):
             return NOTHING_SEEN, nothing
-        keypoints = detect_keypoints(np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8))
-        seen = seen_keypoints(keypoints, camera, landmarks)
         assert frame.world_from_cam is not None
-        keys, rows = matcher.in_windows(seen, frame.world_from_cam, camera, window=WINDOW)
-        columns, lines = seen.pixels[keys].astype(np.int64).T
-        return Sighting(seen.pixels[keys], rows), image[lines, columns]
+        pixels, rows = shown_landmarks(matcher, image, frame.world_from_cam, camera, window=WINDOW)
+        columns, lines = pixels.astype(np.int64).T
+        return Sighting(pixels, rows), image[lines, columns]
 
     sightings, sums = {}, np.zeros((len(landmarks), 3))
     with prefetched(shown, frames, ahead=4) as found:

@@ -11,6 +11,7 @@ from reloc.errors import CameraError, ImageError
 from reloc.images.files import read_image
 from reloc.localize.localizer import Localizer
 from reloc.maps import SceneMap
+from reloc.maps.scene_map import PreviewPoints
 from reloc.progress import Progress, silent
 from reloc.reconstruct.depth_views import DepthView, confirmed, depth_view, smoothed
 from reloc.reconstruct.surface import surface_points
@@ -37,29 +38,10 @@ class PointCloud:
 
 
 def preview_cloud(scene_map: SceneMap) -> PointCloud:
-    """The few points that a map keeps of its place, if any; which way they face is not kept.
-
-    Landmarks, which have no colour, get that of the nearest preview point.
-    """
-    preview, landmarks = scene_map.preview, scene_map.landmarks
-    if preview is None or not len(preview.points):
-        return PointCloud(
-            np.zeros((0, 3)), np.zeros((0, 3), np.uint8), np.zeros((0, 3), np.float32)
-        )
-    points, colors = preview.points, preview.colors
-    if landmarks is not None:
-        points = np.concatenate([points, landmarks.points])
-        colors = np.concatenate([colors, colors[_nearest(landmarks.points, preview.points)]])
-    return PointCloud(points, colors, np.zeros((len(points), 3), np.float32))
-
-
-def _nearest(points: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Rows (N,) of the others that are nearest to points (N, 3)."""
-    middle = others.mean(axis=0)
-    a, b = (part.astype(np.float32) for part in (points - middle, others - middle))
-    half = (b**2).sum(axis=1) / 2
-    rows = [(half - a[i : i + 1000] @ b.T).argmin(axis=1) for i in range(0, len(a), 1000)]
-    return np.concatenate([np.zeros(0, np.intp), *rows])
+    """The few points that a map keeps of its place, if any; which way they face is not kept."""
+    preview = scene_map.preview or PreviewPoints(np.zeros((0, 3)), np.zeros((0, 3), np.uint8))
+    unknown = np.zeros((len(preview.points), 3), np.float32)
+    return PointCloud(preview.points, preview.colors, unknown)
 
 
 def map_point_cloud(

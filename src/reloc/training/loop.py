@@ -1,7 +1,6 @@
 """A training from its first step to its last, by steps or by the clock."""
 
 import math
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +11,10 @@ import torch
 from reloc.checkpoint import Diverged
 from reloc.errors import OutputError
 from reloc.progress import Progress, silent
-from reloc.restoring import fitting, stored_seconds
+from reloc.restoring import fitting
+from reloc.training.ending import Ending, EndRule
 from reloc.training.turns import turns
+from reloc.untrusted import record
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -93,6 +94,7 @@ def train(
     callback: Callable[[T, float], None] | None = None,
     validate: Callable[[], None] | None = None,
     device: torch.device | None = None,
+    rule: EndRule | None = None,
 ) -> float:
     """Trains to the end.
 
@@ -113,6 +115,8 @@ def train(
             the last time, at the end, with 1.
         validate: called whenever the state was saved, but for interruptions.
         device: of all trainers, if they may take steps side by side.
+        rule: ends the training earlier: where it says so, trainers make a third of the steps, or
+            seconds, that they have made once more, while their rates fall.
 
     Returns:
         Seconds, those of interrupted runs among them.
@@ -121,61 +125,71 @@ def train(
         UnfitState: ``stored`` is none of such a training.
         Diverged: weights are no longer finite; found when the state is to be saved.
     """
-    spent = 0.0
+    ending = Ending(steps, budget)
     if stored:
         with fitting():
             states = _of_any_version(stored)
-            spent, budget = stored_seconds(states, budget)
+            ending.load_state_dict(states)
             for trainer, state in zip(trainers, states["trainers"], strict=True):
                 trainer.load_state_dict(state)
-    began = time.monotonic() - spent
-    whole = steps * len(trainers)
-
-    def elapsed() -> float:
-        return time.monotonic() - began
+            if rule is not None:
+                rule.load_state_dict(record(states["rule"], "rule"))
 
     def done() -> int:
         return sum(trainer.steps for trainer in trainers)
 
     def fraction() -> float:
-        return min(1.0, done() / whole if budget is None else elapsed() / budget)
-
-    def fraction_of(trainer: T) -> float:
-        return trainer.steps / steps if budget is None else elapsed() / budget
+        return min(1.0, ending.fraction(done() / len(trainers)))
 
     def planned() -> int:
-        return whole if budget is None else round(done() / max(fraction(), 1e-6))
+        return round(done() / max(fraction(), 1e-6))
 
     def save_state() -> None:
         # Between two steps of every trainer: what is saved must be of a piece.
         order.settle()
+        told = {} if rule is None else {"rule": rule.state_dict()}
         states = [trainer.state_dict() for trainer in trainers]
-        save({"trainers": states, "spent": elapsed(), "budget": budget})
+        save({"trainers": states, **ending.state_dict(), **told})
 
     def check() -> None:
         order.settle()
         if not all(trainer.healthy() for trainer in trainers):
             raise Diverged
 
+    def pause() -> int | None:
+        """Steps after which all trainers wait until the rule has been asked, if it is to be."""
+        following = None if rule is None else rule.next_check()
+        return None if following is None or ending.decays(following) else following
+
+    def fraction_of(trainer: T) -> float:
+        return 1.0 if trainer.steps == pausing else ending.fraction(trainer.steps)
+
     to_tell = _Due(tell, first=1, now=-math.inf)
-    to_save = _Due(checkpoints or Every(seconds=CHECKPOINT_SECONDS), first=0, now=spent)
+    to_save = _Due(checkpoints or Every(seconds=CHECKPOINT_SECONDS), first=0, now=ending.elapsed())
     told = (0, 0)
     start = saved = done()
+    pausing = pause()
     with turns(trainers, fraction_of, device) as order:
         try:
-            for trainer in order:
-                if to_tell(done(), elapsed()):
-                    told = done(), max(done(), planned())
-                    made, total = told
-                    progress(stage, made, total, **trainer.metrics())
-                if to_save(done(), elapsed()):
-                    check()
-                    saved = done()
-                    save_state()
-                    if validate is not None:
-                        validate()
-                if callback is not None:
-                    callback(trainer, min(fraction(), 1 - 1e-9))
+            while True:
+                for trainer in order:
+                    if to_tell(done(), ending.elapsed()):
+                        told = done(), max(done(), planned())
+                        made, total = told
+                        progress(stage, made, total, **trainer.metrics())
+                    if to_save(done(), ending.elapsed()):
+                        check()
+                        saved = done()
+                        save_state()
+                        if validate is not None:
+                            validate()
+                    if callback is not None:
+                        callback(trainer, min(fraction(), 1 - 1e-9))
+                if rule is None or any(trainer.steps != pausing for trainer in trainers):
+                    break
+                if rule.reached():
+                    ending.end_soon(trainers[0].steps)
+                pausing = pause()
             check()
             if callback is not None:
                 callback(trainers[-1], 1.0)
@@ -193,7 +207,7 @@ def train(
         except (KeyboardInterrupt, OutputError):
             save_state()
             raise
-    return elapsed()
+    return ending.elapsed()
 
 
 def _of_any_version(stored: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -5,25 +5,28 @@ from collections.abc import Iterable
 
 from torch.optim import Optimizer
 
+# Of a training that may be told to end, the share that comes before its rates fall.
+BEFORE_DECAY = 0.75
 # Shares of the peak: of the first step, and below which no rate falls.
 FIRST, LEAST = 0.01, 1e-3
 
 
-def cosine_after_warmup(fraction: float, *, warmup: float) -> float:
-    """A linear rise over ``warmup``, then half a cosine over the rest.
+def stable_then_falling(fraction: float, *, steps: int, warmup: int) -> float:
+    """A linear rise, a stable rate, and a linear fall once there is no more than a share left.
+
+    For trainings of which nobody knows in the beginning how long they will be (Hu et al., 2024).
 
     Args:
-        fraction: of the training, 0 to 1.
-        warmup: share of the training in which the rate rises.
+        fraction: of the training, 0 to 1; the rate falls from ``BEFORE_DECAY`` on.
+        steps: made so far.
+        warmup: steps in which the rate rises; in a short training a tenth of it.
 
     Returns:
         Share of the peak, ``LEAST`` to 1.
     """
-    if fraction < warmup:
-        factor = max(fraction / warmup, FIRST)
-    else:
-        factor = 0.5 * (1 + math.cos(math.pi * (fraction - warmup) / (1 - warmup)))
-    return max(factor, LEAST)
+    rise = max(fraction / 0.1, (steps + 1) / warmup, FIRST)
+    fall = (1 - fraction) / (1 - BEFORE_DECAY)
+    return max(min(rise, fall, 1.0), LEAST)
 
 
 def cosine_under_warmup(fraction: float, *, warmup: float) -> float:

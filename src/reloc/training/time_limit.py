@@ -1,6 +1,8 @@
 """Wall time that a work may take, and what is left of it."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 # No stage gets less, so that even a limit that reading has used up gives a result.
 LEAST_SECONDS = 1.0
@@ -16,6 +18,15 @@ class TimeLimit:
     def __init__(self, seconds: float | None) -> None:
         self.seconds = seconds
         self._began = time.monotonic()
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What the block takes does not count."""
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self._began += time.monotonic() - began
 
     def elapsed(self) -> float:
         """Seconds since the beginning."""

@@ -25,6 +25,8 @@ T = TypeVar("T", bound=Steps)
 class Turns(Generic[T]):
     """Steps of each trainer in its turn until its fraction reaches 1; iterates over what made one.
 
+    It may be iterated over again, once fractions are below 1 again.
+
     Args:
         trainers: whose steps do not depend on each other.
         fraction: of the training, at which the next step of a trainer is.
@@ -39,13 +41,15 @@ class Turns(Generic[T]):
         pool: Executor | None = None,
         workers: int = 1,
     ) -> None:
-        self._waiting = deque(trainers)
+        self._trainers = trainers
+        self._waiting: deque[T] = deque()
         self._fraction = fraction
         self._crew = pool
         self._workers = workers
         self._running: dict[Future[None], T] = {}
 
     def __iter__(self) -> Iterator[T]:
+        self._waiting = deque(self._trainers)
         return self._here() if self._crew is None else self._side_by_side(self._crew)
 
     def settle(self) -> None:

@@ -1,7 +1,7 @@
 """What a viewer shows of a place: its points, its cameras, and how its queries went."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -68,6 +68,7 @@ class Exhibit:
         frames: mapping frames and queries with at least one pose.
         evaluation: the figures of the queries, None if they were not evaluated.
         labels: words that stand in it.
+        landmarks: (N, 3) of the map; may be empty.
     """
 
     title: str
@@ -76,6 +77,7 @@ class Exhibit:
     frames: tuple[ShownFrame, ...]
     evaluation: Evaluation | None = None
     labels: tuple[Label, ...] = ()
+    landmarks: Array = field(default_factory=lambda: np.zeros((0, 3)))
 
 
 def exhibit(
@@ -89,7 +91,7 @@ def exhibit(
 
     Args:
         cloud: points of the place.
-        scene_map: tells the mapping cameras where there is no scene.
+        scene_map: tells the landmarks, and the mapping cameras where there is no scene.
         scene: tells cameras, poses and photos.
         evaluation: tells how the queries went.
 
@@ -119,7 +121,13 @@ def exhibit(
             for frame in (scene.queries if scene is not None else ())
             if frame.world_from_cam is not None
         ]
-    return Exhibit(title, unit, cloud, (*mapping, *queries), evaluation)
+    landmarks = landmark_points(scene_map) if scene_map is not None else np.zeros((0, 3))
+    return Exhibit(title, unit, cloud, (*mapping, *queries), evaluation, landmarks=landmarks)
+
+
+def landmark_points(scene_map: SceneMap) -> Array:
+    """The landmarks (N, 3) of a map, where they are."""
+    return np.zeros((0, 3)) if scene_map.landmarks is None else scene_map.landmarks.points
 
 
 def _judged(

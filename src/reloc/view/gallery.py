@@ -9,14 +9,14 @@ from reloc.geometry import transformed
 from reloc.maps import SceneMap
 from reloc.reconstruct.point_cloud import PointCloud, preview_cloud
 from reloc.sampling import evenly
-from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame
+from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame, landmark_points
 from reloc.view.placement import placed
 
 GAP = 2.4  # from the middle of a map to the next, in radii of the largest
 
 
 def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit:
-    """What maps know of their places without any image: their preview points and mapping cameras.
+    """What maps know of their places without any image: points, landmarks and mapping cameras.
 
     Each map stands upright in a square of its own, in its true size; if the unit of any is not
     known all have the same size instead.
@@ -35,7 +35,7 @@ def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit
     largest = max(scale * place.radius for scale, place in zip(scales, places, strict=True))
     columns = int(np.ceil(np.sqrt(len(maps))))
     frames: list[ShownFrame] = []
-    labels, points = [], []
+    labels, points, landmarks = [], [], []
     for number, ((name, scene_map), cloud, place, scale) in enumerate(
         zip(maps, clouds, places, scales, strict=True)
     ):
@@ -44,6 +44,7 @@ def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit
         spot = GAP * largest * np.array([column, -row, 0.0]) - [0, 0, scale * place.low[2]]
         page = place.page_from_world
         points.append(spot + scale * transformed(page, cloud.points))
+        landmarks.append(spot + scale * transformed(page, landmark_points(scene_map)))
         for camera in evenly(scene_map.cameras, max(MAX_MAPPING // len(maps), 1)):
             pose = page @ camera.world_from_cam
             pose[:3, 3] = spot + scale * pose[:3, 3]
@@ -55,4 +56,11 @@ def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit
         np.concatenate([cloud.normals for cloud in clouds]),
     )
     unit: Literal["metre", "unknown"] = "metre" if metric else "unknown"
-    return Exhibit(title, unit, cloud, tuple(frames), labels=tuple(labels))
+    return Exhibit(
+        title,
+        unit,
+        cloud,
+        tuple(frames),
+        labels=tuple(labels),
+        landmarks=np.concatenate(landmarks),
+    )

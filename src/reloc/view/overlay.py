@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from reloc.errors import MapError
 from reloc.geometry import Camera, inverted, transformed
+from reloc.landmarks.matching import LandmarkMatcher
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
+from reloc.view.agreement import agreeing_landmarks
 from reloc.view.ground import Ground, find_ground
 from reloc.view.points import not_hidden, visible_points
 
@@ -21,6 +23,7 @@ CUBE = 0.16  # its side, in units of the typical depth of the scene
 GRID = 36  # cells along the longer side of the image, in which one point can hide another
 AXES = ((240, 70, 70), (90, 210, 90), (80, 140, 255))
 CUBE_COLOR = (255, 200, 60)
+LANDMARK_COLOR, LANDMARK_EDGE = (255, 255, 255), (20, 20, 20)
 GOOD, BAD = (120, 230, 150), (255, 110, 100)
 
 
@@ -33,12 +36,14 @@ class Overlay:
         colors: (N, 3) their RGB.
         ground: where the cube stands.
         unit: typical depth of the scene, scene units.
+        matcher: of the map's landmarks; None where it has none.
     """
 
     points: Array
     colors: Image
     ground: Ground
     unit: float
+    matcher: LandmarkMatcher | None = None
 
     @classmethod
     def of(cls, scene_map: SceneMap) -> "Overlay":
@@ -54,15 +59,18 @@ class Overlay:
         poses = np.array([camera.world_from_cam for camera in scene_map.cameras])
         preview = scene_map.preview
         ground = find_ground(preview.points, poses)
-        return cls(preview.points, preview.colors, ground, scene_map.scale)
+        known = scene_map.landmarks
+        matcher = None if known is None else LandmarkMatcher(known)
+        return cls(preview.points, preview.colors, ground, scene_map.scale, matcher)
 
     def drawn(self, photo: Image, camera: Camera, estimate: Estimate) -> Image:
         """A copy of a photo with the map on it; darkened where there is no pose.
 
         Points of the map are discs in the map's own colours with a rim by depth, from yellow for
-        near to violet for far: where pose and camera are right they melt into the photo. A cube
-        stands on the ground with the axes of the world: x red, y green, z blue. Where no ground is
-        in view, the axes alone start from a point near the middle of the photo.
+        near to violet for far: where pose and camera are right they melt into the photo. White
+        crosses are keypoints of the photo at which it shows landmarks of the map. A cube stands on
+        the ground with the axes of the world: x red, y green, z blue. Where no ground is in view,
+        the axes alone start from a point near the middle of the photo.
 
         Args:
             photo: (H, W, 3) RGB.
@@ -76,10 +84,13 @@ class Overlay:
         image = np.asarray(cv2.addWeighted(photo, 0.6, gray, 0.25, 0), np.uint8)
         pose = estimate.world_from_cam
         pixels, depth, rows = visible_points(self.points, camera, pose)
+        seen = not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
+        if len(rows):
+            _draw_points(image, pixels, depth, self.colors[rows], seen)
+        if self.matcher is not None:
+            _draw_crosses(image, agreeing_landmarks(self.matcher, photo, pose, camera)[0])
         if not len(rows):
             return _labeled(image, estimate)
-        seen = not_hidden(pixels, depth, max(camera.width, camera.height) / GRID)
-        _draw_points(image, pixels, depth, self.colors[rows], seen)
         spot = self._spot(self.ground.spots, camera, pose)
         if spot is not None:
             self._draw_cube(image, camera, pose, spot)
@@ -134,6 +145,17 @@ def _draw_points(
         cv2.circle(image, at, inner * 16, colors[index].tolist(), -1, cv2.LINE_AA, 4)
 
 
+def _draw_crosses(image: Image, pixels: Array) -> None:
+    """Crosses at pixels (N, 2), with a dark edge."""
+    size = min(image.shape[:2]) / 480
+    arm, width = max(3.0, 3.5 * size), max(1, round(size))
+    arms = arm * np.array([[[-1, 0], [1, 0]], [[0, -1], [0, 1]]])
+    for color, thickness in ((LANDMARK_EDGE, width + 2), (LANDMARK_COLOR, width)):
+        for pixel in pixels:
+            for ends in pixel + arms:
+                cv2.line(image, _fixed(ends[0]), _fixed(ends[1]), color, thickness, cv2.LINE_AA, 4)
+
+
 def _line_width(camera: Camera) -> int:
     return max(1, round(min(camera.width, camera.height) / 220))
 
@@ -172,7 +194,11 @@ def _fixed(pixel: Array) -> tuple[int, int]:
 
 def _labeled(image: Image, estimate: Estimate) -> Image:
     """The image with one line on how sure the estimate is."""
-    text = f"{100 * estimate.inlier_share:.0f}% inliers, confidence {estimate.confidence:.2f}"
+    text = f"confidence {estimate.confidence:.2f}"
+    if not estimate.landmarks_alone:
+        text = f"{100 * estimate.inlier_share:.0f}% inliers, {text}"
+    if estimate.landmark_inliers:
+        text = f"{estimate.landmark_inliers} landmarks, {text}"
     if not estimate.localized:
         text = f"not localized, {text}" if estimate.world_from_cam is not None else "no pose"
     size = max(min(image.shape[:2]) / 720, 0.4)

@@ -30,6 +30,12 @@ class Placement:
     kept: NDArray[np.bool_]
     yaw: float
 
+    def near(self, points: Array) -> NDArray[np.bool_]:
+        """Which points (N, 3), page frame, are near enough to the bulk to be shown."""
+        middle, half = (self.low + self.high) / 2, (self.high - self.low) / 2
+        # What is not finite is near to nothing.
+        return np.asarray((np.abs(points - middle) <= (1 + KEPT) * half).all(axis=1))
+
     @property
     def radius(self) -> float:
         """Half the diagonal of the box, scene units."""

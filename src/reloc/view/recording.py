@@ -20,13 +20,14 @@ Array = NDArray[np.float64]
 MAPPING_COLOR = (104, 150, 196)
 TRUE_COLOR = (230, 230, 230)
 UNKNOWN_COLOR = (92, 168, 230)
+LANDMARK_COLOR = (255, 214, 10)
 CAMERA_DEPTH = 0.025  # of a drawn camera, as a share of the place's radius
 
 
 def write_recording(
     path: StrPath, shown: Exhibit, *, photos: int = 400, progress: Progress = silent
 ) -> None:
-    """Writes a Rerun recording: points, mapping cameras, and the queries along a time line.
+    """Writes a Rerun recording: points, landmarks, mapping cameras, queries along a time line.
 
     The frame of the recording is upright, z up, with the middle of the place as its origin. The
     time line ``query`` counts the queries: at each of them its estimated and its true camera are
@@ -53,6 +54,11 @@ def write_recording(
         points = transformed(placement.page_from_world, shown.cloud.points[placement.kept])
         colors = shown.cloud.colors[placement.kept]
         recording.log("place/points", rerun.Points3D(points, colors=colors), static=True)
+        landmarks = transformed(placement.page_from_world, shown.landmarks)
+        landmarks = landmarks[placement.near(landmarks)]
+        if len(landmarks):
+            marks = rerun.Points3D(landmarks, colors=LANDMARK_COLOR)
+            recording.log("place/landmarks", marks, static=True)
         depth = CAMERA_DEPTH * placement.radius
         queries = 0
         for frame in shown.frames:

@@ -148,7 +148,8 @@ def _row(frame: FrameResult, evaluation: Evaluation) -> _Row:
     cells = (
         _cell(frame.translation_error, length_text(frame.translation_error, evaluation)),
         _cell(frame.rotation_error_deg, degrees_text(frame.rotation_error_deg)),
-        _cell(frame.inliers, str(frame.inliers)),
+        _cell(None, "–") if frame.landmarks_alone else _cell(frame.inliers, str(frame.inliers)),
+        _cell(frame.landmark_inliers, str(frame.landmark_inliers)),
         _cell(confidence, f"{confidence:.2f}"),
         _cell(frame.seconds, seconds_text(frame.seconds)),
     )

@@ -57,18 +57,19 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
     # A fixed shuffle: the first points of the page are an even sample of all of them.
     order = np.random.default_rng(0).permutation(np.flatnonzero(placement.kept))
     points = transformed(placement.page_from_world, shown.cloud.points[order])
-    low = points.min(axis=0, initial=np.inf) if len(points) else np.zeros(3)
-    span = np.maximum(np.ptp(points, axis=0), 1e-9) if len(points) else np.ones(3)
-    places = np.rint((points - low) / span * 65535).astype("<u2")
+    places, cloud = _steps(points)
+    landmarks = transformed(placement.page_from_world, shown.landmarks)
+    landmark_places, landmark_box = _steps(landmarks[placement.near(landmarks)])
     spacing = point_spacing(points)
     # By 64ths of an octave, from half the spacing up.
     sizes = np.rint(64 * (size_octaves(points, spacing) + 1)).astype(np.uint8)
     colors = np.column_stack([shown.cloud.colors[order], sizes])
     pictures = photos_of(shown.frames, photos, progress=progress)
     data = {
-        "facts": _facts(shown, len(points)),
+        "facts": _facts(shown, len(points), len(landmark_places)),
         "metric": shown.unit == "metre",
-        "cloud": {"count": len(points), "low": low, "span": span, "radius": 0.6 * spacing},
+        "cloud": {**cloud, "radius": 0.6 * spacing},
+        "landmarks": landmark_box,
         "place": _place(placement),
         "home": _home(placement),
         "errors": _errors(shown.evaluation),
@@ -87,8 +88,17 @@ def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silen
         data=Markup(json_text(data, indent=None).replace("<", "\\u003c")),
         places=_text(places.tobytes()),
         colors=_text(colors.tobytes()),
+        landmarks=_text(landmark_places.tobytes()),
         script=script,
     )
+
+
+def _steps(points: Array) -> tuple[NDArray[np.uint16], dict[str, Any]]:
+    """Points (N, 3) as steps of 16 bits in the box around them, and that box."""
+    low = points.min(axis=0, initial=np.inf) if len(points) else np.zeros(3)
+    span = np.maximum(np.ptp(points, axis=0), 1e-9) if len(points) else np.ones(3)
+    steps = np.rint((points - low) / span * 65535).astype("<u2")
+    return steps, {"count": len(points), "low": low, "span": span}
 
 
 def _text(data: bytes) -> str:
@@ -134,9 +144,10 @@ def _frames(shown: Exhibit, placement: Placement, pictures: Mapping[str, bytes])
     return {"cameras": values, "frames": frames}
 
 
-def _facts(shown: Exhibit, points: int) -> list[str]:
+def _facts(shown: Exhibit, points: int, landmarks: int) -> list[str]:
     mapping = sum(not frame.query for frame in shown.frames)
     facts = [f"{points:,} points"] if points else []
+    facts += [f"{landmarks:,} landmarks"] if landmarks else []
     facts.append(f"{mapping} mapping cameras")
     evaluation = shown.evaluation
     if evaluation is None:

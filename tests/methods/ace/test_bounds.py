@@ -1,5 +1,7 @@
 """What a mapping may look at."""
 
+from dataclasses import replace
+
 import pytest
 
 from reloc.methods.ace.bounds import MAX_SURVEYED, VIEWS_PER_FRAME, Bounds
@@ -29,3 +31,10 @@ def test_a_part_of_the_frames_wants_its_part_of_the_room():
     bounds = bounds_of(options, frames=40)
     assert bounds.rows(options, wanted=40) == 1200
     assert bounds.rows(options, wanted=4) == 4 * VIEWS_PER_FRAME * 10
+
+
+def test_views_grow_with_the_training_up_to_those_that_are_planned():
+    bounds = bounds_of(MappingOptions(views=2400), frames=100)
+    counts = [bounds.views_for(steps, surveyed=100) for steps in (0, 100, 500, 2000, 9000)]
+    assert counts == [150, 150, 250, 1000, 2400]
+    assert replace(bounds, views=500).views_for(0, surveyed=100) == 500

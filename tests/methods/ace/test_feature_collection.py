@@ -1,5 +1,6 @@
 """Collecting features: from which frames, how much, and what belongs together."""
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from reloc.errors import SceneError
 from reloc.geometry import Camera
 from reloc.methods.ace import MappingOptions
 from reloc.methods.ace.bounds import Bounds, ViewCounts
-from reloc.methods.ace.feature_collection import collect_features
+from reloc.methods.ace.feature_collection import FeatureCollector
 from reloc.methods.ace.feature_sampler import FeatureSampler
 from reloc.methods.ace.multi_view_stereo import SurveyedFrames
 from reloc.methods.ace.view_reader import ViewReader
@@ -48,19 +49,25 @@ def no_survey(frames, **told):
     return replace(nothing, **told)
 
 
-def collected(frames, *, capacity=10_000, views=None, clock=None, wanted=None, seed=0, **more):
+def collected(
+    frames, *, capacity=10_000, views=None, clock=None, wanted=None, seed=0, by_one=False, **more
+):
     extractor = FeatureExtractor(MeanBackbone(), device=torch.device("cpu"))
     reader = ViewReader(frames, short_side=160, stride=8, seed=seed)
-    return collect_features(
+    collector = FeatureCollector(
         FeatureSampler(reader, extractor, cells_per_view=100, seed=seed),
         no_survey(frames),
         wanted=range(len(frames)) if wanted is None else wanted,
-        bounds=Bounds(1, capacity, views=views, clock=clock or TimeLimit(None)),
+        bounds=Bounds(1, capacity, clock=clock or TimeLimit(None)),
         # A row of two channels takes 20 bytes; with a time limit as many are taken as fit.
         options=MappingOptions(buffer_gb=capacity * 20 / 1e9, time_limit=60, seed=seed),
         scratch=Path(),
         **more,
     )
+    with closing(collector):
+        for count in range(1, views + 1) if by_one else [views or 10_000]:
+            collector.collect(count)
+        return collector.collected()
 
 
 def test_the_buffer_is_filled_from_all_frames(frame_of):
@@ -121,6 +128,18 @@ def test_the_same_seed_fills_the_same_buffer(frame_of):
     assert torch.equal(filled[0].rays, filled[1].rays)
     assert torch.equal(filled[0].frames, filled[1].frames)
     assert not torch.equal(filled[0].rays, filled[2].rays)
+
+
+def test_views_that_are_asked_for_later_are_the_same(frame_of, tmp_path):
+    frames = [frame_of(LANDSCAPE, n) for n in range(4)]
+    (tmp_path / "1.png").write_bytes(b"no image")
+    at_once, by_one = (collected(frames, views=9, by_one=late) for late in (False, True))
+    assert at_once.counts == by_one.counts
+    for name in ("features", "rays", "frames"):
+        assert torch.equal(
+            getattr(at_once.buffer, name)[: at_once.buffer.count],
+            getattr(by_one.buffer, name)[: by_one.buffer.count],
+        )
 
 
 def test_every_fourth_view_of_a_frame_is_plain(frame_of):

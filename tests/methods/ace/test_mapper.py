@@ -17,7 +17,7 @@ from reloc.mapping import stereo_survey
 from reloc.mapping.views import prepare_view
 from reloc.maps.edit import joined
 from reloc.maps.scene_map import SceneMap
-from reloc.methods.ace import division, mapper, plain_views, view_reader
+from reloc.methods.ace import division, mapper, plain_views, stop_rule, view_reader
 from reloc.methods.ace.mapper import map_scene
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.trainer import HeadTrainer
@@ -317,6 +317,49 @@ def test_a_killed_mapping_goes_on_to_the_same_map(scene, backbone, tmp_path, eve
     resumed = mapped(scene, backbone, checkpoint=path, resume=True)
     assert torch.equal(weights(resumed), weights(whole))
     assert resumed.scene_map.info["steps"] == 8
+
+
+@pytest.fixture
+def early_checks(monkeypatch):
+    """Checks from the fifth step on; of noise heads learn nothing, which soon ends it."""
+    for module in (mapper, stop_rule):
+        monkeypatch.setattr(module, "FIRST_CHECK", 5)
+
+
+@pytest.mark.usefixtures("early_checks", "every_step")
+@pytest.mark.parametrize("heads", [1, 2])
+@pytest.mark.parametrize("at", [2, 6, 8, 11])
+def test_a_mapping_that_ends_early_goes_on_to_the_same_map(corridor, backbone, tmp_path, heads, at):
+    options = replace(TOY, heads=heads, steps=400, views=60)
+    given = {"options": options, "held_back": corridor.mapping[3:6]}
+    whole = mapped(corridor, backbone, **given)
+    assert 12 <= whole.scene_map.info["steps"] / heads < 20
+    assert whole.scene_map.info["good"]
+    assert 18 <= whole.scene_map.info["views"] < 60, "as many as so many steps need"
+    path = tmp_path / "checkpoint"
+    with pytest.raises(KeyboardInterrupt):
+        mapped(
+            corridor,
+            backbone,
+            checkpoint=path,
+            progress=killer(heads * at, KeyboardInterrupt),
+            **given,
+        )
+    resumed = mapped(corridor, backbone, checkpoint=path, resume=True, **given)
+    for one, other in zip(all_weights(resumed), all_weights(whole), strict=True):
+        assert torch.equal(one, other)
+    assert told_of(resumed) == told_of(whole)
+
+
+@pytest.mark.usefixtures("early_checks")
+def test_what_is_asked_for_that_is_not_reached_takes_all_steps(corridor, backbone):
+    options = replace(TOY, heads=1, steps=20, until="1mm 0.01deg")
+    info = mapped(corridor, backbone, options=options).scene_map.info
+    assert (info["steps"], info["good"]) == (20, False)
+    assert info["more"] >= stop_rule.GROWTH
+    unknown = replace(corridor, unit="unknown")
+    with pytest.raises(OptionError, match="no metres"):
+        mapped(unknown, backbone, options=options)
 
 
 def told_of(result):

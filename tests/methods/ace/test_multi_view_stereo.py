@@ -1,5 +1,7 @@
 """A survey finds how far frames see, and further views make use of it."""
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import torch
@@ -12,13 +14,13 @@ from reloc.mapping.views import prepare_view
 from reloc.methods.ace import MappingOptions, division, plain_views, view_reader
 from reloc.methods.ace.bounds import Bounds
 from reloc.methods.ace.division import Division, divide
-from reloc.methods.ace.feature_collection import collect_features
+from reloc.methods.ace.feature_collection import FeatureCollector
 from reloc.methods.ace.feature_sampler import FeatureSampler
 from reloc.methods.ace.multi_view_stereo import survey_frames
 from reloc.methods.ace.plain_views import look
 from reloc.methods.ace.view_reader import ViewReader
-from reloc.methods.ace.view_schedule import spread_order
 from reloc.progress import silent
+from reloc.sampling import spread_order
 from reloc.scenes import Frame, poses_of
 from reloc.training import TimeLimit
 
@@ -86,14 +88,17 @@ def surveyed(frames, extractor, *, most, depth=WALL, swept=None, time_up=False, 
 
 def buffer_after(frames, extractor, survey, *, views, tmp_path):
     """The buffer with so many views after those of the survey."""
-    return collect_features(
+    collector = FeatureCollector(
         sampler_of(frames, extractor),
         survey,
         wanted=range(len(frames)),
         bounds=Bounds(len(survey.due), 100, views=len(survey.due) + views),
         options=MappingOptions(views=100, cells_per_view=300),
         scratch=tmp_path,
-    ).buffer
+    )
+    with closing(collector):
+        collector.collect(len(survey.due) + views)
+    return collector.buffer
 
 
 def on_wall(buffer, rows):

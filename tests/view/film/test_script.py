@@ -6,11 +6,13 @@ import pytest
 
 from reloc.evaluation import evaluate
 from reloc.geometry import Camera, inverted, look_at, transformed
+from reloc.landmarks import LandmarkOptions, build_landmarks
 from reloc.localize import Estimate
 from reloc.reconstruct.point_cloud import PointCloud
 from reloc.scenes import Frame
 from reloc.view.film import film_frames, script
-from reloc.view.film.draw import backdrop, draw_points, draw_pyramid
+from reloc.view.film.arrivals import MOST_RAYS, arrivals_of
+from reloc.view.film.draw import backdrop, draw_points, draw_pyramid, draw_rays
 from reloc.view.film.recording import Recording, Snapshot
 from reloc.view.film.stage import Stage
 from reloc.view.placement import placed
@@ -113,10 +115,61 @@ def test_an_empty_cloud_and_lost_queries_are_no_error(frames):
 
 def test_errors_have_the_colors_of_the_scale(frames):
     good, bad = (
-        script._arrivals(estimates(frames, shift), frames)[0].color for shift in (0.005, 0.9)
+        arrivals_of(estimates(frames, shift), frames, None)[0].color for shift in (0.005, 0.9)
     )
     assert good[1] > good[0]
     assert bad[0] > bad[1]
+
+
+def test_the_last_figures_are_those_of_the_evaluation(frames, monkeypatch):
+    """Of an even number of queries, of which the film shows but some."""
+    errors = (0.001, 0.002, 0.004, 0.3)
+    found = []
+    for frame, error in zip(frames, errors, strict=True):
+        pose = frame.world_from_cam.copy()
+        pose[0, 3] += error
+        found.append(Estimate(frame.name, True, pose))
+    evaluation = evaluate(
+        found, frames, scene_extent=2.0, map_bytes=0, mapping_seconds=None, unit="metre"
+    )
+    assert evaluation.median_translation == pytest.approx(0.003)
+    told = []
+    monkeypatch.setattr(
+        "reloc.view.film.captions.Caption.figures",
+        lambda self, values: told.append([v for v, _ in values]),
+    )
+    monkeypatch.setattr("reloc.view.film.arrivals.MOST_QUERIES", 2)
+    pictures = film_frames(
+        title="a", mapping=frames, cloud=wall(), evaluation=evaluation, queries=frames, size=SIZE
+    )
+    assert len(list(pictures)) == 12
+    assert told[4] == ["1 of 4", "100 %", "0.100 cm"]
+    assert told[-1] == ["4 of 4", "75 %", "0.300 cm"]
+
+
+def test_rays_go_to_the_landmarks_that_decided_a_pose(wall_frames):
+    landmarks, _ = build_landmarks(wall_frames, depth=3.0, options=LandmarkOptions(count=300))
+    queries = wall_frames[3:5]
+    found = [
+        Estimate(frame.name, True, frame.world_from_cam, landmark_inliers=count)
+        for frame, count in zip(queries, (200, 0), strict=True)
+    ]
+    evaluation = evaluate(
+        found, queries, scene_extent=2.0, map_bytes=0, mapping_seconds=None, unit="metre"
+    )
+    first, second = arrivals_of(evaluation, queries, landmarks)
+    assert 40 < len(first.landmarks) <= MOST_RAYS
+    np.testing.assert_allclose(first.landmarks[:, 2], 3, atol=0.1)
+    assert len(second.landmarks) == 0
+    camera, pose = Camera.pinhole(width=160, height=90, fx=99), look_at((0, -6, 1), (0, 0, 1))
+    picture = np.zeros((90, 160, 3), np.uint8)
+    draw_rays(picture, camera, pose, np.zeros(3), first.landmarks, color=RED, strength=0.5)
+    assert (picture[..., 0] > 100).any()
+    for x, y in np.floor(camera.project(transformed(inverted(pose), first.landmarks))).astype(int):
+        assert picture[y, x, 0] > 30
+    away = np.zeros_like(picture)
+    draw_rays(away, camera, pose, np.array([0, -9.0, 0]), first.landmarks, color=RED, strength=1)
+    assert not away.any()
 
 
 def test_the_camera_keeps_the_place_in_the_middle_and_upright(frames):

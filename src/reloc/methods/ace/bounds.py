@@ -16,6 +16,9 @@ FILL_SHARE = 0.36
 MAX_SURVEYED = 1500
 # At least so many views of a frame, on average, or fewer frames are surveyed.
 VIEWS_PER_FRAME = 3
+# Views of all frames for each step of a head, and of each that is surveyed at least.
+VIEWS_PER_STEP = 0.5
+VIEWS_OF_SURVEYED = 1.5
 MAX_VIEWS = 10_000_000
 
 
@@ -40,8 +43,8 @@ class Bounds:
 
     Attributes:
         surveyed: frames, at most, in the survey.
-        planned: views of all frames together, where no time limit decides.
-        views: of all frames together, where they are to be those of an earlier time.
+        planned: views of all frames together, at most, where no time limit decides.
+        views: of all frames together, at least, where they are to be those of an earlier time.
         due: frames in the survey, where they are to be those of an earlier time.
         swept: frames, at most, whose depth is looked for; None for all that are surveyed.
         clock: of the whole mapping, or one without a limit where time does not decide.
@@ -86,11 +89,13 @@ class Bounds:
             views = integer(state["views"], "views", least=surveyed, most=MAX_VIEWS)
         return replace(self, due=surveyed, views=views, swept=swept, clock=TimeLimit(None))
 
-    def further_views(self, surveyed: int) -> int | None:
-        """Views after a survey of so many frames; None where time decides."""
-        if self.views is None and self.clock.seconds is not None:
-            return None
-        return (self.views or max(surveyed + 1, self.planned)) - surveyed
+    def views_for(self, steps: float, *, surveyed: int) -> int:
+        """Views that there are to be by the time that heads have made so many steps.
+
+        What is looked at grows with the training: a place that is known soon needs few views.
+        """
+        wanted = max(round(VIEWS_OF_SURVEYED * surveyed), round(VIEWS_PER_STEP * steps))
+        return max(self.views or 0, surveyed + 1, min(self.planned, wanted))
 
     def rows(self, options: MappingOptions, *, wanted: int) -> int | None:
         """Features to make room for, if so many frames are wanted; None for all that fit."""

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.bounds import Bounds, ViewCounts
 from reloc.methods.ace.feature_buffer import FeatureBuffer, empty_buffer
-from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
+from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples, SampledView
 from reloc.methods.ace.multi_view_stereo import SurveyedFrames
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.view_schedule import passes_over
@@ -38,17 +37,10 @@ class CollectedFeatures:
     counts: ViewCounts
 
 
-def collect_features(
-    sampler: FeatureSampler,
-    survey: SurveyedFrames,
-    *,
-    wanted: Collection[int],
-    bounds: Bounds,
-    options: MappingOptions,
-    scratch: Path,
-    progress: Progress = silent,
-) -> CollectedFeatures:
-    """Makes a buffer of the features of the survey and of further views, in passes over the frames.
+class FeatureCollector:
+    """Fills a buffer with the features of the survey and of further views, in passes over frames.
+
+    It may be asked for more views again and again; what they are depends on their number alone.
 
     Args:
         sampler: of all frames.
@@ -59,62 +51,101 @@ def collect_features(
         scratch: folder for a buffer that does not fit into memory.
         progress: told after every view.
 
+    Attributes:
+        buffer: what heads learn from.
+
     Raises:
-        SceneError: hardly any image could be read.
         OutputError: the disk of that folder is too small.
     """
-    frames = sampler.reader.frames
-    centers = np.array([frame.world_from_cam for frame in frames])[:, :3, 3]
-    buffer = empty_buffer(
-        centered_cam_from_world(frames, centers.mean(axis=0)),
-        sampler.extractor,
-        rows=bounds.rows(options, wanted=len(wanted)),
-        memory_gb=options.buffer_gb,
-        scratch=scratch,
-    )
-    for samples in survey.samples:
-        _append(buffer, samples)
-    descriptors, unusable = dict(survey.descriptors), dict(survey.unusable)
-    schedule = passes_over(
-        survey.visited,
-        wanted=wanted,
-        unusable=unusable,
-        with_depth=survey.inverse_depths,
-        seed=options.seed,
-    )
-    most = bounds.further_views(len(survey.due))
-    due, started = 0, time.monotonic()
-    seconds = bounds.fill_seconds()
-    room = -(-(buffer.capacity - buffer.count) // sampler.cells_per_view)
-    views = sampler.sampled(
-        islice(schedule, most if room else 0),
-        stage=1,
-        of=wanted,
-        unusable=unusable,
-        depth=survey.depth,
-        inverse_depths=survey.inverse_depths,
-    )
-    for seen in views:
-        frame = seen.view.frame
-        if seen.descriptor is not None:
-            descriptors.setdefault(frame, seen.descriptor)
-        _append(buffer, seen.samples)
-        due = seen.slot + 1
-        elapsed = time.monotonic() - started
-        in_time = most or room
-        if seconds is not None:
-            in_time = min(in_time, round(due * seconds / max(elapsed, 1e-3)))
-        progress("views", due, max(due, in_time))
-        if buffer.count == buffer.capacity or (seconds is not None and elapsed > seconds):
-            break
-    sampler.check_enough(unusable, buffer.count)
-    surveyed = len(survey.due)
-    return CollectedFeatures(
-        buffer,
-        descriptors,
-        sampler.reader.skipped(unusable),
-        ViewCounts(surveyed, survey.swept, surveyed + due),
-    )
+
+    def __init__(
+        self,
+        sampler: FeatureSampler,
+        survey: SurveyedFrames,
+        *,
+        wanted: Collection[int],
+        bounds: Bounds,
+        options: MappingOptions,
+        scratch: Path,
+        progress: Progress = silent,
+    ) -> None:
+        frames = sampler.reader.frames
+        centers = np.array([frame.world_from_cam for frame in frames])[:, :3, 3]
+        self.buffer = empty_buffer(
+            centered_cam_from_world(frames, centers.mean(axis=0)),
+            sampler.extractor,
+            rows=bounds.rows(options, wanted=len(wanted)),
+            memory_gb=options.buffer_gb,
+            scratch=scratch,
+        )
+        for samples in survey.samples:
+            _append(self.buffer, samples)
+        self._sampler = sampler
+        self._bounds = bounds
+        self._progress = progress
+        self._descriptors, self._unusable = dict(survey.descriptors), dict(survey.unusable)
+        self._surveyed, self._swept = len(survey.due), survey.swept
+        self._due = 0
+        self._ahead: SampledView | None = None
+        self._views = sampler.sampled(
+            passes_over(
+                survey.visited,
+                wanted=wanted,
+                unusable=self._unusable,
+                with_depth=survey.inverse_depths,
+                seed=options.seed,
+            ),
+            stage=1,
+            of=wanted,
+            unusable=self._unusable,
+            depth=survey.depth,
+            inverse_depths=survey.inverse_depths,
+        )
+
+    def collect(self, views: int) -> None:
+        """Looks on until so many views were due, those of the survey among them, or time is up.
+
+        Raises:
+            SceneError: hardly any image could be read.
+        """
+        buffer, started = self.buffer, time.monotonic()
+        seconds = self._bounds.fill_seconds()
+        room = -(-(buffer.capacity - buffer.count) // self._sampler.cells_per_view)
+        most = self._due + room if seconds is not None else views - self._surveyed
+        while self._due < most and buffer.count < buffer.capacity:
+            seen = self._ahead or next(self._views, None)
+            self._ahead = None
+            if seen is None:
+                break
+            if seen.slot >= most:
+                # Those that were due before are of frames that are of no use here.
+                self._ahead, self._due = seen, most
+                break
+            if seen.descriptor is not None:
+                self._descriptors.setdefault(seen.view.frame, seen.descriptor)
+            _append(buffer, seen.samples)
+            self._due = seen.slot + 1
+            elapsed = time.monotonic() - started
+            in_time = most
+            if seconds is not None:
+                in_time = min(in_time, round(self._due * seconds / max(elapsed, 1e-3)))
+            self._progress("views", self._due, max(self._due, in_time))
+            if seconds is not None and elapsed > seconds:
+                break
+        self._sampler.check_enough(self._unusable, buffer.count)
+
+    def collected(self) -> CollectedFeatures:
+        """What the images gave so far."""
+        return CollectedFeatures(
+            self.buffer,
+            self._descriptors,
+            self._sampler.reader.skipped(self._unusable),
+            ViewCounts(self._surveyed, self._swept, self._surveyed + self._due),
+        )
+
+    def close(self) -> None:
+        """Ends the reading ahead."""
+        self._views.close()
 
 
 def _append(buffer: FeatureBuffer, samples: FeatureSamples) -> None:

@@ -1,6 +1,6 @@
 """Sampling: features of some random cells of each view, with what a head has to know of them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,7 +123,7 @@ class FeatureSampler:
         unusable: dict[int, str],
         depth: float = 1.0,
         inverse_depths: Mapping[int, InverseDepth] | None = None,
-    ) -> Iterator[SampledView]:
+    ) -> Generator[SampledView, None, None]:
         """Views as scheduled, seen and sampled.
 
         Args:

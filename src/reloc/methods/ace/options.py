@@ -7,6 +7,7 @@ from typing import Literal
 from reloc.errors import OptionError
 from reloc.maps.head_limits import check_mlp_options
 from reloc.maps.scene_map import LEAST_VIEWS, MAX_REGIONS, MAX_VIEWS
+from reloc.methods.until import Until
 
 Preset = Literal["draft", "standard", "full"]
 
@@ -27,12 +28,15 @@ class MappingOptions:
 
     Attributes:
         heads: the place is parted among so many; None lets what is seen of it decide.
-        views: views (plain or augmented) that the buffer takes of all frames together; one of each
-            frame at least.
-        steps: training steps of each head, unless ``time_limit`` is given.
+        views: views (plain or augmented) that the buffer takes of all frames together, at most: in
+            a short training fewer. One of each frame at least.
+        steps: training steps of each head, at most: it ends earlier where more of them do not make
+            the map better, or ``until`` is reached. With ``time_limit`` that is the bound.
         batch: features per step.
-        time_limit: seconds from the first image to the finished map, shared by all heads; plans
-            buffer and steps.
+        time_limit: seconds from the first image to the finished map, at most, shared by all heads;
+            plans buffer and steps.
+        until: what mapping frames that are held back have to reach, see ``methods.until``; by
+            default mapping goes on as long as they gain by it.
         width: of the heads' hidden layers; None keeps the map at about 4 MB, see ``head_width``.
         blocks: residual blocks of a head.
         short_side: images are resampled to this short side in pixels.
@@ -46,6 +50,7 @@ class MappingOptions:
     steps: int = 3000
     batch: int = 3072
     time_limit: float | None = None
+    until: str | None = None
     width: int | None = None
     blocks: int = 2
     short_side: int = 480
@@ -64,6 +69,8 @@ class MappingOptions:
             raise OptionError("seed must not be negative")
         if self.time_limit is not None and not LEAST_SECONDS <= self.time_limit <= 7 * 86400:
             raise OptionError("time-limit must be between 5 seconds and a week")
+        if self.until is not None:
+            Until.parsed(self.until)
         check_mlp_options(
             width=FULL_WIDTH if self.width is None else self.width,
             blocks=self.blocks,

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from reloc.mapping.stereo_survey import FRAMES_ASKED, StereoSurvey
 from reloc.methods.ace.bounds import Bounds
 from reloc.methods.ace.feature_sampler import FeatureSampler, FeatureSamples
-from reloc.methods.ace.view_schedule import ScheduledView, spread_order
+from reloc.methods.ace.view_schedule import ScheduledView
 from reloc.progress import Progress, silent
+from reloc.sampling import spread_order
 
 # Of the time of a survey, what goes to seeing; sweeping takes the rest.
 SEEING_SHARE = 0.45

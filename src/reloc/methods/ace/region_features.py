@@ -1,7 +1,7 @@
 """What each head of a map learns from: features of its cluster, with poses around its middle."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.clusters import Indices
 from reloc.methods.ace.division import Division
 from reloc.methods.ace.feature_buffer import FeatureBuffer
+from reloc.methods.held_back import nearest_row
 from reloc.scenes.scene import Frame, poses_of
 
 
@@ -52,3 +53,35 @@ def features_by_region(
         if part.rows is not None and len(part.rows):
             regions.append(RegionFeatures(cluster, origin, part))
     return regions
+
+
+def grown(
+    regions: Sequence[RegionFeatures], frames: Sequence[Frame], buffer: FeatureBuffer
+) -> list[RegionFeatures]:
+    """The same regions with all that is in the buffer by now."""
+    return [
+        region
+        if region.buffer is buffer
+        else replace(
+            region,
+            buffer=buffer.restricted(
+                torch.from_numpy(region.frames), centered_cam_from_world(frames, region.origin)
+            ),
+        )
+        for region in regions
+    ]
+
+
+def regions_around(
+    regions: Sequence[RegionFeatures], poses: NDArray[np.float64], pose: NDArray[np.float64]
+) -> tuple[int, ...]:
+    """Numbers of the regions that learn from the frame that is nearest to a pose (4, 4).
+
+    Args:
+        regions: of the map.
+        poses: (F, 4, 4) of the frames, world_from_cam.
+        pose: anywhere among them.
+    """
+    nearest = nearest_row(poses, pose)
+    own = tuple(n for n, region in enumerate(regions) if nearest in region.frames)
+    return own or tuple(range(len(regions)))

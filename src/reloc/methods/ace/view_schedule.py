@@ -27,12 +27,6 @@ class ScheduledView:
     visit: int = 0
 
 
-def spread_order(count: int) -> list[int]:
-    """The numbers below ``count`` in an order whose every beginning is spread evenly."""
-    golden = (5**0.5 - 1) / 2
-    return np.argsort(np.arange(count) * golden % 1, kind="stable").tolist()
-
-
 def passes_over(
     frames: Sequence[int],
     *,

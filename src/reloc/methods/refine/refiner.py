@@ -111,6 +111,7 @@ def refine_map(
             for region, head in zip(scene_map.regions, refined.heads, strict=True)
         ),
         info={**scene_map.info, "refined": told},
+        held_back=None,  # it was measured of other heads
     )
     if refined.backbone is not None:
         # What images look like to the old backbone says nothing of how they look to the new one.

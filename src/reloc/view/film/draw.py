@@ -115,3 +115,42 @@ def draw_segment(image: Image, camera: Camera, pose: Array, ends: Array, color: 
         if np.abs(pixels).max() < 4 * camera.width:
             fixed = np.rint((pixels - 0.5) * 16).astype(np.int32)
             cv2.polylines(image, [fixed], False, color, 1, cv2.LINE_AA, 4)
+
+
+def draw_rays(
+    image: Image,
+    camera: Camera,
+    pose: Array,
+    eye: Array,
+    points: Array,
+    *,
+    color: Color,
+    strength: float,
+) -> None:
+    """Draws thin lines from an eye (3,) to points (N, 3), each with a dot at its end, in place.
+
+    Args:
+        image: (H, W, 3) RGB, changed.
+        camera: of the film.
+        pose: (4, 4) of the film's camera.
+        eye: where they begin, world.
+        points: where they end, world.
+        color: RGB.
+        strength: 0 to 1, how much of the colour covers what is there; dots cover twice as much.
+    """
+    in_view = transformed(inverted(pose), np.vstack([eye, points]))
+    in_view = in_view[np.r_[True, in_view[1:, 2] > 0]]
+    if len(in_view) < 2 or in_view[0, 2] <= 0:
+        return
+    pixels = camera.project(in_view)
+    near = np.abs(pixels).max(axis=1) < 4 * camera.width
+    if not near[0]:
+        return
+    fixed = np.rint((pixels[near] - 0.5) * 16).astype(np.int32)
+    drawn, radius = image.copy(), max(1, round(camera.height / 360))
+    lines = [np.stack([fixed[0], end]) for end in fixed[1:]]
+    cv2.polylines(drawn, lines, False, color, 1, cv2.LINE_AA, 4)
+    image[:] = cv2.addWeighted(drawn, strength, image, 1 - strength, 0)
+    for x, y in fixed[1:].tolist():
+        cv2.circle(drawn, (x, y), 16 * radius, color, -1, cv2.LINE_AA, 4)
+    image[:] = cv2.addWeighted(drawn, strength, image, 1 - strength, 0)

@@ -1,24 +1,30 @@
 """The script of the film: what is seen when."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-from matplotlib.colors import LogNorm
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError
-from reloc.evaluation.figures import degrees_text, error_ticks, length_scale, length_text
-from reloc.evaluation.metrics import Evaluation, FrameResult
+from reloc.evaluation.figures import (
+    degrees_text,
+    error_ticks,
+    landmarks_text,
+    length_scale,
+    length_text,
+)
+from reloc.evaluation.metrics import Evaluation
 from reloc.geometry import Camera
 from reloc.images.files import read_image
+from reloc.landmarks import Landmarks
 from reloc.progress import Progress, silent
 from reloc.reconstruct.point_cloud import PointCloud
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, posed, poses_of
 from reloc.view.density import point_spacing, size_octaves
+from reloc.view.film.arrivals import Arrival, arrivals_of, recall_so_far
 from reloc.view.film.captions import Caption
-from reloc.view.film.draw import draw_points, draw_pyramid, draw_segment
+from reloc.view.film.draw import draw_points, draw_pyramid, draw_rays, draw_segment
 from reloc.view.film.recording import Recording
 from reloc.view.film.stage import Stage
 from reloc.view.film.video import FPS
@@ -30,20 +36,10 @@ Picture = NDArray[np.uint8]
 
 # Seconds.
 GROWING, SHARPENING, ARRIVING, RESTING = 9.0, 2.0, 7.0, 2.5
-MOST_QUERIES = 60  # more would flicker by
 # How large things are drawn: points in distances to their neighbours, cells of a recording in radii
 # of the place.
 POINT, CELL = 0.7, 0.006
 CAMERA_COLOR, TRUE_COLOR = (120, 170, 235), (235, 238, 242)
-
-
-@dataclass(frozen=True)
-class _Arrival:
-    """A query as it comes in."""
-
-    result: FrameResult
-    frame: Frame
-    color: tuple[int, int, int]
 
 
 def film_frames(
@@ -54,6 +50,7 @@ def film_frames(
     recording: Recording | None = None,
     evaluation: Evaluation | None = None,
     queries: Sequence[Frame] = (),
+    landmarks: Landmarks | None = None,
     size: tuple[int, int] = (1280, 720),
     progress: Progress = silent,
 ) -> Iterator[Picture]:
@@ -61,7 +58,8 @@ def film_frames(
 
     First the cells of the recording move from noise to where the finished map sees them; without a
     recording the film begins with the cloud. Then the cloud takes their place, and the queries come
-    in: what was estimated in the colour of its error, the truth beside it in white.
+    in: what was estimated in the colour of its error, with rays to the landmarks that it shows, the
+    truth beside it in white.
 
     Args:
         title: name of the place.
@@ -70,12 +68,13 @@ def film_frames(
         recording: what the network believed on the way.
         evaluation: how the queries went; None for no queries.
         queries: the frames of the evaluation, for cameras and photos.
+        landmarks: of the map.
         size: width and height of a picture, even numbers.
         progress: told after every picture.
     """
     poses = poses_of(mapping)
     scene = _Scene(title, mapping, cloud, recording, poses, size)
-    arrivals = _arrivals(evaluation, queries) if evaluation is not None else []
+    arrivals = arrivals_of(evaluation, queries, landmarks) if evaluation is not None else []
     parts = [
         (scene.growing, GROWING if recording is not None else 0.0),
         (scene.sharpening, SHARPENING),
@@ -163,7 +162,7 @@ class _Scene:
         return caption.pixels()
 
     def arriving(
-        self, part: float, arrivals: Sequence[_Arrival], evaluation: Evaluation | None
+        self, part: float, arrivals: Sequence[Arrival], evaluation: Evaluation | None
     ) -> Picture:
         """The queries that have come in so far, the newest larger than the rest."""
         picture = self._cloud(len(self.points), None)
@@ -178,10 +177,12 @@ class _Scene:
             age = (position - number) * ARRIVING / len(arrivals)
             self._draw_query(picture, arrival, fresh=float(np.exp(-4 * age)))
         caption = Caption(picture)
-        caption.title(self.title, "new photos find their place")
-        found = [a.result for a in come]
+        rays = ", by the landmarks that they show" if any(len(a.landmarks) for a in come) else ""
+        caption.title(self.title, f"new photos find their place{rays}")
+        judged = [r for r in evaluation.frames if r.translation_error is not None]
+        found = judged[: come[-1].number] if part < 1 else judged
         caption.figures(
-            [(f"{len(come)} of {len(arrivals)}", "photos"), *_recall(found, evaluation)]
+            [(f"{len(found)} of {len(judged)}", "photos"), *recall_so_far(found, evaluation)]
         )
         unit = length_scale(evaluation)[1]
         ticks = error_ticks(evaluation)
@@ -224,13 +225,18 @@ class _Scene:
                     size=0.045 * self.stage.radius, color=CAMERA_COLOR, strength=strength,
                 )  # fmt: skip
 
-    def _draw_query(self, picture: Picture, arrival: _Arrival, *, fresh: float) -> None:
+    def _draw_query(self, picture: Picture, arrival: Arrival, *, fresh: float) -> None:
         size = self.stage.radius * (0.05 + 0.06 * fresh)
         result = arrival.result
         known = [
             (result.true_world_from_cam, TRUE_COLOR, 1),
             (result.world_from_cam, arrival.color, 2),
         ]
+        if result.world_from_cam is not None and fresh > 0.1:
+            draw_rays(
+                picture, self.camera, self.pose, result.world_from_cam[:3, 3], arrival.landmarks,
+                color=arrival.color, strength=0.5 * fresh**2,
+            )  # fmt: skip
         ends = [pose for pose, _, _ in known if pose is not None]
         if len(ends) == 2:
             centers = np.array([pose[:3, 3] for pose in ends])
@@ -242,7 +248,7 @@ class _Scene:
                     color=color, strength=0.6 + 0.4 * fresh, width=width,
                 )  # fmt: skip
 
-    def _show_photo(self, caption: Caption, arrival: _Arrival, evaluation: Evaluation) -> None:
+    def _show_photo(self, caption: Caption, arrival: Arrival, evaluation: Evaluation) -> None:
         try:
             photo = read_image(arrival.frame.image)
         except ImageError:
@@ -250,44 +256,10 @@ class _Scene:
         result = arrival.result
         label = "lost"
         if result.localized:
-            label = (
-                f"{length_text(result.translation_error, evaluation)}, "
-                f"{degrees_text(result.rotation_error_deg)}"
+            told = (
+                length_text(result.translation_error, evaluation),
+                degrees_text(result.rotation_error_deg),
+                landmarks_text(result),
             )
+            label = ", ".join(filter(None, told))
         caption.photo(photo, arrival.color, label)
-
-
-def _arrivals(evaluation: Evaluation, queries: Sequence[Frame]) -> list[_Arrival]:
-    """A sample of the queries with a true pose, with the colour of their error."""
-    frames = {frame.name: frame for frame in queries}
-    known = [
-        r for r in evaluation.frames if r.true_world_from_cam is not None and r.image in frames
-    ]
-    scale, ticks = length_scale(evaluation)[0], error_ticks(evaluation)
-    norm = LogNorm(ticks[0], ticks[-1], clip=True)
-    arrivals = []
-    for result in evenly(known, MOST_QUERIES):
-        error = result.translation_error if result.localized else None
-        worst = ticks[-1] if error is None else max(error * scale, 1e-9)
-        red, green, blue = (int(255 * c) for c in ERROR_COLORS(float(norm(worst)))[:3])
-        arrivals.append(_Arrival(result, frames[result.image], (red, green, blue)))
-    return arrivals
-
-
-def _recall(come: Sequence[FrameResult], evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Share within the limit that the field reports, and the median, of those that have come."""
-    metric = evaluation.unit == "metre"
-    distance = 0.05 if metric else 0.01 * evaluation.scene_extent
-    errors = [
-        (r.translation_error, r.rotation_error_deg) if r.localized else (None, None) for r in come
-    ]
-    near = [
-        t is not None and r is not None and t <= distance and r <= (5.0 if metric else 2.0)
-        for t, r in errors
-    ]
-    middle = float(np.median([np.inf if t is None else t for t, _ in errors]))
-    limit = "within 5 cm, 5°" if metric else "within 1 % of extent, 2°"
-    return [
-        (f"{100 * np.mean(near):.0f} %", limit),
-        (length_text(middle, evaluation), "median error"),
-    ]

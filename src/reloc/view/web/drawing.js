@@ -4,12 +4,13 @@ layout(location = 0) in vec3 place;
 layout(location = 1) in vec4 colour; // the last number is the point's size, in 64ths of an octave
 uniform mat4 clipFromWorld;
 uniform vec3 low, span;
-uniform float cut, pixels, smallest, largest;
+uniform float cut, pixels, smallest, largest, lift;
 out vec3 shade;
 flat out float size;
 void main() {
   vec3 world = low + place * span;
   gl_Position = clipFromWorld * vec4(world, 1.0);
+  gl_Position.z -= lift;
   if (world.z > cut) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
   float grown = pixels * exp2(colour.a * 255.0 / 64.0 - 1.0);
   size = clamp(grown / gl_Position.w, smallest, largest);
@@ -108,6 +109,10 @@ void main() {
   colour = vec4(shade.rgb, shade.a * cover * opacity);
 }`;
 
+// How points are drawn, and landmarks: as dots of two pixels, before the surfaces that they lie in.
+const POINTS = { smallest: 1, nearer: 0 };
+const LANDMARKS = { radius: 0, smallest: 2, nearer: 0.02 };
+
 class Drawing {
   constructor(canvas) {
     const gl = canvas.getContext("webgl2", { antialias: false, alpha: false });
@@ -144,20 +149,23 @@ class Drawing {
     return { program, uniforms };
   }
 
-  // Positions are three 16-bit steps of a box, colours and sizes four bytes.
-  setCloud(places, colours) {
+  // Positions are three 16-bit steps of a box, colours and sizes four bytes. Without these all points
+  // are of what is put into `colour`.
+  cloud(places, colours) {
     const gl = this.gl;
-    this.cloud = gl.createVertexArray();
-    gl.bindVertexArray(this.cloud);
-    for (const [index, array, numbers, type] of [
-      [0, places, 3, gl.UNSIGNED_SHORT],
-      [1, colours, 4, gl.UNSIGNED_BYTE],
-    ]) {
-      gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
-      gl.bufferData(gl.ARRAY_BUFFER, array, gl.STATIC_DRAW);
-      gl.vertexAttribPointer(index, numbers, type, true, 0, 0);
-      gl.enableVertexAttribArray(index);
-    }
+    const array = gl.createVertexArray();
+    gl.bindVertexArray(array);
+    this.attribute(0, places, 3, gl.UNSIGNED_SHORT);
+    if (colours) this.attribute(1, colours, 4, gl.UNSIGNED_BYTE);
+    return { array, colour: [0, 0, 0] };
+  }
+
+  attribute(index, array, numbers, type) {
+    const gl = this.gl;
+    gl.bindBuffer(gl.ARRAY_BUFFER, gl.createBuffer());
+    gl.bufferData(gl.ARRAY_BUFFER, array, gl.STATIC_DRAW);
+    gl.vertexAttribPointer(index, numbers, type, true, 0, 0);
+    gl.enableVertexAttribArray(index);
   }
 
   // Lines, each seven numbers: two ends and a packed colour; `previous` is overwritten.
@@ -196,7 +204,9 @@ class Drawing {
     }
   }
 
-  // `points`: {low, span, count, cut, radius}; `strokes`: [{lines, width, opacity, through}].
+  // `points`: [{cloud, low, span, count, cut, radius, smallest, nearer}], where `nearer` is the share
+  // of its distance that a point is drawn before where it is; `strokes`: [{lines, width, opacity,
+  // through}].
   draw({ view, near, far, background, ratio, points, strokes }) {
     const gl = this.gl;
     const { width, height } = gl.canvas;
@@ -207,13 +217,16 @@ class Drawing {
     gl.depthFunc(gl.LESS);
     gl.disable(gl.BLEND);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    if (points.count) this.drawPoints(matrix, view, ratio, points);
+    for (const some of points) {
+      if (some.count) this.drawPoints(matrix, view, ratio, [near, far], some);
+    }
     gl.bindFramebuffer(gl.FRAMEBUFFER, null);
     this.drawShaded(near, far, background, ratio);
     this.drawStrokes(matrix, near, ratio, strokes);
   }
 
-  drawPoints(matrix, view, ratio, { low, span, count, cut, radius }) {
+  drawPoints(matrix, view, ratio, [near, far], points) {
+    const { cloud, low, span, count, cut, radius, smallest, nearer } = points;
     const gl = this.gl;
     const { program, uniforms } = this.points;
     gl.useProgram(program);
@@ -223,9 +236,12 @@ class Drawing {
     gl.uniform1f(uniforms.cut, cut);
     const focal = gl.canvas.height / (view.window[3] - view.window[1]);
     gl.uniform1f(uniforms.pixels, 2 * radius * focal);
-    gl.uniform1f(uniforms.smallest, ratio);
+    gl.uniform1f(uniforms.smallest, smallest * ratio);
     gl.uniform1f(uniforms.largest, Math.min(this.largest, 16 * ratio));
-    gl.bindVertexArray(this.cloud);
+    // Depth is a number plus another one over the distance, which alone changes.
+    gl.uniform1f(uniforms.lift, (nearer / (1 - nearer)) * ((2 * near * far) / (far - near)));
+    gl.bindVertexArray(cloud.array);
+    gl.vertexAttrib3fv(1, cloud.colour.map((byte) => byte / 255));
     gl.drawArrays(gl.POINTS, 0, count);
   }
 

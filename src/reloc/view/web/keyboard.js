@@ -45,6 +45,7 @@ const ACTS = {
   t: (viewer) => viewer.fromAbove(),
   l: (viewer) => viewer.setTheme(!viewer.dark),
   g: () => byId("show-grid").click(),
+  m: () => byId("show-landmarks").click(),
   p: (viewer) => viewer.fold(),
   x: (viewer) => viewer.swap(),
   ".": (viewer) => viewer.step(1),

@@ -1,6 +1,8 @@
 // Cameras as small pyramids, their errors as lines, and which of them a press hits.
 const ERROR_STOPS = [[42, 157, 143], [229, 166, 58], [214, 69, 80]];
 const LOST = [196, 78, 214];
+// On dark and on light ground.
+const LANDMARK = { dark: [255, 214, 10], light: [176, 112, 0] };
 
 // The colour of an error by the logarithm of its place between two lengths.
 function errorColour(error, [low, high]) {

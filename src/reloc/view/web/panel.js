@@ -1,6 +1,11 @@
 // What stands around the picture: choices, the list of frames, the texts.
 const byId = (id) => document.getElementById(id);
 
+function problem(text) {
+  byId("problem").textContent = text;
+  byId("problem").hidden = false;
+}
+
 // A length of the scene as text: metric scenes in m, cm or mm, others in their own units.
 function lengthText(length, metric) {
   const plain = (value) => String(Number(value.toPrecision(3)));
@@ -15,7 +20,11 @@ class Panel {
     Object.assign(this, { data, chosen });
     const judged = data.frames.some((frame) => frame.judged);
     const queries = data.frames.some((frame) => frame.query);
-    for (const [kind, there] of [["for-eval", judged], ["for-queries", queries]]) {
+    for (const [kind, there] of [
+      ["for-eval", judged],
+      ["for-queries", queries],
+      ["for-landmarks", data.landmarks.count > 0],
+    ]) {
       for (const part of document.querySelectorAll(`.${kind}`)) part.hidden = !there;
     }
     byId("kind").value = queries ? "query" : "mapping";

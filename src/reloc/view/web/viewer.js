@@ -19,10 +19,11 @@ class Viewer {
     this.canvas = byId("canvas");
     this.drawing = new Drawing(this.canvas);
     this.places = new Uint16Array(bytesOf("places").buffer);
-    this.drawing.setCloud(this.places, bytesOf("colours"));
+    this.cloud = this.drawing.cloud(this.places, bytesOf("colours"));
+    this.landmarks = this.drawing.cloud(new Uint16Array(bytesOf("landmarks").buffer));
     this.orbit = new Orbit({ ...data.home, radius: data.place.radius });
     this.keys = new HeldKeys();
-    // How many points are drawn while something moves, and at first, until the machine is known.
+    // How many points are drawn while something moves, and at first.
     this.budget = Math.min(data.cloud.count, 150000);
     this.touched = performance.now();
     this.hovered = null;
@@ -120,23 +121,19 @@ class Viewer {
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     const { width, height } = this.size;
     this.drawing.resize(Math.round(width * ratio), Math.round(height * ratio));
-    const { radius, centre } = this.data.place;
+    const { radius: reach, centre } = this.data.place;
     const view = this.view;
     const away = norm(sub(view.eye, centre));
-    const all = this.data.cloud.count;
     // Where points are left out the others grow, so that surfaces stay closed.
-    const fuller = Math.min(2, Math.sqrt(all / Math.max(1, count)));
+    const radius = this.pointRadius * Math.min(2, Math.sqrt(this.data.cloud.count / Math.max(1, count)));
     this.drawing.draw({
       ...{ view, ratio, background: this.background },
-      near: Math.max(0.002 * radius, 0.02 * (away - 3 * radius)),
-      far: away + 40 * radius,
-      points: {
-        low: this.data.cloud.low,
-        span: this.data.cloud.span,
-        count: this.panel.checked("show-points") ? count : 0,
-        cut: this.cut,
-        radius: this.pointRadius * fuller,
-      },
+      near: Math.max(0.002 * reach, 0.02 * (away - 3 * reach)),
+      far: away + 40 * reach,
+      points: [
+        this.layer("points", this.cloud, { ...this.data.cloud, count }, { ...POINTS, radius }),
+        this.layer("landmarks", this.landmarks, this.data.landmarks, LANDMARKS),
+      ],
       strokes: this.strokes(),
     });
     // On the way there photo and points do not agree yet.
@@ -144,6 +141,11 @@ class Viewer {
     if (this.look.on) this.look.show(this.size, this.free, share);
     this.showScale(view);
     this.showLabels(view);
+  }
+
+  layer(name, cloud, box, how) {
+    const count = this.panel.checked(`show-${name}`) ? box.count : 0;
+    return { ...box, ...how, cloud, count, cut: this.cut };
   }
 
   showLabels(view) {
@@ -206,6 +208,8 @@ class Viewer {
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     this.background = (dark ? [20, 22, 26] : [238, 240, 243]).map((value) => value / 255);
     this.ink = dark ? [226, 230, 236] : [60, 66, 76];
+    this.landmarks.colour = LANDMARK[dark ? "dark" : "light"];
+    byId("landmark-dot").style.background = css(this.landmarks.colour);
     this.changed();
   }
 
@@ -378,11 +382,6 @@ class Viewer {
     byId("fade").value = Number(byId("fade").value) < 0.5 ? 1 : 0;
     this.redraw();
   }
-}
-
-function problem(text) {
-  byId("problem").textContent = text;
-  byId("problem").hidden = false;
 }
 
 let viewer = null; // for those who drive the page from outside

@@ -1,0 +1,127 @@
+"""What an image says for and against a pose, in numbers that can be compared between places."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reloc.geometry import Camera
+from reloc.maps.held_back import HeldBack
+
+Array = NDArray[np.float64]
+
+# A cell agrees with a pose when its scene coordinate reprojects this close, for views of a short
+# side of 480 pixels.
+AGREEMENT_PX = 10.0
+# And closely when it does so at a quarter of that.
+CLOSE = 0.25
+# Parts of an image, along its width and its height, by which it is told how spread points are.
+PARTS = (8, 6)
+
+
+@dataclass(frozen=True)
+class CellEvidence:
+    """What heads say of a pose.
+
+    Attributes:
+        share: of all cells of the view, those that agree with the pose.
+        own_share: those that agree with the pose that the heads alone would give.
+        close_share: those that agree closely with the pose.
+        spread: share of the parts of the image that agreeing ones are in, 0 to 1.
+        error: median reprojection error of all cells in pixels of a short side of 480; infinite
+            where most lie behind the camera.
+    """
+
+    share: float
+    own_share: float
+    close_share: float
+    spread: float
+    error: float
+
+
+@dataclass(frozen=True)
+class LandmarkEvidence:
+    """What landmarks say of a pose.
+
+    Attributes:
+        agreeing: landmarks that agree with the pose.
+        visible: landmarks in view if nothing stood before them.
+        spread: share of the parts of the image that agreeing ones are in, 0 to 1.
+        error: root mean square of their errors in pixels of a short side of 480.
+        deviation: median of their points' standard deviations as seen in the image, in such pixels
+            and for keypoints of the mapping photos that err by a pixel.
+    """
+
+    agreeing: int
+    visible: int
+    spread: float = 0.0
+    error: float = 0.0
+    deviation: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """All that an image says of a pose, before anything is concluded from it.
+
+    Attributes:
+        cells: what heads say; None where they were not asked.
+        landmarks: what landmarks say; None where the map has none.
+        by_landmarks: the pose is that of landmarks, else that of heads.
+        contradicted: heads and landmarks agree with a pose each, and these are not one.
+        covariance: (6, 6) of the pose as its own correspondences have it, see
+            ``pose.covariance``; None if they do not determine it.
+        depth: median depth of these, scene units.
+        closed_form: heads were fitted and not trained; such err more than it looks.
+        reliability: of the map, 0 to 1.
+        held_back: what the map was measured to do; None where it was not.
+    """
+
+    cells: CellEvidence | None
+    landmarks: LandmarkEvidence | None
+    by_landmarks: bool
+    contradicted: bool
+    covariance: Array | None
+    depth: float
+    closed_form: bool = False
+    reliability: float = 1.0
+    held_back: HeldBack | None = None
+
+
+def cell_evidence(
+    errors: Array,
+    pixels: Array,
+    *,
+    camera: Camera,
+    short_side: int,
+    own_share: float | None = None,
+) -> CellEvidence:
+    """What all cells of a view say of a pose.
+
+    Chance makes some agree with the best pose for any image: their share grows with the area of the
+    agreement disc, so that the disc is measured in shares of the view.
+
+    Args:
+        errors: (N,) reprojection errors in pixels of the view, infinity behind the camera.
+        pixels: (N, 2) of the image.
+        camera: of the image.
+        short_side: of the view, in pixels.
+        own_share: that agrees with the pose by heads alone; by default that is the pose.
+    """
+    if not len(errors):
+        return CellEvidence(0.0, own_share or 0.0, 0.0, 0.0, float("inf"))
+    relative = errors / (AGREEMENT_PX * short_side / 480)
+    share = float((relative < 1).mean())
+    return CellEvidence(
+        share=share,
+        own_share=share if own_share is None else own_share,
+        close_share=float((relative < CLOSE).mean()),
+        spread=occupied(pixels[relative < 1], camera),
+        error=AGREEMENT_PX * float(np.median(relative)),
+    )
+
+
+def occupied(pixels: Array, camera: Camera) -> float:
+    """Share of the parts of an image that points (N, 2) are in."""
+    columns, rows = PARTS
+    parts = np.floor(pixels * (columns / camera.width, rows / camera.height)).astype(np.int64)
+    return len(np.unique(parts @ (1, columns))) / (columns * rows)
