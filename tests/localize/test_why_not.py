@@ -92,6 +92,7 @@ def test_a_black_photo_is_nowhere_even_where_all_cells_agree(localizer, room, mo
     sure = replace(
         localizer.localize(read_image(frame.image, gray=True), frame.camera),
         localized=True,
+        landmark_inliers=0,
         confidence=1.0,
         reason=None,
         reason_kind=None,
