@@ -26,8 +26,8 @@ Rgb = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 Rng = np.random.Generator
 
-# Focal lengths that are given wrongly, as factors of the right ones.
-WRONG_FOCALS = (0.85, 0.9, 0.95, 0.97, 1.03, 1.05, 1.1, 1.15)
+# Focal lengths that are told, as factors of the right ones.
+FOCALS = (0.85, 0.9, 0.95, 0.97, 1.0, 1.03, 1.05, 1.1, 1.15)
 
 
 @dataclass(frozen=True, eq=False)
@@ -297,7 +297,7 @@ def of_own(photos: Photos, rng: Rng) -> Sample:
 def of_wrong_focal(photos: Photos, rng: Rng) -> Sample:
     """Of the place, with a focal length that is not that of the camera."""
     frame = _any(photos.own, rng)
-    shot, factor = shot_of(frame), float(rng.choice(WRONG_FOCALS))
+    shot, factor = shot_of(frame), float(rng.choice(FOCALS))
     told = with_focal(shot.camera, factor)
     return Sample("focal", f"{factor:g}", shot.image, told, shot.world_from_cam)
 

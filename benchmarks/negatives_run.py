@@ -13,6 +13,7 @@ the table, which is OUT/negatives.md as well.
 import json
 import math
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -255,6 +256,7 @@ def _told(estimate: Estimate) -> Row:
         "landmark_inliers": estimate.landmark_inliers,
         "contradicted": estimate.contradicted,
         "reason": estimate.reason,
+        "reason_kind": estimate.reason_kind,
     }
 
 
@@ -283,8 +285,8 @@ def upper_bound(events: int, tries: int, *, level: float = 0.95) -> float:
 def table(rows: Sequence[Row]) -> str:
     """Answers by kind and by how the map was made, in Markdown."""
     lines = [
-        "| pictures | maps | asked | believed | wrongly | % | at most (95 %) |",
-        "|---|---|---:|---:|---:|---:|---:|",
+        "| pictures | maps | asked | believed | wrongly | % | at most (95 %) | mostly said |",
+        "|---|---|---:|---:|---:|---:|---:|---|",
     ]
     groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
@@ -294,8 +296,10 @@ def table(rows: Sequence[Row]) -> str:
         believed = sum(row["localized"] for row in group)
         wrong = sum(row["localized"] and not row["right"] for row in group)
         share, most = 100 * wrong / len(group), 100 * upper_bound(wrong, len(group))
+        said = Counter(row["reason_kind"] for row in group if not row["localized"])
         lines.append(
-            f"| {kind} | {made} | {len(group)} | {believed} | {wrong} | {share:.2f} | {most:.2f} |"
+            f"| {kind} | {made} | {len(group)} | {believed} | {wrong} | {share:.2f} | {most:.2f} | "
+            f"{said.most_common(1)[0][0] if said else ''} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -303,6 +307,7 @@ def table(rows: Sequence[Row]) -> str:
 def run(options: Options) -> None:
     """Asks what is missing."""
     stored = options.out / "negatives.jsonl"
+    options.out.mkdir(parents=True, exist_ok=True)
     rows: list[Row] = []
     if stored.is_file():
         # A line that was cut short by the end of the process is asked again.

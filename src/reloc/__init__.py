@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Localizer,
         Query,
         RankingOptions,
+        Reason,
     )
     from reloc.mapping.result import MappingResult
     from reloc.maps import MappingCamera, PreviewPoints, Region, SceneMap
@@ -157,6 +158,7 @@ _HOMES = {
     "RawFrame": "scenes",
     "RawScene": "scenes",
     "Reader": "scenes",
+    "Reason": "localize",
     "RefineMapOptions": "methods.refine",
     "RefineResult": "methods.refine",
     "Region": "maps",
@@ -263,6 +265,7 @@ __all__ = [
     "RawFrame",
     "RawScene",
     "Reader",
+    "Reason",
     "RefineMapOptions",
     "RefineResult",
     "Region",

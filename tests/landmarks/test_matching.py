@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -172,3 +174,38 @@ def test_a_place_without_landmarks_shows_none(cloud, matcher):
     assert len(none.among_all(seen)[0]) == 0
     pose = cloud.views[3].world_from_cam
     assert len(none.in_windows(seen, pose, CAMERA, window=8)[0]) == 0
+
+
+def with_copies(known, points, rows):
+    """Landmarks with copies of some of them that look the same at other points (L, 3)."""
+
+    def both(values):
+        return np.concatenate([values, values[rows]])
+
+    return replace(
+        known,
+        points=np.concatenate([known.points, points]),
+        deviations=both(known.deviations),
+        directions=both(known.directions),
+        spreads=both(known.spreads),
+        sizes=both(known.sizes),
+        descriptors=both(known.descriptors),
+    )
+
+
+def test_twins_are_found_elsewhere_and_not_next_to_it(cloud):
+    known = landmarks_of(cloud)[0]
+    everyone = np.arange(len(known))
+    near = with_copies(known, known.points + (0.01, 0.0, 0.0), everyone)
+    seen = seen_keypoints(cloud.keypoints[5], CAMERA, known)
+    keys, rows = LandmarkMatcher(known).among_all(seen)
+    assert len(LandmarkMatcher(near).elsewhere(seen, keys, rows, apart=1.0)[0]) < 0.05 * len(keys)
+    some = everyone[::2]
+    far = with_copies(near, known.points[some] + (40.0, 0.0, 0.0), some)
+    found, twins = LandmarkMatcher(far).elsewhere(seen, keys, rows, apart=1.0)
+    doubled = np.isin(rows, some)
+    assert set(keys[doubled]) <= set(found)
+    of_key = dict(zip(keys.tolist(), rows.tolist(), strict=True))
+    copies = [t for k, t in zip(found.tolist(), twins.tolist(), strict=True) if of_key[k] % 2 == 0]
+    own = [of_key[k] for k in found.tolist() if of_key[k] % 2 == 0]
+    np.testing.assert_allclose(far.points[copies], far.points[own] + (40.0, 0.0, 0.0))

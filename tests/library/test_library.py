@@ -78,7 +78,9 @@ class Knows(MlpHead):
 
 
 def photo(place):
-    return np.full((240, 320), GRAY + place, np.uint8)
+    # Squares about the grey: of a flat picture no pose is believed.
+    squares = np.indices((240, 320)) // 20
+    return (GRAY + place + 30 * (squares.sum(axis=0) % 2) - 15).astype(np.uint8)
 
 
 def descriptor(place):

@@ -21,7 +21,7 @@ from ..landmarks.conftest import CAMERA, make_cloud
 from ..landmarks.test_matching import landmarks_of
 from .test_contradiction import VIEW, Echo, Oracle
 
-PHOTO = np.zeros((480, 640), np.uint8)
+PHOTO = np.random.default_rng(0).integers(0, 256, (480, 640), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")

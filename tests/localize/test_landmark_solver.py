@@ -16,7 +16,7 @@ from reloc.landmarks.keypoints import Keypoints
 from reloc.localize.landmark_solver import LandmarkSolver
 
 from ..landmarks.conftest import CAMERA, make_cloud
-from ..landmarks.test_matching import landmarks_of
+from ..landmarks.test_matching import landmarks_of, with_copies
 
 QUERY = 5
 
@@ -161,3 +161,29 @@ def test_a_wrong_focal_length_is_no_crash(cloud, solver):
     camera = Camera.pinhole(width=640, height=480, fx=5000)
     found = solver.solve(cloud.keypoints[QUERY], camera, cloud.views[QUERY].world_from_cam)
     assert found is None or np.isfinite(found.world_from_cam).all()
+
+
+def test_a_place_that_stands_twice_is_ambiguous(cloud):
+    known = landmarks_of(cloud)[0]
+    everyone = np.arange(len(known))
+    turned = pose_from(rotation_from_vector((0.0, 2.0, 0.0)), (30.0, 1.0, -4.0))
+    twice = with_copies(known, transformed(turned, known.points), everyone)
+    first = cloud.views[QUERY].world_from_cam
+    found = LandmarkSolver(twice).solve(cloud.keypoints[QUERY], CAMERA, first)
+    assert found.confidence > 0.9
+    assert found.ambiguous
+    # The same things, each somewhere else: they stand in no other place together.
+    scattered = np.random.default_rng(0).uniform(-30, 30, (len(known), 3))
+    mixed = with_copies(known, scattered, everyone)
+    found = LandmarkSolver(mixed).solve(cloud.keypoints[QUERY], CAMERA, first)
+    assert found.confidence > 0.9
+    assert not found.ambiguous
+    assert not LandmarkSolver(known).solve(cloud.keypoints[QUERY], CAMERA, first).ambiguous
+
+
+def test_a_focal_length_that_does_not_fit_is_noticed(cloud, solver):
+    assert not solver.solve(cloud.keypoints[QUERY], CAMERA, None).focal.is_other
+    longer = Camera(CAMERA.model, 640, 480, (1.1 * CAMERA.focal, *CAMERA.params[1:]))
+    fit = solver.solve(cloud.keypoints[QUERY], longer, None).focal
+    assert fit.is_other
+    assert fit.ratio == pytest.approx(1 / 1.1, abs=0.01)

@@ -6,31 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reloc import Localizer, MappingOptions, Query, SceneMap, map_scene, open_scene
+from reloc import Localizer, MappingOptions, Query, SceneMap, map_scene
 from reloc.cli.main import main
 from reloc.errors import OptionError
 from reloc.geometry import pose_error
 from reloc.landmarks import LandmarkOptions
 
 pytestmark = pytest.mark.slow
-
-TOY = MappingOptions(
-    heads=1, views=40, steps=5, batch=64, width=32, blocks=1, short_side=120, cells_per_view=60
-)
-
-
-@pytest.fixture(scope="module")
-def room(made_scene):
-    return open_scene(made_scene(mapping=40, queries=6, width=320, height=240))
-
-
-@pytest.fixture(scope="module")
-def map_file(room, made_once):
-    def make(path):
-        made = map_scene(room, options=TOY, landmarks=LandmarkOptions(count=3000), device="cpu")
-        made.scene_map.save(path)
-
-    return made_once("landmarks-of-a-room.safetensors", make)
 
 
 def estimates(scene_map, room):
@@ -81,5 +63,5 @@ def test_the_command_line_says_how_many_agree(map_file, room, capsys):
 def test_a_head_alone_has_none(room):
     with pytest.raises(OptionError, match="leave out head or landmarks"):
         map_scene(
-            room, options=replace(TOY, heads=2), head=0, landmarks=LandmarkOptions(), device="cpu"
+            room, options=MappingOptions(heads=2), head=0, landmarks=LandmarkOptions(), device="cpu"
         )

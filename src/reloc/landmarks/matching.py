@@ -19,6 +19,8 @@ PAIRS = 1 << 17
 # Ratios of the distances to the best and the second best candidate: few of very many are right by
 # chance, of the few in a window even fewer.
 RATIO_OF_ALL, RATIO_IN_WINDOW = 0.85, 0.9
+# Of its distance to a keypoint over that of a landmark elsewhere: with more, the two look alike.
+TWIN_RATIO = 0.6
 # Of the distance of two random descriptors of a place, as the root of its mean square: farther
 # apart two are not of one thing. Of photos of other places some ten landmarks agree with a pose at
 # this limit, and forty at 0.9.
@@ -102,6 +104,32 @@ class LandmarkMatcher:
         found = found[back == found]
         return found, match[found]
 
+    def elsewhere(
+        self, seen: SeenKeypoints, keys: Indices, rows: Indices, *, apart: float
+    ) -> tuple[Indices, Indices]:
+        """Landmarks far from the matched ones that look nearly as much like the keypoints.
+
+        Args:
+            seen: of the query.
+            keys: (M,) keypoints.
+            rows: (M,) their landmarks.
+            apart: scene units that others have to be away at least.
+
+        Returns:
+            Keypoints and landmarks (L,) of those that have such a twin, the best one of each.
+        """
+        points = self.landmarks.points
+        coordinates, own = seen.coordinates[keys], points[rows]
+        far = _distances(coordinates, self._codes, self._squares)
+        far += (coordinates**2).sum(axis=1)[:, None]
+        line = np.arange(len(keys))
+        limit = np.minimum(far[line, rows] / TWIN_RATIO**2, self._farthest)
+        squares = (own**2).sum(axis=1)[:, None] + (points**2).sum(axis=1) - 2 * own @ points.T
+        far[squares < apart**2] = np.inf
+        twins = far.argmin(axis=1)
+        found = far[line, twins] < limit
+        return keys[found], twins[found]
+
     def visible(self, world_from_cam: Array, camera: Camera) -> tuple[Indices, Array, Array]:
         """Landmarks that a camera sees if nothing stands before them.
 
@@ -126,7 +154,13 @@ class LandmarkMatcher:
         return rows[inside], pixels[inside], local[rows[inside], 2]
 
     def in_windows(
-        self, seen: SeenKeypoints, world_from_cam: Array, camera: Camera, *, window: float
+        self,
+        seen: SeenKeypoints,
+        world_from_cam: Array,
+        camera: Camera,
+        *,
+        window: float,
+        most: int | None = None,
     ) -> tuple[Indices, Indices]:
         """Mutual best matches (M,) of keypoints and landmarks near where a pose projects these.
 
@@ -135,8 +169,12 @@ class LandmarkMatcher:
             world_from_cam: (4, 4) first pose.
             camera: of the query.
             window: pixels along either axis between a landmark and its keypoint, at most.
+            most: landmarks that are looked for, spread evenly over those in view; None for all.
         """
         rows, pixels, depths = self.visible(world_from_cam, camera)
+        if most is not None and len(rows) > most:
+            part = np.linspace(0, len(rows) - 1, most).astype(np.int64)
+            rows, pixels, depths = rows[part], pixels[part], depths[part]
         sizes = self.landmarks.sizes[rows] * camera.focal / depths
         low, high, order = _runs(pixels, seen.pixels, window)
         squares = (seen.coordinates**2).sum(axis=1)

@@ -4,6 +4,7 @@ from reloc.localize.estimate import Estimate
 from reloc.localize.localizer import Localizer
 from reloc.localize.place import RankingOptions
 from reloc.localize.query import DepthFile, Query
+from reloc.localize.reasons import Reason
 from reloc.pose.correspondences import Correspondences, Kind
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "Localizer",
     "Query",
     "RankingOptions",
+    "Reason",
 ]

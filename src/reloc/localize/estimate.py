@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import OptionError
 from reloc.geometry import Camera, inverted
+from reloc.localize.reasons import Reason
 from reloc.maps.held_back import Bound
 from reloc.pose.evidence import Evidence
 from reloc.pose.within import probability_within
@@ -40,6 +41,8 @@ class Estimate:
             found before the network ran. Where they were found beside it, ``landmarks`` has what
             that took beyond the others.
         reason: one line that says why there is no pose to be trusted, else None.
+        reason_kind: what kind of reason that is, for programs that tell their users what to do;
+            None where there is none, or where the estimate was read from a file that does not say.
         place: the map of a library that gave the pose; None where there was but one map.
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
             was none or the image could not be read.
@@ -71,6 +74,7 @@ class Estimate:
     landmark_inliers: int = 0
     landmarks_alone: bool = False
     contradicted: bool = False
+    reason_kind: Reason | None = None
     certainty: float = 0.0
     bound: Bound | None = None
     evidence: Evidence | None = None

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from reloc.geometry import Camera
+from reloc.localize.doubts import with_doubts
 from reloc.localize.estimate import Estimate
 from reloc.localize.landmark_solver import LandmarkSolution, LandmarkSolver
 from reloc.localize.place import Place
@@ -66,5 +67,5 @@ def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery], place: Pl
         landmark_inliers=best.inliers,
         landmarks_alone=True,
     )
-    judged = place.judged(answer, place.evidence_of_landmarks(best))
+    judged = with_doubts(place.judged(answer, place.evidence_of_landmarks(best)), best)
     return FirstLook(found, seconds, judged if judged.localized else None)

@@ -12,6 +12,7 @@ from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoi
 from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.covariance import leave_out_covariance
 from reloc.pose.evidence import occupied
+from reloc.pose.focal_fit import FocalFit, focal_fit
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
 from reloc.scenes.depth import DepthAlongRays
@@ -31,6 +32,11 @@ EXACT_SIZE, SIZES_APART = 4.0, (0.25, 20.0)
 # Cells along either side of an image by which it is told how much of it landmarks cover.
 GRID = 4
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
+# Landmarks so far from each other are two, as a share of their depth; and fewer than so many agree
+# with some pose by chance.
+TWINS_APART, LEAST_TWINS = 0.1, 8
+# A pose that a third of the pairs agree with is found in so many tries nearly always.
+TWIN_SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=500)
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,13 @@ class LandmarkSolverOptions:
             landmarks, too.
         least: where fewer agree, the pose is as good as guessed.
         chance: share of the landmarks in view that agree with any pose.
+        focal_window: half side of the windows in which matches tell of the focal length: where it
+            is given wrongly, landmarks are far from where they are projected.
+        focal_landmarks: that are looked for then, at most.
+        twins: landmarks that agree with a pose, at most, for which others are looked for that look
+            alike elsewhere.
+        twin_search: of a pose by these.
+        twin_share: so many of them agree with it where a place looks the same from there.
     """
 
     windows: tuple[float, ...] = (24.0, 12.0, 6.0)
@@ -64,6 +77,11 @@ class LandmarkSolverOptions:
     alone_cover: float = 0.5
     least: int = 12
     chance: float = 0.007
+    focal_window: float = 48.0
+    focal_landmarks: int = 300
+    twins: int = 64
+    twin_search: SolverOptions = TWIN_SEARCH
+    twin_share: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,8 @@ class LandmarkSolution:
         confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
         spread, error, deviation: of those that agree, see ``LandmarkEvidence``.
         depth: median of theirs, scene units.
+        focal: the focal length that fits best beside such a pose; None where that is not known.
+        ambiguous: landmarks elsewhere look as much like the image, and agree with a pose as well.
     """
 
     world_from_cam: Array
@@ -91,6 +111,8 @@ class LandmarkSolution:
     error: float = 0.0
     deviation: float = 0.0
     depth: float = 1.0
+    focal: FocalFit | None = None
+    ambiguous: bool = False
 
 
 class LandmarkSolver:
@@ -144,15 +166,68 @@ class LandmarkSolver:
             local[:3, 3] -= self._origin
             near = self._near(seen, camera, local, unit, depths)
         if near is not None and self._is_sure(near):
-            return near
+            return self._examined(near, seen, camera, unit)
         if found is None and anywhere:
             found = self._anywhere(seen, camera, unit, depths)
-        return near if found is None or (near and near.inliers >= found.inliers) else found
+        best = near if found is None or (near and near.inliers >= found.inliers) else found
+        return None if best is None else self._examined(best, seen, camera, unit)
 
     def is_sure_alone(self, found: LandmarkSolution) -> bool:
         """Whether a pose that was found by landmarks alone is beyond doubt."""
         least = max(self.options.sure, self.options.alone_share * found.visible)
         return found.inliers >= least and found.cover >= self.options.alone_cover
+
+    def _examined(
+        self, found: LandmarkSolution, seen: SeenKeypoints, camera: Camera, unit: float
+    ) -> LandmarkSolution:
+        """A pose that is no guess with what speaks against it, unless it has that already."""
+        if found.confidence < 0.5 or found.focal is not None:
+            return found
+        pose = found.world_from_cam.copy()
+        pose[:3, 3] -= self._origin
+        return replace(
+            found,
+            focal=self._focal(seen, camera, pose, unit),
+            ambiguous=self._is_ambiguous(seen, camera, pose, unit),
+        )
+
+    def _focal(
+        self, seen: SeenKeypoints, camera: Camera, pose: Array, unit: float
+    ) -> FocalFit | None:
+        """The focal length that fits best beside a pose, by what is near landmarks and far."""
+        keys, rows = self._matcher.in_windows(
+            seen,
+            pose,
+            camera,
+            window=unit * self.options.focal_window,
+            most=self.options.focal_landmarks,
+        )
+        return focal_fit(pose, self._correspondences(seen, camera, keys, rows, unit))
+
+    def _is_ambiguous(self, seen: SeenKeypoints, camera: Camera, pose: Array, unit: float) -> bool:
+        """Whether another part of the place looks as much like the image.
+
+        Rooms may look the same from both ends. Single things that stand twice in a room look alike,
+        too, but agree with no pose together.
+        """
+        window = unit * self.options.windows[-1]
+        keys, rows = self._matcher.in_windows(seen, pose, camera, window=window, most=400)
+        part = np.unique(np.linspace(0, len(keys) - 1, self.options.twins).astype(np.int64))
+        keys, rows = keys[part], rows[part]
+        depth = float(
+            np.median(transformed(inverted(pose), self._matcher.landmarks.points[rows])[:, 2])
+        )
+        twins = self._matcher.elsewhere(seen, keys, rows, apart=TWINS_APART * depth)
+        least = max(LEAST_TWINS, self.options.twin_share * len(keys))
+        if len(twins[0]) < least:
+            return False
+        options = replace(
+            self.options.twin_search,
+            threshold=unit * self.options.twin_search.threshold,
+            refine_scale=unit * self.options.twin_search.refine_scale,
+        )
+        other = solve_pose(self._correspondences(seen, camera, *twins, 1.0), options=options)
+        return other is not None and int(other.inliers.sum()) >= least
 
     def _is_sure(self, found: LandmarkSolution) -> bool:
         least = max(self.options.sure, self.options.sure_share * found.visible)

@@ -23,6 +23,7 @@ from reloc.localize.query import (
     memory_for,
     read_query,
 )
+from reloc.localize.reasons import Reason
 from reloc.prefetching import prefetched
 from reloc.scenes.depth import DepthMap
 from reloc.scenes.scene import Depth
@@ -159,7 +160,9 @@ class LocalizingPipeline(ABC, Generic[Read]):
                 except (ImageError, CameraError) as error:
                     if strict:
                         raise
-                    estimate = Estimate(query.name, False, None, reason=str(error))
+                    estimate = Estimate(
+                        query.name, False, None, reason=str(error), reason_kind=Reason.BAD_INPUT
+                    )
                 yield estimate
 
     def _ready(self, looking: ThreadPoolExecutor, query: Query) -> Read:
@@ -200,15 +203,19 @@ def _found(
 ) -> Estimate:
     """The pose that most of the image agrees with, over all attempts that have to be made."""
     if not first:
-        return Estimate(query.name, False, None, reason="no map of the library fits")
+        return Estimate(
+            query.name,
+            False,
+            None,
+            reason="no map of the library fits",
+            reason_kind=Reason.NOT_THIS_PLACE,
+        )
     sure = first[0].place.ranking.sure
     with memory_for(query):
         estimates = _made(first)
         while not any(_is_sure(e, sure) for e in estimates) and (group := next(others, None)):
             estimates += _made(group)
-        while not any(e.localized or e.contradicted for e in estimates) and (
-            group := next(last, None)
-        ):
+        while not any(_is_placed(e) for e in estimates) and (group := next(last, None)):
             estimates += _made(group)
     return most_agreed(estimates)
 
@@ -227,6 +234,12 @@ def _made(attempts: Sequence[Attempt]) -> list[Estimate]:
 def _is_sure(estimate: Estimate, share: float) -> bool:
     """Whether no other attempt can be better."""
     return estimate.inlier_share >= share or estimate.landmark_inliers >= SURE_LANDMARKS
+
+
+def _is_placed(estimate: Estimate) -> bool:
+    """Whether the place and the roll of an image are known, if not the pose."""
+    known = (Reason.INTRINSICS, Reason.AMBIGUOUS)
+    return estimate.localized or estimate.contradicted or estimate.reason_kind in known
 
 
 def most_agreed(estimates: Sequence[Estimate]) -> Estimate:

@@ -1,5 +1,6 @@
 """A map made ready to answer: from the features of an image to a pose in it."""
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +14,11 @@ from reloc.geometry import inverted, transformed
 from reloc.heads.batched import BatchedHeads
 from reloc.heads.ridge import RidgeHead
 from reloc.localize.cameras import QueryCameras
+from reloc.localize.doubts import with_doubts
 from reloc.localize.estimate import Estimate
 from reloc.localize.landmark_solver import LandmarkSolution
 from reloc.localize.query import PreparedQuery
+from reloc.localize.reasons import TEXTS, Reason, reason_of_doubt, sees_anything
 from reloc.localize.regional_landmarks import RegionalLandmarks
 from reloc.maps.scene_map import SceneMap
 from reloc.pose import trust
@@ -69,10 +72,18 @@ class RankingOptions:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What the head of a region sees in an image, around the origin of the region."""
+    """What the head of a region sees in an image, around the origin of the region.
+
+    Attributes:
+        region: its number.
+        local: scene coordinates.
+        likeness: cosine between what the image looks like and the most similar view of the map;
+            NaN where that was not compared.
+    """
 
     region: int
     local: Correspondences
+    likeness: float = math.nan
 
 
 class Place:
@@ -116,13 +127,15 @@ class Place:
             features: (cells, channels) of the query's view.
             query: the query.
         """
-        if len(self.map.regions) == 1:
-            return self.seen(features, [0], query)
-        ranked = self.ranked(features, query)
-        probed = min(len(features), self.ranking.probe_cells)
-        sure = ranked[0][1] >= self.ranking.sure * probed
-        count = min(2, self.ranking.finalists) if sure else self.ranking.finalists
-        return self.seen(features, [region for region, _ in ranked[:count]], query)
+        regions = [0]
+        if len(self.map.regions) > 1:
+            ranked = self.ranked(features, query)
+            probed = min(len(features), self.ranking.probe_cells)
+            sure = ranked[0][1] >= self.ranking.sure * probed
+            count = min(2, self.ranking.finalists) if sure else self.ranking.finalists
+            regions = [region for region, _ in ranked[:count]]
+        likeness = max(self._likenesses(features), default=math.nan)
+        return [replace(c, likeness=likeness) for c in self.seen(features, regions, query)]
 
     def ranked(self, features: torch.Tensor, query: PreparedQuery) -> list[tuple[int, int]]:
         """Promising regions, the best first, with the number of probed cells that agree on a pose.
@@ -187,6 +200,36 @@ class Place:
                 any they are looked for near the pose only.
             found: what that gave, if it was done before.
         """
+        estimate = self._estimated(query, candidates, seconds, regions, found)
+        by_heads = estimate.localized and not estimate.landmark_inliers
+        if by_heads and not sees_anything(query.view.image):
+            # Features are then about the borders of the picture, and so may be what agrees.
+            estimate = replace(estimate, localized=False, confidence=0.0, certainty=0.0)
+        if estimate.localized or estimate.reason_kind is not None:
+            return estimate
+        return self._explained(query, estimate, candidates[0].likeness)
+
+    def _explained(self, query: PreparedQuery, estimate: Estimate, likeness: float) -> Estimate:
+        """The estimate with why it is not to be believed."""
+        kind = reason_of_doubt(
+            query.view.image,
+            certainty=estimate.certainty,
+            likeness=likeness,
+            reliability=self.map.reliability,
+        )
+        if estimate.contradicted and kind in (Reason.NOT_PRECISE, Reason.NOT_THIS_PLACE):
+            kind = Reason.CONTRADICTED
+        return replace(estimate, reason=TEXTS[kind], reason_kind=kind)
+
+    def _estimated(
+        self,
+        query: PreparedQuery,
+        candidates: Sequence[Candidate],
+        seconds: dict[str, float],
+        regions: Sequence[int],
+        found: LandmarkSolution | None,
+    ) -> Estimate:
+        """See ``estimate``; reasons are left to it."""
         by_heads, candidate = self._by_heads(query, candidates, seconds)
         if self.landmarks is None:
             return by_heads
@@ -203,6 +246,8 @@ class Place:
             depth=query.depth,
         )
         estimate = by_heads if best is None else self._decided(query, by_heads, candidate, best)
+        if best is not None and estimate.landmark_inliers:
+            estimate = with_doubts(estimate, best)
         spent = seconds.get("landmarks", 0.0) + time.perf_counter() - began
         return replace(estimate, seconds={**estimate.seconds, "landmarks": spent})
 
@@ -224,7 +269,6 @@ class Place:
                 localized=False,
                 world_from_cam=None,
                 seconds={**seconds, "pose": time.perf_counter() - began},
-                reason="no pose agrees with what the map sees",
                 camera=query.camera,
                 camera_source=query.camera_source,
             )
@@ -318,7 +362,6 @@ class Place:
             bound=self.bound,
             covariance=found.covariance,
             evidence=evidence,
-            reason=None if localized else self._doubt(),
         )
 
     def _decided(
@@ -368,8 +411,7 @@ class Place:
     def _doubted(self, by_heads: Estimate, heads: Evidence) -> Estimate:
         """The estimate of heads that some landmarks contradict."""
         doubted = self.judged(by_heads, replace(heads, contradicted=True))
-        reason = None if doubted.localized else "landmarks agree with another pose than heads do"
-        return replace(doubted, contradicted=True, reason=reason)
+        return replace(doubted, contradicted=True)
 
     def searched(self, features: torch.Tensor, finalists: Sequence[int]) -> list[int]:
         """Regions whose landmarks an image may show, the likeliest first; none without landmarks.
@@ -392,17 +434,19 @@ class Place:
         Args:
             features: (cells, channels) of a view of the image.
         """
-        descriptor = global_descriptor(features)
-        scores = [
-            similarity(descriptor, r.views).max() if len(r.views) else np.inf
-            for r in self.map.regions
-        ]
+        scores = [np.inf if np.isnan(s) else s for s in self._likenesses(features)]
         return [int(i) for i in np.argsort(scores, kind="stable")[::-1]]
 
-    def _doubt(self) -> str:
-        if self.map.reliability < 0.5:
-            return "the map does not even find its own mapping frames; map for longer"
-        return "too few scene coordinates agree with the best pose"
+    def _likenesses(self, features: torch.Tensor) -> list[float]:
+        """Cosine between what an image and the most similar view of each region look like, or NaN.
+
+        Regions may have no views.
+        """
+        descriptor = global_descriptor(features)
+        return [
+            float(similarity(descriptor, r.views).max()) if len(r.views) else math.nan
+            for r in self.map.regions
+        ]
 
     def _shortlist(self, features: torch.Tensor) -> list[int]:
         """Regions with the most similar views; those without views cannot be left out."""

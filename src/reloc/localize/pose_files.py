@@ -27,6 +27,7 @@ from reloc.geometry import (
 )
 from reloc.localize.estimate import Estimate
 from reloc.localize.pairing import paired
+from reloc.localize.reasons import Reason
 from reloc.maps.held_back import Bound
 from reloc.scenes.scene import Frame
 from reloc.scenes.text import data_lines, read_text
@@ -171,6 +172,7 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "covariance": estimate.covariance if trusted else None,
         "seconds": estimate.seconds,
         "reason": estimate.reason,
+        "reason_kind": estimate.reason_kind,
         "camera_source": estimate.camera_source,
         **({} if estimate.place is None else {"place": estimate.place}),
     }
@@ -207,6 +209,8 @@ def _estimate_of(row: Mapping[str, Any]) -> Estimate:
         covariance=matrix("covariance", 6),
         seconds={str(k): float(v) for k, v in (row.get("seconds") or {}).items()},
         reason=row.get("reason"),
+        # A kind that this version does not know was written by a later one.
+        reason_kind=next((kind for kind in Reason if kind == row.get("reason_kind")), None),
         camera_source=row.get("camera_source"),
     )
 
