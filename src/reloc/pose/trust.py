@@ -74,7 +74,8 @@ class Constants:
 
 # Weights that may have any sign: of all others, more speaks for a pose.
 INTERCEPTS = ("heads", "landmarks alone")
-# Of the run of 28 November 2026 that docs/benchmarks.md tells of: 1651 poses of 12 groups of places.
+# Of the run of benchmarks/calibration.py on 28 November 2026 that docs/benchmarks.md tells of: 1651
+# poses of 13 places.
 CONSTANTS = Constants(
     weights={
         "heads": -7.35,
