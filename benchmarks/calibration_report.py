@@ -57,7 +57,10 @@ def calibration_error(poses: Sequence[Judged]) -> float:
 
 
 def coverage(poses: Sequence[Judged]) -> dict[float, float]:
-    """Share of believed poses that are no other ones whose error is in each ellipsoid."""
+    """Share of believed poses that are no other ones whose error is in each ellipsoid.
+
+    Empty where there are none.
+    """
     errors = np.array(
         [
             normalized_error(p.sample, p.found.covariance)
@@ -65,8 +68,9 @@ def coverage(poses: Sequence[Judged]) -> dict[float, float]:
             if p.believed and p.sample.distance < OTHER_POSE
         ]
     )
-    count = max(1, len(errors))
-    return {level: float((errors < limit).sum()) / count for level, limit in CHI_SQUARED.items()}
+    if not len(errors):
+        return {}
+    return {level: float((errors < limit).mean()) for level, limit in CHI_SQUARED.items()}
 
 
 def report(out: Path) -> str:
@@ -155,7 +159,7 @@ def _table(title: str, poses: Sequence[Judged], name: Callable[[Judged], str]) -
             f"{_percent(sum(p.believed and not p.sample.right for p in own), len(own))} | "
             f"{sum(p.believed for p in foreign)} of {len(foreign)} | "
             f"{100 * calibration_error(some):.1f} % | "
-            f"{', '.join(f'{100 * inside[level]:.0f}' for level in CHI_SQUARED)} |"
+            f"{', '.join(f'{100 * inside[p]:.0f}' for p in CHI_SQUARED) if inside else '–'} |"
         )
     return lines
 

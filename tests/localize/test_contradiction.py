@@ -55,7 +55,7 @@ def answer(cloud, monkeypatch):
 
     The photo shows keypoints of so many of them.
     """
-    shown = []
+    shown: list[Keypoints] = []
     monkeypatch.setattr("reloc.localize.query.detect_keypoints", lambda image: shown[-1])
     truth = cloud.views[VIEW].world_from_cam
     known = landmarks_of(cloud)[0]

@@ -92,15 +92,16 @@ def test_poses_may_be_farther_off_than_their_own_correspondences_say():
 
 def test_what_a_map_was_measured_to_err_counts():
     errors = ((0.3, 1.0), (0.2, 3.0), None, (0.1, 2.0))
-    for case, own in ((heads(0.5), "by_heads"), (landmarks(200), "errors")):
-        other = "errors" if own == "by_heads" else "by_heads"
-        lost = (None,) * 4
-        measured = HeldBack(**{"way": "held back", own: errors, other: lost})
+    lost = (None,) * 4
+    ways = HeldBack("held back", lost, errors), HeldBack("held back", errors, lost)
+    for case, measured, unmeasured in (
+        (heads(0.5), ways[0], ways[1]),
+        (landmarks(200), ways[1], ways[0]),
+    ):
         assert median_errors(replace(case, held_back=measured)) == pytest.approx(
             (np.radians(2.0), 0.2)
         )
         assert spread(replace(case, held_back=measured)) > 2 * spread(case)
-        unmeasured = HeldBack(**{"way": "held back", own: lost, other: errors})
         assert spread(replace(case, held_back=unmeasured)) == spread(case)
 
 
