@@ -402,10 +402,11 @@ class Place:
         )
         evidence = replace(self.evidence_of_landmarks(found), cells=seen, contradicted=contradicted)
         by_landmarks = self.judged(estimate, evidence)
-        if heads is None or by_landmarks.localized:
+        if heads is None or (contradicted and by_landmarks.localized):
             return by_landmarks
         if contradicted:
             return self._doubted(by_heads, heads)
+        # Few landmarks, as in blur, can be less exact than heads.
         return max(by_landmarks, by_heads, key=lambda e: e.confidence)
 
     def _doubted(self, by_heads: Estimate, heads: Evidence) -> Estimate:
