@@ -53,7 +53,8 @@ class Options:
         only: names of the scenes to measure; by default every subfolder, and ``redkitchen-kf``
             beside ``redkitchen``. A name with ``-x100`` or ``-x0.01`` at its end is that scene in
             another unit of length.
-        seconds: time limits of mapping; none to measure the reference alone.
+        seconds: time limits of mapping, 0 for none: the map ends when it is good. Without any the
+            reference alone is measured.
         reference: measure feature matching as well; needs pycolmap (``reloc[bench]``).
         heads: numbers of heads to map with, in place of the one that the scene itself suggests.
         seeds: how many times to map each scene with each limit; the table shows medians.
@@ -260,14 +261,16 @@ def _jobs(
         options.seconds, options.heads or (None,), range(options.seeds)
     ):
         if backbone is not None:
-            told = "" if heads is None else f", heads {heads}"
-            file = f"{name}-{limit:g}s{told.replace(', heads ', '-heads')}-{seed}.safetensors"
+            told = f" {limit:g} s" if limit else ""
+            told += "" if heads is None else f", heads {heads}"
+            suffix = told.replace(" ", "").replace(",heads", "-heads").strip("-")
+            file = f"{name}-{suffix or 'good'}-{seed}.safetensors"
             yield (
-                _key(name, f"reloc {limit:g} s{told}", seed, backbone.fingerprint),
+                _key(name, f"reloc{told}", seed, backbone.fingerprint),
                 partial(
                     measured_by_reloc,
                     backbone=backbone,
-                    options=MappingOptions(time_limit=limit, heads=heads, seed=seed),
+                    options=MappingOptions(time_limit=limit or None, heads=heads, seed=seed),
                     path=options.out / "maps" / file,
                     landmarks=LandmarkOptions(),
                 ),
