@@ -168,6 +168,7 @@ def test_a_place_that_stands_twice_is_ambiguous(cloud):
     everyone = np.arange(len(known))
     turned = pose_from(rotation_from_vector((0.0, 2.0, 0.0)), (30.0, 1.0, -4.0))
     twice = with_copies(known, transformed(turned, known.points), everyone)
+    twice.directions[len(known) :] = known.directions @ turned[:3, :3].T
     first = cloud.views[QUERY].world_from_cam
     found = LandmarkSolver(twice).solve(cloud.keypoints[QUERY], CAMERA, first)
     assert found.confidence > 0.9
@@ -179,6 +180,13 @@ def test_a_place_that_stands_twice_is_ambiguous(cloud):
     assert found.confidence > 0.9
     assert not found.ambiguous
     assert not LandmarkSolver(known).solve(cloud.keypoints[QUERY], CAMERA, first).ambiguous
+    # A third of the things stands together in another place: most that is there is missing.
+    some = np.arange(0, len(known), 3)
+    partly = with_copies(known, transformed(turned, known.points[some]), some)
+    partly.directions[len(known) :] = known.directions[some] @ turned[:3, :3].T
+    found = LandmarkSolver(partly).solve(cloud.keypoints[QUERY], CAMERA, first)
+    assert found.confidence > 0.9
+    assert not found.ambiguous
 
 
 def test_a_focal_length_that_does_not_fit_is_noticed(cloud, solver):

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.geometry import Camera, inverted, transformed
+from reloc.geometry import Camera, inverted, pose_error, transformed
 from reloc.landmarks.keypoints import Keypoints
 from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
@@ -35,6 +35,10 @@ SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
 # Landmarks so far from each other are two, as a share of their depth; and fewer than so many agree
 # with some pose by chance.
 TWINS_APART, LEAST_TWINS = 0.1, 8
+# Two poses are one that differ by less than that share of the depth, and by less than this turn.
+TWINS_TURN_DEG = 10.0
+# Of two places that look alike, either shows this share of the landmarks that the other does.
+TWINS_AS_MANY = 0.5
 # A pose that a third of the pairs agree with is found in so many tries nearly always.
 TWIN_SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=500)
 
@@ -227,7 +231,18 @@ class LandmarkSolver:
             refine_scale=unit * self.options.twin_search.refine_scale,
         )
         other = solve_pose(self._correspondences(seen, camera, *twins, 1.0), options=options)
-        return other is not None and int(other.inliers.sum()) >= least
+        if other is None or int(other.inliers.sum()) < least:
+            return False
+        distance, turn = pose_error(other.world_from_cam, pose)
+        if distance < TWINS_APART * depth and turn < TWINS_TURN_DEG:
+            return False
+        # A few that agree with a pose elsewhere are a thing that stands twice. A place that does
+        # shows about as many there as here.
+        here, there = (
+            len(self._matcher.in_windows(seen, at, camera, window=2 * window)[0])
+            for at in (pose, other.world_from_cam)
+        )
+        return there >= TWINS_AS_MANY * here
 
     def _is_sure(self, found: LandmarkSolution) -> bool:
         least = max(self.options.sure, self.options.sure_share * found.visible)
