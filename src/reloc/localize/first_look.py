@@ -67,5 +67,6 @@ def first_look(solver: LandmarkSolver, tries: Sequence[PreparedQuery], place: Pl
         landmark_inliers=best.inliers,
         landmarks_alone=True,
     )
-    judged = with_doubts(place.judged(answer, place.evidence_of_landmarks(best)), best)
+    evidence = place.judge.evidence_of_landmarks(best)
+    judged = with_doubts(place.judge.judged(answer, evidence), best)
     return FirstLook(found, seconds, judged if judged.localized else None)
