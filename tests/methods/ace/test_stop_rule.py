@@ -6,7 +6,13 @@ import pytest
 
 from reloc.maps.held_back import Bound
 from reloc.methods.ace.first_guesses import Guesses
-from reloc.methods.ace.stop_rule import FIRST_CHECK, GROWTH, MOST_MORE, StopRule
+from reloc.methods.ace.stop_rule import (
+    FIRST_CHECK,
+    GROWTH,
+    MOST_MORE,
+    STEPS_WHERE_SETTLED,
+    StopRule,
+)
 from reloc.methods.until import Until
 
 USUAL = Bound(0.25, 5.0)
@@ -66,6 +72,20 @@ def test_half_are_enough_where_landmarks_are_sure_without_heads():
     assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) == 3
     by_heads, settled[1] = iter([0.2, 0.1] + [0.04] * 9), False
     assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) > 3, "the other one is lost"
+
+
+def test_where_landmarks_are_sure_of_all_frames_heads_are_not_trained_for_long():
+    by_heads = iter([1.0 * 0.8**n for n in range(20)])
+    settled = [True, True]
+
+    def look():
+        return Guesses(((next(by_heads), 0.0),) * 2, ((0.001, 0.0),) * 2, tuple(settled))
+
+    rule = StopRule(look, depth=1.0, bound=USUAL)
+    ends = checks_of(rule)
+    assert FIRST_CHECK * GROWTH ** (ends - 2) < STEPS_WHERE_SETTLED <= FIRST_CHECK * GROWTH**ends
+    by_heads, settled[1] = iter([1.0 * 0.8**n for n in range(20)]), False
+    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) > ends, "one is left to heads"
 
 
 def test_one_bad_frame_of_ten_is_no_reason_to_go_on():

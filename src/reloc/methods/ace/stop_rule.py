@@ -22,6 +22,9 @@ MAX_CHECKS = 200
 GOOD_GUESS = 0.05
 # Of so many frames heads have to make one, and of so many of those that landmarks are not sure of.
 OF_ALL, OF_OTHERS = 0.5, 0.85
+# Where landmarks are sure of all frames without heads, these are trained no longer than that, for
+# what photos will not show so well: steps of each.
+STEPS_WHERE_SETTLED = 700
 # Errors fall still while those of the last two checks are below so much of those of the two before.
 FALLING = 0.92
 # Bounds of the guess how much longer a training would have to be.
@@ -77,7 +80,7 @@ class StopRule:
     def next_check(self) -> int | None:
         """Steps of each trainer after which it wants to be asked next."""
         done = len(self.checks)
-        return round(FIRST_CHECK * GROWTH**done) if done < MAX_CHECKS else None
+        return _steps(done) if done < MAX_CHECKS else None
 
     def reached(self) -> bool:
         """Localizes the frames; whether the training is to end."""
@@ -99,6 +102,7 @@ class StopRule:
             self.ended = self._until.met(found.final, bound=self._bound)
         else:
             enough = good.mean() >= OF_ALL and good[~settled].sum() >= OF_OTHERS * (~settled).sum()
+            enough |= settled.all() and _steps(len(self.checks) - 1) >= STEPS_WHERE_SETTLED
             gained = not settled.all() and not self._stalls("final")
             self.ended = bool((enough or self._stalls("by_heads")) and not gained)
         return self.ended
@@ -136,6 +140,11 @@ class StopRule:
             raise ValueError("impossible end")
         self.ended = state["ended"]
         self.checks = [_check(c) for c in items(state["checks"], "checks", most=MAX_CHECKS)]
+
+
+def _steps(number: int) -> int:
+    """Steps of each trainer before a check, by its number from 0 on."""
+    return round(FIRST_CHECK * GROWTH**number)
 
 
 def _check(value: Any) -> Check:
