@@ -93,8 +93,6 @@ def _sample(row: dict[str, Any]) -> Sample:
 def _evidence(row: dict[str, Any]) -> Evidence:
     cells, landmarks, covariance = row["cells"], row["landmarks"], row["covariance"]
     measured = row.get("held_back")
-    if cells is not None and cells["error"] is None:
-        cells["error"] = np.inf
     return Evidence(
         **row
         | {

@@ -17,8 +17,8 @@ from reloc.pose.trust import CONSTANTS, calibrated_covariance
 
 BOUND = Bound(0.25, 5.0)
 SEEN = Evidence(
-    CellEvidence(0.4, 0.5, 0.1, 0.8, float("inf")),
-    LandmarkEvidence(40, 200, 0.4, 1.2, 1.0),
+    CellEvidence(0.4, 0.8),
+    LandmarkEvidence(40, 200, 0.4, 1.2),
     by_landmarks=True,
     contradicted=False,
     covariance=np.diag([1e-3] * 3 + [1e-2] * 3) ** 2,
@@ -79,7 +79,7 @@ def test_a_fit_finds_how_much_larger_errors_are_and_what_tells_wrong_poses(scrip
     samples = []
     for number in range(80):
         share = rng.uniform(0.2, 0.9)
-        cells = CellEvidence(share, share, share / 4, share, 10.0)
+        cells = CellEvidence(share, share)
         for seen in (
             replace(SEEN, cells=cells, held_back=None),
             replace(SEEN, cells=cells, landmarks=None, by_landmarks=False, held_back=None),
@@ -87,7 +87,7 @@ def test_a_fit_finds_how_much_larger_errors_are_and_what_tells_wrong_poses(scrip
             # Twice the deviations that the correspondences have.
             motion = rng.multivariate_normal(np.zeros(6), 4 * seen.covariance)
             samples.append(sample_of(fit, motion=motion, evidence=seen))
-        chance = CellEvidence(0.02, 0.02, 0.0, 0.1 + 0.001 * (number % 3), 200.0)
+        chance = CellEvidence(0.02, 0.1 + 0.001 * (number % 3))
         other = replace(SEEN, cells=chance, landmarks=None, by_landmarks=False, held_back=None)
         samples.append(sample_of(fit, evidence=other, kind="elsewhere"))
     constants = fit.fitted(samples)

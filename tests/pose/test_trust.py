@@ -15,12 +15,12 @@ EXACT = np.diag([1e-4] * 3 + [1e-3] * 3) ** 2
 
 
 def heads(share, *, landmarks=None, **changes):
-    cells = CellEvidence(share, share, share / 2, min(1.0, 2 * share), 10.0 / max(share, 0.01))
+    cells = CellEvidence(share, min(1.0, 2 * share))
     return replace(Evidence(cells, landmarks, False, False, EXACT, 3.0), **changes)
 
 
 def landmarks(agreeing, *, visible=1000, cells=None, **changes):
-    seen = LandmarkEvidence(agreeing, visible, min(1.0, agreeing / 100), 1.0, 1.0)
+    seen = LandmarkEvidence(agreeing, visible, min(1.0, agreeing / 100), 1.0)
     return replace(Evidence(cells, seen, True, False, EXACT, 3.0), **changes)
 
 
@@ -86,7 +86,7 @@ def test_poses_may_be_farther_off_than_their_own_correspondences_say():
         larger = replace(case, covariance=100 * EXACT)
         assert spread(larger) == pytest.approx(10 * spread(case), rel=0.3)
     assert spread(heads(0.5, closed_form=True)) > 1.3 * spread(heads(0.5))
-    blurred = LandmarkEvidence(200, 1000, 1.0, 2.5, 1.0)
+    blurred = LandmarkEvidence(200, 1000, 1.0, 2.5)
     assert spread(landmarks(200, landmarks=blurred)) > 1.3 * spread(landmarks(200))
 
 

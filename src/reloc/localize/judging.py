@@ -125,7 +125,7 @@ class Judge:
         """
         heads = by_heads.evidence
         own_share = 0.0 if heads is None or heads.cells is None else heads.cells.share
-        seen = _cell_evidence(query, local, cells.errors, own_share=own_share)
+        seen = _cell_evidence(query, local, cells.errors)
         if found.confidence < 0.5:
             if heads is None:
                 return by_heads
@@ -158,24 +158,10 @@ class Judge:
         return replace(doubted, contradicted=True)
 
 
-def _cell_evidence(
-    query: PreparedQuery,
-    local: Correspondences,
-    errors: Array,
-    *,
-    own_share: float | None = None,
-) -> CellEvidence:
+def _cell_evidence(query: PreparedQuery, local: Correspondences, errors: Array) -> CellEvidence:
     assert local.pixels is not None
-    return cell_evidence(
-        errors,
-        local.pixels,
-        camera=query.camera,
-        short_side=query.short_side,
-        own_share=own_share,
-    )
+    return cell_evidence(errors, local.pixels, camera=query.camera, short_side=query.short_side)
 
 
 def _landmark_evidence(found: LandmarkSolution) -> LandmarkEvidence:
-    return LandmarkEvidence(
-        found.inliers, found.visible, found.spread, found.error, found.deviation
-    )
+    return LandmarkEvidence(found.inliers, found.visible, found.spread, found.error)

@@ -99,7 +99,7 @@ class LandmarkSolution:
         visible: landmarks in view if nothing stood before them.
         cover: share of the image, in a grid of ``GRID`` by ``GRID`` cells, where some agree.
         confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
-        spread, error, deviation: of those that agree, see ``LandmarkEvidence``.
+        spread, error: of those that agree, see ``LandmarkEvidence``.
         depth: median of theirs, scene units.
         focal: the focal length that fits best beside such a pose; None where that is not known.
         ambiguous: landmarks elsewhere look as much like the image, and agree with a pose as well.
@@ -113,7 +113,6 @@ class LandmarkSolution:
     confidence: float
     spread: float = 0.0
     error: float = 0.0
-    deviation: float = 0.0
     depth: float = 1.0
     focal: FocalFit | None = None
     ambiguous: bool = False
@@ -318,7 +317,6 @@ class LandmarkSolver:
             confidence=beyond / (beyond + self.options.least),
             spread=occupied(seen.pixels[keys], camera),
             error=float(np.sqrt((errors**2).mean())) / unit,
-            deviation=float(np.median(deviations)) / unit,
             depth=float(np.median(depths)),
         )
 

@@ -13,8 +13,6 @@ Array = NDArray[np.float64]
 # A cell agrees with a pose when its scene coordinate reprojects this close, for views of a short
 # side of 480 pixels.
 AGREEMENT_PX = 10.0
-# And closely when it does so at a quarter of that.
-CLOSE = 0.25
 # Parts of an image, along its width and its height, by which it is told how spread points are.
 PARTS = (8, 6)
 
@@ -25,18 +23,11 @@ class CellEvidence:
 
     Attributes:
         share: of all cells of the view, those that agree with the pose.
-        own_share: those that agree with the pose that the heads alone would give.
-        close_share: those that agree closely with the pose.
         spread: share of the parts of the image that agreeing ones are in, 0 to 1.
-        error: median reprojection error of all cells in pixels of a short side of 480; infinite
-            where most lie behind the camera.
     """
 
     share: float
-    own_share: float
-    close_share: float
     spread: float
-    error: float
 
 
 @dataclass(frozen=True)
@@ -48,15 +39,12 @@ class LandmarkEvidence:
         visible: landmarks in view if nothing stood before them.
         spread: share of the parts of the image that agreeing ones are in, 0 to 1.
         error: root mean square of their errors in pixels of a short side of 480.
-        deviation: median of their points' standard deviations as seen in the image, in such pixels
-            and for keypoints of the mapping photos that err by a pixel.
     """
 
     agreeing: int
     visible: int
     spread: float = 0.0
     error: float = 0.0
-    deviation: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +81,6 @@ def cell_evidence(
     *,
     camera: Camera,
     short_side: int,
-    own_share: float | None = None,
 ) -> CellEvidence:
     """What all cells of a view say of a pose.
 
@@ -105,19 +92,11 @@ def cell_evidence(
         pixels: (N, 2) of the image.
         camera: of the image.
         short_side: of the view, in pixels.
-        own_share: that agrees with the pose by heads alone; by default that is the pose.
     """
     if not len(errors):
-        return CellEvidence(0.0, own_share or 0.0, 0.0, 0.0, float("inf"))
-    relative = errors / (AGREEMENT_PX * short_side / 480)
-    share = float((relative < 1).mean())
-    return CellEvidence(
-        share=share,
-        own_share=share if own_share is None else own_share,
-        close_share=float((relative < CLOSE).mean()),
-        spread=occupied(pixels[relative < 1], camera),
-        error=AGREEMENT_PX * float(np.median(relative)),
-    )
+        return CellEvidence(share=0.0, spread=0.0)
+    agreeing = errors < AGREEMENT_PX * short_side / 480
+    return CellEvidence(share=float(agreeing.mean()), spread=occupied(pixels[agreeing], camera))
 
 
 def occupied(pixels: Array, camera: Camera) -> float:
