@@ -20,7 +20,8 @@ import numpy as np
 import tyro
 from calibration_places import Maps, Place, places
 from calibration_report import report
-from negatives import Photos, possible_kinds
+from corruptions import CORRUPTIONS
+from negatives import Photos, possible_kinds, shot_of
 from negatives import sample as negative
 
 from reloc.cli.console import progress_bar
@@ -35,6 +36,8 @@ from reloc.scenes import Frame
 
 # Kinds of negatives that every map can be asked for.
 NEGATIVES = ("elsewhere", "sibling", "mirrored", "poster", "screen", "nowhere")
+# Shares of queries that something stands before.
+COVERED = (0.25, 0.4, 0.6)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Options:
         campus: rendered in few styles.
         kinds: of maps.
         own: queries of the map's place.
-        negatives: of each kind, for each map.
+        negatives: of each kind, for each map, and queries that something stands before.
         only: names of places; by default all.
         report_only: measure nothing more.
     """
@@ -89,6 +92,14 @@ def queries(place: Place, others: list[Place], name: str, options: Options) -> I
     own = place.open().queries
     for frame in _some(own, options.own, rng):
         yield Asked("own", Query(frame.name, frame.image, frame.camera), frame.world_from_cam)
+    # What stands before a place leaves a part of it, as a picture of it does.
+    for frame in _some(own, options.negatives, rng):
+        share = rng.choice(COVERED)
+        covered = CORRUPTIONS["covered"].apply(
+            shot_of(frame), share, np.random.default_rng(rng.randrange(2**31))
+        )
+        query = Query(f"{frame.name}, {share} covered", covered.image, covered.camera)
+        yield Asked("own", query, covered.world_from_cam)
     foreign = [f for o in _some([o for o in others if o.group != place.group], 3, rng)
                for f in o.open().queries]  # fmt: skip
     photos = Photos(

@@ -114,3 +114,19 @@ def test_heads_that_know_little_contradict_no_landmarks():
 
 def test_heads_that_were_not_asked_have_no_features():
     assert not {"heads", "cells"} & {k for k, v in features(landmarks(50)).items() if v}
+
+
+def test_landmarks_in_a_part_of_the_image_alone_may_be_those_of_a_picture():
+    whole = landmarks(100, cells=heads(0.05).cells)
+    assert whole.landmarks is not None
+    values = [
+        judged(
+            replace(
+                whole, landmarks=replace(whole.landmarks, enclosed=share), remoteness=remoteness
+            ),
+            BOUND,
+        ).confidence
+        for share, remoteness in ((0.0, 0.5), (0.2, 0.5), (0.2, 0.1), (1.0, 0.1))
+    ]
+    assert values == sorted(values)
+    assert values[0] < values[-1] / 2

@@ -26,6 +26,9 @@ PATCHES = 8
 MEDIANS, MOST_PX = 2.0, 300.0
 # Cells with larger errors, in such pixels, say nothing.
 LARGEST_PX = 1000.0
+# Cosine of the angle between the axes of cameras that look much the same way, and how far from all
+# such a pose is counted to be at most, in depths.
+ALIKE, REMOTE = 0.7, 2.0
 
 
 class Judge:
@@ -38,6 +41,8 @@ class Judge:
     def __init__(self, scene_map: SceneMap) -> None:
         self.map = scene_map
         self.bound = scene_map.usual_bound
+        poses = [camera.world_from_cam for camera in scene_map.cameras]
+        self._mapping_poses = np.array(poses, np.float64).reshape(-1, 4, 4)
 
     def judged(self, estimate: Estimate, evidence: Evidence) -> Estimate:
         """The estimate with what the evidence says of its pose."""
@@ -54,7 +59,11 @@ class Judge:
         )
 
     def evidence_of_heads(
-        self, query: PreparedQuery, local: Correspondences, solution: PoseSolution
+        self,
+        query: PreparedQuery,
+        local: Correspondences,
+        solution: PoseSolution,
+        world_from_cam: Array,
     ) -> Evidence:
         """What an image says of a pose by heads.
 
@@ -62,6 +71,7 @@ class Judge:
             query: the query.
             local: all that heads see, around the origin of the region.
             solution: the pose around that.
+            world_from_cam: (4, 4) the pose.
         """
         unit = query.short_side / REFERENCE_SHORT_SIDE
         near = local[solution.errors < LARGEST_PX * unit]
@@ -70,6 +80,7 @@ class Judge:
         assert near.pixels is not None
         column, row = np.floor(near.pixels / side).astype(np.int64).T
         scale = MEDIANS * float(np.median(solution.errors))
+        depth = float(np.median(depths)) if len(near) else self.map.scale
         return Evidence(
             cells=_cell_evidence(query, local, solution.errors),
             landmarks=None,
@@ -81,7 +92,8 @@ class Judge:
                 row * (PATCHES + 1) + column,
                 scale=float(np.clip(scale, unit, MOST_PX * unit)),
             ),
-            depth=float(np.median(depths)) if len(near) else self.map.scale,
+            depth=depth,
+            remoteness=self._remoteness(world_from_cam, depth),
             closed_form=isinstance(self.map.head, RidgeHead),
             reliability=self.map.reliability,
             held_back=self.map.held_back,
@@ -96,10 +108,20 @@ class Judge:
             contradicted=False,
             covariance=found.covariance,
             depth=found.depth,
+            remoteness=self._remoteness(found.world_from_cam, found.depth),
             closed_form=isinstance(self.map.head, RidgeHead),
             reliability=self.map.reliability,
             held_back=self.map.held_back,
         )
+
+    def _remoteness(self, world_from_cam: Array, depth: float) -> float:
+        """How far a pose is from the nearest mapping camera that looks much the same way."""
+        poses = self._mapping_poses
+        alike = poses[poses[:, :3, 2] @ world_from_cam[:3, 2] > ALIKE]
+        if not len(alike):
+            return REMOTE if len(poses) else 0.0
+        distances = np.linalg.norm(alike[:, :3, 3] - world_from_cam[:3, 3], axis=1)
+        return min(REMOTE, float(distances.min()) / depth)
 
     def decided(
         self,
@@ -164,4 +186,4 @@ def _cell_evidence(query: PreparedQuery, local: Correspondences, errors: Array) 
 
 
 def _landmark_evidence(found: LandmarkSolution) -> LandmarkEvidence:
-    return LandmarkEvidence(found.inliers, found.visible, found.spread, found.error)
+    return LandmarkEvidence(found.inliers, found.visible, found.spread, found.error, found.enclosed)

@@ -11,7 +11,7 @@ from reloc.landmarks.landmarks import Landmarks
 from reloc.landmarks.matching import LandmarkMatcher, SeenKeypoints, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.covariance import leave_out_covariance
-from reloc.pose.evidence import occupied
+from reloc.pose.evidence import CHANCE_OF_LANDMARKS, enclosed, occupied
 from reloc.pose.focal_fit import FocalFit, focal_fit
 from reloc.pose.refinement import RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
@@ -29,8 +29,6 @@ WORST_POINT = 1.0
 # Diameter of a keypoint that errs as scale and gate expect, in pixels of an image with a short side
 # of 480. Larger ones err more, with the root of their diameter, of which that ratio is bounded.
 EXACT_SIZE, SIZES_APART = 4.0, (0.25, 20.0)
-# Cells along either side of an image by which it is told how much of it landmarks cover.
-GRID = 4
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
 # Landmarks so far from each other are two, as a share of their depth; and fewer than so many agree
 # with some pose by chance.
@@ -58,8 +56,8 @@ class LandmarkSolverOptions:
         sure_share: if they are such a share of those in view.
         alone_share: of those in view, three times what chance makes agree, where landmarks are to
             be believed with no heads at all. ``sure`` of them have to agree,
-        alone_cover: on such a share of the image: a thing that was moved since mapping has
-            landmarks, too.
+        alone_enclosed: around such a share of those in view: a thing that was moved since mapping
+            has landmarks, too.
         least: where fewer agree, the pose is as good as guessed.
         chance: share of the landmarks in view that agree with any pose.
         focal_window: half side of the windows in which matches tell of the focal length: where it
@@ -78,9 +76,9 @@ class LandmarkSolverOptions:
     sure: int = 60
     sure_share: float = 0.2
     alone_share: float = 0.02
-    alone_cover: float = 0.5
+    alone_enclosed: float = 0.5
     least: int = 12
-    chance: float = 0.007
+    chance: float = CHANCE_OF_LANDMARKS
     focal_window: float = 48.0
     focal_landmarks: int = 300
     twins: int = 64
@@ -97,9 +95,8 @@ class LandmarkSolution:
         covariance: (6, 6) as that of ``Evidence``; None where the landmarks leave the pose open.
         inliers: landmarks that agree.
         visible: landmarks in view if nothing stood before them.
-        cover: share of the image, in a grid of ``GRID`` by ``GRID`` cells, where some agree.
         confidence: 0 to 1; 0.5 and more where so many agree that the pose is not a guess.
-        spread, error: of those that agree, see ``LandmarkEvidence``.
+        spread, error, enclosed: of those that agree, see ``LandmarkEvidence``.
         depth: median of theirs, scene units.
         focal: the focal length that fits best beside such a pose; None where that is not known.
         ambiguous: landmarks elsewhere look as much like the image, and agree with a pose as well.
@@ -109,10 +106,10 @@ class LandmarkSolution:
     covariance: Array | None
     inliers: int
     visible: int
-    cover: float
     confidence: float
     spread: float = 0.0
     error: float = 0.0
+    enclosed: float = 1.0
     depth: float = 1.0
     focal: FocalFit | None = None
     ambiguous: bool = False
@@ -178,7 +175,7 @@ class LandmarkSolver:
     def is_sure_alone(self, found: LandmarkSolution) -> bool:
         """Whether a pose that was found by landmarks alone is beyond doubt."""
         least = max(self.options.sure, self.options.alone_share * found.visible)
-        return found.inliers >= least and found.cover >= self.options.alone_cover
+        return found.inliers >= least and found.enclosed >= self.options.alone_enclosed
 
     def _examined(
         self, found: LandmarkSolution, seen: SeenKeypoints, camera: Camera, unit: float
@@ -293,10 +290,8 @@ class LandmarkSolver:
             pose = refined.world_from_cam
         assert refined is not None
         inliers = int(refined.inliers.sum())
-        cells = np.floor(GRID * seen.pixels[keys] / (camera.width, camera.height))
-        cover = len(np.unique(cells[refined.inliers], axis=0)) / GRID**2
-        visible = len(self._matcher.visible(pose, camera)[0])
-        beyond = max(0.0, inliers - self.options.chance * visible)
+        visible = self._matcher.visible(pose, camera)[1]
+        beyond = max(0.0, inliers - self.options.chance * len(visible))
         near, keys, rows = pairs[refined.inliers], keys[refined.inliers], rows[refined.inliers]
         depths = transformed(inverted(pose), near.scene_coordinates)[:, 2]
         deviations = self._matcher.landmarks.deviations[rows] * camera.focal / depths
@@ -312,11 +307,11 @@ class LandmarkSolver:
             # Landmarks err nearly independently: each is left out by itself.
             leave_out_covariance(near, pose, each, scale=self.options.scale, hidden=hidden),
             inliers,
-            visible,
-            cover,
+            len(visible),
             confidence=beyond / (beyond + self.options.least),
             spread=occupied(seen.pixels[keys], camera),
             error=float(np.sqrt((errors**2).mean())) / unit,
+            enclosed=enclosed(seen.pixels[keys], visible, camera),
             depth=float(np.median(depths)),
         )
 

@@ -276,7 +276,7 @@ class Place:
             camera=query.camera,
             camera_source=query.camera_source,
         )
-        evidence = self.judge.evidence_of_heads(query, local, solution)
+        evidence = self.judge.evidence_of_heads(query, local, solution, world_from_cam)
         return self.judge.judged(estimate, evidence), candidate
 
     def _decided(

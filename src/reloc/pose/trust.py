@@ -12,20 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.maps.held_back import Bound, HeldBack
-from reloc.pose.evidence import Evidence, LandmarkEvidence
+from reloc.pose.evidence import CHANCE_OF_LANDMARKS, Evidence, LandmarkEvidence
 from reloc.pose.within import probability_within
 
 Array = NDArray[np.float64]
 
-# Shares of cells and of landmarks in view that agree with a pose by chance, about.
+# Share of cells that agree with a pose by chance, about.
 CHANCE_OF_CELLS = 0.02
-CHANCE_OF_LANDMARKS = 0.007
 # Root mean square of errors that lie anywhere below the limit of 4 pixels.
 ERROR_BY_CHANCE = 2.83
 # A smaller share of cells says no more against a pose.
 LEAST_SHARE = 0.002
 # A share of so few landmarks in view says little.
 FEW_LANDMARKS = 100
+# A smaller share of landmarks in view that others surround says no more against a pose.
+LEAST_ENCLOSED = 0.05
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,8 @@ CONSTANTS = Constants(
         "cells": 0.627,
         "spread of cells": 11.5,
         "landmarks": 6.35,
+        "enclosed": 1.2,
+        "nearness": 3.0,
     },
     cells=Variances(
         {"one": -0.12, "measured": -0.00496, "closed form": 0.937}, floors=(1.63e-05, 0.000179)
@@ -128,6 +131,9 @@ def features(evidence: Evidence) -> dict[str, float]:
         beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
         share = beyond / (seen.visible + FEW_LANDMARKS)
         found["landmarks"] = math.log1p(20 * share)
+    if evidence.by_landmarks and seen is not None:
+        found["enclosed"] = math.log(max(seen.enclosed, LEAST_ENCLOSED))
+        found["nearness"] = -evidence.remoteness
     return found
 
 

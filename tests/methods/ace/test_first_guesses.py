@@ -31,7 +31,7 @@ class Solver:
     def solve(self, keypoints, camera, first, *, anywhere):
         assert anywhere == (first is None)
         sure = 0.9 if self.alone or first is not None else 0.1
-        return LandmarkSolution(self.pose, np.eye(6), 80, 100, cover=1.0, confidence=sure)
+        return LandmarkSolution(self.pose, np.eye(6), 80, 100, confidence=sure)
 
 
 def guesses(photos, *, solver_of=lambda frame: None, regions_of=lambda pose: (0,)):
