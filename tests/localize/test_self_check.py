@@ -1,6 +1,7 @@
 """How many of its own mapping frames a map finds."""
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import cv2
@@ -9,7 +10,7 @@ import pytest
 import torch
 
 from reloc.geometry import Camera, look_at, transformed
-from reloc.landmarks.building import LandmarkCounts, ObservedLandmarks
+from reloc.localize import Localizer, self_check
 from reloc.localize.self_check import FRAMES, with_held_back, with_reliability
 from reloc.maps import Region, SceneMap
 from reloc.scenes.scene import Frame
@@ -90,31 +91,37 @@ def test_frames_without_an_image_are_not_found(scene_map, tmp_path):
 def test_errors_of_frames_held_back_are_kept(scene_map, tmp_path):
     photos = frames(tmp_path, (0, 0.1, 0.5))
     photos.append(replace(photos[0], image=tmp_path / "gone.png"))
-    told = with_held_back(scene_map, Oracle(), photos, device="cpu").held_back
+    measured = partial(
+        with_held_back, way="held back", landmarks_without=lambda _: None, device="cpu"
+    )
+    told = measured(scene_map, Oracle(), photos).held_back
     assert told.way == "held back"
     assert told.errors == told.by_heads
     assert told.errors[3] is None
     assert [error[0] for error in told.errors[:3]] == pytest.approx([0, 0.1, 0.5], abs=1e-3)
     assert scene_map.held_back is None
-    assert with_held_back(scene_map, Oracle(), [], device="cpu") is scene_map
+    assert measured(scene_map, Oracle(), []) is scene_map
 
 
-def test_a_frame_is_left_out_of_the_landmarks_that_only_it_confirms(scene_map, tmp_path):
-    """Of landmarks that a frame and another one show, none is left for it."""
-    photos = frames(tmp_path, (0, 0, 0))
-    landmarks = made_landmarks(count=3)
-    counts = LandmarkCounts(3, 9, 9, 3, 3)
-    # The first landmark is seen by all three, the others by two.
-    seen = np.array([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 1), (2, 2)])
-    observed = ObservedLandmarks(landmarks, counts, seen, tuple(photos))
-    left = [len(observed.without(f"{n}.png", views=2)) for n in range(3)]
-    assert left == [2, 1, 2]
+def test_each_frame_is_localized_by_landmarks_made_without_it(scene_map, tmp_path, monkeypatch):
+    """Whatever the landmarks of the map are."""
+    photos = frames(tmp_path, (0, 0))
+    known = {frame.name: made_landmarks(count=3 + row) for row, frame in enumerate(photos)}
+    used = []
+
+    def localizer(told, *args, **options):
+        used.append(told.landmarks)
+        return Localizer(told, *args, **options)
+
+    monkeypatch.setattr(self_check, "Localizer", localizer)
     told = with_held_back(
-        replace(scene_map, landmarks=landmarks),
+        replace(scene_map, landmarks=made_landmarks(count=9)),
         Oracle(),
         photos,
-        left_out_of=observed,
+        way="left out",
+        landmarks_without=lambda frame: known[frame.name],
         device="cpu",
-    ).held_back
-    assert told.way == "left out"
-    assert told.frames == 3
+    )
+    assert (told.held_back.way, told.held_back.frames) == ("left out", 2)
+    assert used == [None, *known.values()]
+    assert len(told.landmarks) == 9

@@ -135,38 +135,35 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
     assert asked == [10_000, 0, 10_000, 0]
 
 
-@pytest.mark.parametrize("same", [True, False])
-def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypatch, same):
-    limits, given = [], []
+def test_heads_learn_from_the_frames_that_are_not_held_back_and_landmarks_are_of_all(
+    room, monkeypatch
+):
+    limits, learned, given = [], [], []
     scene = open_scene(room)
 
     def mapped(scene, backbone, *, options, landmarks, **_):
         limits.append(options.time_limit)
+        learned.append(scene)
         landmarks(1.0)
         return MappingResult(made_map())
 
-    def make_landmarks(frames, *, earlier, **_):
-        given.append(earlier)
+    def make_landmarks(frames, *, held_back, **_):
+        given.append((frames, held_back))
         return MadeLandmarks()
 
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
     monkeypatch.setattr(dispatch, "make_landmarks", make_landmarks)
-    monkeypatch.setattr(dispatch, "has_landmarks_of", lambda *_, **__: same)
     monkeypatch.setattr(dispatch, "measured", lambda scene_map, *_, **__: scene_map)
-    draft = made_map()
-    options = replace(TOY, time_limit=600.0)
-    left = 600 - 4 - CHECKED * SECONDS_PER_CHECKED
+    rest = replace(scene, mapping=scene.mapping[1:])
+    parted = PartedScene(rest, scene.mapping[:1], np.arange(1, 7))
+    monkeypatch.setattr(dispatch, "part", Mock(return_value=parted))
+    dispatch.map_scene(scene, options=replace(TOY, time_limit=600.0), device="cpu")
+    assert learned == [rest]
+    assert given == [(scene.mapping, scene.mapping[:1])]
     of_landmarks = 7 * (0.04 + 0.1 * 0.0192)
-    # Of few frames, where none is held back, nobody would know which of them show a landmark.
-    for held_back in ((), scene.mapping[:1]):
-        parted = PartedScene(scene, held_back, np.arange(7))
-        monkeypatch.setattr(dispatch, "part", Mock(return_value=parted))
-        dispatch.map_scene(scene, options=options, earlier=draft, device="cpu")
-    assert given == [None, draft if same else None]
-    expected = [left - of_landmarks, left if same else left - of_landmarks]
-    assert limits == [pytest.approx(limit) for limit in expected]
+    assert limits == [pytest.approx(600 - 4 - CHECKED * SECONDS_PER_CHECKED - of_landmarks)]
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -7,16 +7,23 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera
-from reloc.landmarks import LandmarkOptions
+from reloc.landmarks import LandmarkOptions, build_landmarks
+from reloc.landmarks.building import (
+    LandmarkCounts,
+    ObservedLandmarks,
+    landmarks_of,
+    matched_frames,
+)
 from reloc.methods import landmarks
 from reloc.methods.landmarks import (
-    has_landmarks_of,
+    MadeLandmarks,
     landmark_frames,
     landmark_seconds,
     make_landmarks,
 )
 from reloc.scenes.scene import Frame
 
+from ..maps.test_landmark_tensors import made_landmarks
 from ..maps.test_scene_map import made_map
 
 CAMERA = Camera("SIMPLE_PINHOLE", 600, 480, (540.0, 300.0, 240.0))
@@ -48,43 +55,37 @@ def test_large_images_cost_what_is_looked_at_of_them():
 
 
 def test_a_map_keeps_none_where_none_are_wanted(monkeypatch):
-    monkeypatch.setattr(landmarks, "observed_landmarks", None)
+    monkeypatch.setattr(landmarks, "matched_frames", None)
     made, scene_map = make_landmarks(FRAMES, depth=1, options=LandmarkOptions(count=0)), made_map()
     assert made.added_to(scene_map) is scene_map
 
 
-@pytest.fixture(scope="module")
-def draft(wall_frames):
-    """A map with landmarks of half of the frames."""
-    return make_landmarks(wall_frames[::2], depth=3, options=FEW).added_to(made_map())
+def test_landmarks_are_made_of_all_frames_and_measured_by_others(wall_frames):
+    """Of one pass over the photos: those to measure by are what the others alone give."""
+    held_back = wall_frames[4:6]
+    others = [frame for frame in wall_frames if frame not in held_back]
+    made = make_landmarks(wall_frames, depth=3, options=FEW, held_back=held_back)
+    everything, _ = build_landmarks(wall_frames, depth=3, options=FEW)
+    assert np.array_equal(made.landmarks.points, everything.points)
+    assert made.told["frames"] == len(wall_frames)
+    measuring = made.without(held_back[0])
+    assert measuring is made.without(held_back[1])
+    matched = matched_frames(wall_frames, depth=3, options=FEW)
+    alone = landmarks_of(matched.without([f.name for f in held_back]), options=FEW)
+    assert np.array_equal(measuring.points, alone.landmarks.points)
+    shown = {alone.frames[row].name for row in alone.observations[:, 1]}
+    assert shown == {frame.name for frame in others}
 
 
-def test_landmarks_of_the_same_frames_are_taken_over(draft, wall_frames, monkeypatch):
-    monkeypatch.setattr(landmarks, "observed_landmarks", None)
-    made = make_landmarks(wall_frames[::2], depth=3, options=FEW, earlier=draft)
-    again = made.added_to(made_map())
-    assert again.landmarks is draft.landmarks
-    assert again.info["landmarks"]["kept"] == len(draft.landmarks) == 50
-    # Those of all frames serve where there is time for a few of them only.
-    assert has_landmarks_of(draft, wall_frames[::2], FEW, time_limit=2.0)
-
-
-def test_landmarks_of_anything_else_are_not(draft, wall_frames):
-    def same(scene_map, frames=wall_frames[::2], options=FEW):
-        return has_landmarks_of(scene_map, frames, options, time_limit=None)
-
-    moved = wall_frames[0].world_from_cam.copy()
-    moved[0, 3] += 1e-9
-    assert same(draft)
-    assert not same(draft, frames=wall_frames)
-    assert not same(
-        draft, frames=[replace(wall_frames[0], world_from_cam=moved), *wall_frames[2::2]]
-    )
-    assert not same(draft, options=replace(FEW, count=49))
-    assert not same(replace(draft, landmarks=None))
-    assert not same(replace(draft, landmarks=draft.landmarks.subset(np.arange(9))))
-    assert not same(replace(draft, info={"landmarks": "many"}))
-    assert not same(replace(draft, info={**draft.info, "bits": 4}))
+def test_a_frame_is_left_out_of_the_landmarks_that_only_it_confirms(wall_frames):
+    """Of landmarks that a frame and another one show, none is left for it."""
+    landmarks, counts = made_landmarks(count=3), LandmarkCounts(3, 9, 9, 3, 3)
+    # The first landmark is seen by all three, the others by two.
+    seen = np.array([(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 1), (2, 2)])
+    observed = ObservedLandmarks(landmarks, counts, seen, tuple(wall_frames[:3]))
+    made = MadeLandmarks(landmarks, {}, observed=observed)
+    assert [len(made.without(frame)) for frame in wall_frames[:3]] == [2, 1, 2]
+    assert MadeLandmarks().without(wall_frames[0]) is None
 
 
 def test_a_map_whose_time_is_too_short_says_so():

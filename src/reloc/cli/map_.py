@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +13,10 @@ from reloc.cli.console import console
 from reloc.cli.film import make_film
 from reloc.cli.mapping_options import MapOptions
 from reloc.cli.options import MappingComputeOptions, MappingSceneOptions, ProgressOptions
-from reloc.errors import MapError
 from reloc.evaluation.quality import quality_text
 from reloc.files import check_writable
 from reloc.localize import Localizer
 from reloc.mapping.result import MappingResult
-from reloc.maps import SceneMap
 from reloc.methods.dispatch import map_scene, method_backbone
 from reloc.methods.ridge import RidgeOptions
 from reloc.scenes.scene import Scene
@@ -69,7 +66,6 @@ def map_(
                 network,
                 options=options,
                 landmarks=mapping.landmark_options(),
-                earlier=_earlier(out),
                 device=compute.device,
                 checkpoint=checkpoint,
                 resume=mapping.resume,
@@ -86,13 +82,6 @@ def map_(
             localizer = Localizer(result.scene_map, network, device=compute.device)
             make_film(mapping.film, localizer, found, recording=recording, progress=progress)
     _tell(out, found, result, seconds=time.monotonic() - began)
-
-
-def _earlier(out: Path) -> SceneMap | None:
-    """The map that is to be replaced, if there is one that can be read."""
-    with suppress(MapError):
-        return SceneMap.load(out)
-    return None
 
 
 def _tell(out: Path, scene: Scene, result: MappingResult, *, seconds: float) -> None:
@@ -139,8 +128,6 @@ def _landmarks(info: Mapping[str, Any]) -> str:
     if counts is None:
         return ""
     used, frames = counts["frames"], info["frames"]
-    if counts.get("taken_over"):
-        return f"; {counts['kept']} landmarks of the map before"
     some = f" from {used} of {frames} frames, for which there was time" if used < frames else ""
     return f"; {counts['kept']} landmarks{some}"
 

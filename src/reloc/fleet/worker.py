@@ -147,12 +147,12 @@ class Worker:
         made = joined([SceneMap.load(store.local(name)) for name in names])
         localizer = Localizer(made, self._backbone, device=self._device)
         split = part(scene)
-        mapping = split.learned.mapping
-        made = with_preview(localizer, mapping, progress=self._tell)
+        made = with_preview(localizer, split.learned.mapping, progress=self._tell)
         landmarks = make_landmarks(
-            mapping,
+            scene.mapping,
             depth=made.scale,
             options=LandmarkOptions(count=job.landmarks),
+            held_back=split.held_back,
             progress=self._tell,
         )
         return measured(

@@ -1,9 +1,8 @@
 """Landmarks from posed photos, step by step: keypoints, matches, tracks, points, a selection."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +10,20 @@ from numpy.typing import NDArray
 from reloc.errors import ImageError, OptionError
 from reloc.geometry import inverted
 from reloc.images.image_cache import Gray, read_gray
-from reloc.images.sift import LENGTH
-from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.consistency import confirmations
+from reloc.landmarks.describing import described, of_observations
 from reloc.landmarks.epipolar import MatchOptions, View, epipolar_matches
 from reloc.landmarks.keypoints import (
     Keypoints,
     detect_keypoints,
     no_keypoints,
     searched_scale,
-    unit_descriptors,
 )
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks, no_landmarks
 from reloc.landmarks.pairs import view_pairs
 from reloc.landmarks.selection import cells_of_views, select_tracks
-from reloc.landmarks.tracks import Tracks, join_tracks
-from reloc.landmarks.triangulation import Triangulated, TriangulationOptions, triangulate
+from reloc.landmarks.tracks import join_tracks
+from reloc.landmarks.triangulation import TriangulationOptions, triangulate
 from reloc.prefetching import prefetched
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
@@ -111,6 +108,31 @@ class ObservedLandmarks:
         return self.landmarks.subset(np.flatnonzero(counts >= views))
 
 
+@dataclass(frozen=True)
+class MatchedFrames:
+    """Frames with matched keypoints: what takes most of the time of making landmarks.
+
+    Attributes:
+        frames: with poses.
+        origin: (3,) around which the poses of ``views`` are.
+        keypoints: of each frame.
+        views: of each frame, with rays and descriptors of its keypoints.
+        matches: rows (M, 2) of keypoints by pairs of frames.
+    """
+
+    frames: tuple[Frame, ...]
+    origin: Array
+    keypoints: tuple[Keypoints, ...]
+    views: tuple[View, ...]
+    matches: Mapping[tuple[int, int], Indices]
+
+    def without(self, names: Collection[str]) -> "MatchedFrames":
+        """The same where some frames, by their names, have no match: no landmark is theirs."""
+        left = [frame.name not in names for frame in self.frames]
+        matches = {(a, b): rows for (a, b), rows in self.matches.items() if left[a] and left[b]}
+        return replace(self, matches=matches)
+
+
 def build_landmarks(
     frames: Sequence[Frame],
     *,
@@ -132,47 +154,79 @@ def observed_landmarks(
     read: Callable[[Path], Gray] = read_gray,
     progress: Progress = silent,
 ) -> ObservedLandmarks:
-    """Landmarks of posed frames.
+    """Landmarks of posed frames; see ``matched_frames`` and ``landmarks_of``."""
+    matched = matched_frames(frames, depth=depth, options=options, read=read, progress=progress)
+    return landmarks_of(matched, options=options)
+
+
+def matched_frames(
+    frames: Sequence[Frame],
+    *,
+    depth: float,
+    options: LandmarkOptions,
+    read: Callable[[Path], Gray] = read_gray,
+    progress: Progress = silent,
+) -> MatchedFrames:
+    """Keypoints of posed frames and their matches.
 
     Args:
         frames: with poses; at most ``MAX_VIEWS`` of them, spread evenly, are used. Images that
             cannot be read, or are of another size than their camera, have no keypoints.
         depth: typical depth of the scene, in scene units.
-        options: how many, and from what.
+        options: from what landmarks are made.
         read: reads an image in gray.
         progress: told of views and pairs.
     """
-    if not frames:
-        nothing = np.zeros((0, 2), np.int64)
-        return ObservedLandmarks(no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0), nothing, ())
     frames = evenly(frames, MAX_VIEWS)
     poses = poses_of(frames)
     # Around the middle of the cameras coordinates keep their digits.
-    origin = poses[:, :3, 3].mean(axis=0)
+    origin = poses[:, :3, 3].mean(axis=0) if len(poses) else np.zeros(3)
     poses[:, :3, 3] -= origin
     keypoints = _keypoints(frames, options.keypoints, read, progress)
     # Errors are told in pixels of the images in which keypoints were looked for.
-    scales = np.array([searched_scale(f.camera.width, f.camera.height) for f in frames])
-    focals = np.array([frame.camera.focal for frame in frames])
     views = [
-        View(pose, focal, frame.camera.rays(found.pixels), found.descriptors)
-        for pose, focal, frame, found in zip(poses, scales * focals, frames, keypoints, strict=True)
+        View(
+            pose,
+            searched_scale(frame.camera.width, frame.camera.height) * frame.camera.focal,
+            frame.camera.rays(found.pixels),
+            found.descriptors,
+        )
+        for pose, frame, found in zip(poses, frames, keypoints, strict=True)
     ]
     matches = _matches(views, depth, options, progress)
-    confirmed = confirmations(views, matches, tolerance=options.tolerance)
-    places = [scale * found.pixels for scale, found in zip(scales, keypoints, strict=True)]
+    return MatchedFrames(tuple(frames), origin, tuple(keypoints), tuple(views), matches)
+
+
+def landmarks_of(matched: MatchedFrames, *, options: LandmarkOptions) -> ObservedLandmarks:
+    """Landmarks of frames whose keypoints are matched: tracks, points, a selection.
+
+    Args:
+        matched: the frames.
+        options: how many, and how exact.
+    """
+    frames, keypoints, matches = matched.frames, matched.keypoints, matched.matches
+    if not frames:
+        nothing = np.zeros((0, 2), np.int64)
+        return ObservedLandmarks(no_landmarks(), LandmarkCounts(0, 0, 0, 0, 0), nothing, ())
+    poses = np.array([view.world_from_cam for view in matched.views])
+    searched_focals = np.array([view.focal for view in matched.views])
+    focals = np.array([frame.camera.focal for frame in frames])
+    confirmed = confirmations(matched.views, matches, tolerance=options.tolerance)
+    places = [
+        scale * found.pixels
+        for scale, found in zip(searched_focals / focals, keypoints, strict=True)
+    ]
     tracks = join_tracks(matches, confirmed, places)
-    rays = _of_observations([view.rays for view in views], tracks)
     found = triangulate(
         tracks,
-        rays,
+        of_observations([view.rays for view in matched.views], tracks),
         inverted(poses),
-        scales * focals,
+        searched_focals,
         options=TriangulationOptions(tolerance=options.tolerance),
     )
     kept = tracks.only(found.agrees)
     sizes = np.array([(f.camera.width, f.camera.height) for f in frames])
-    pixels = _of_observations([k.pixels for k in keypoints], kept)
+    pixels = of_observations([k.pixels for k in keypoints], kept)
     chosen = select_tracks(
         kept.track, kept.views, cells_of_views(pixels, sizes[kept.views]), most=options.count
     )
@@ -185,10 +239,10 @@ def observed_landmarks(
     )
     own = kept.only(np.isin(kept.track, chosen))
     return ObservedLandmarks(
-        _described(own, found, chosen, poses, focals, keypoints, origin),
+        described(own, found, chosen, poses, focals, keypoints, matched.origin),
         counts,
         np.stack([np.searchsorted(chosen, own.track), own.views], axis=1),
-        tuple(frames),
+        frames,
     )
 
 
@@ -229,63 +283,3 @@ def _matches(
                 matches[pair] = rows
             progress("matching", number, len(pairs))
     return matches
-
-
-def _of_observations(values: Sequence[NDArray[Any]], tracks: Tracks) -> NDArray[Any]:
-    """The rows (M, ...) of the views' values that belong to observations."""
-    begins = np.cumsum([0, *(len(v) for v in values)])
-    rows = begins[tracks.views] + tracks.keypoints
-    return np.concatenate(list(values))[rows]
-
-
-def _described(
-    tracks: Tracks,
-    found: Triangulated,
-    chosen: Indices,
-    poses: Array,
-    focals: Array,
-    keypoints: Sequence[Keypoints],
-    origin: Array,
-) -> Landmarks:
-    """The chosen points with the means of what their views see."""
-    points = found.points[chosen]
-    number = np.searchsorted(chosen, tracks.track)
-    shift = poses[tracks.views, :3, 3] - points[number]
-    distance = np.linalg.norm(shift, axis=1)
-    toward = shift / distance[:, None]
-    directions = _unit(_sums(toward, number, len(chosen)))
-    cosines = np.ones(len(chosen))
-    np.minimum.at(cosines, number, (toward * directions[number]).sum(axis=1))
-    diameters = _of_observations([k.sizes for k in keypoints], tracks)
-    counts = np.bincount(number, minlength=len(chosen))
-    sizes = (
-        np.bincount(number, diameters * distance / focals[tracks.views], minlength=len(chosen))
-        / counts
-    )
-    descriptors = np.zeros((len(chosen), LENGTH))
-    for view in np.unique(tracks.views):
-        own = tracks.views == view
-        seen = unit_descriptors(keypoints[view].descriptors[tracks.keypoints[own]])
-        np.add.at(descriptors, number[own], seen)
-    means = _unit(descriptors).astype(np.float32)
-    basis = DescriptorBasis.of(means)
-    worst = np.linalg.eigvalsh(found.covariances[chosen])[:, -1]
-    return Landmarks(
-        points=points + origin,
-        deviations=np.sqrt(np.maximum(worst, 0)).astype(np.float32),
-        directions=directions.astype(np.float32),
-        spreads=np.arccos(np.clip(cosines, -1, 1)).astype(np.float32),
-        sizes=sizes.astype(np.float32),
-        descriptors=basis.codes(means),
-        basis=basis,
-    )
-
-
-def _sums(values: Array, number: Indices, count: int) -> Array:
-    sums = np.zeros((count, values.shape[1]))
-    np.add.at(sums, number, values)
-    return sums
-
-
-def _unit(vectors: Array) -> Array:
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

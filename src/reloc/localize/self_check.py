@@ -5,7 +5,7 @@ one sends an image to a place where it fits well, and the share of cells that ag
 by which ``pose.trust`` judges, says nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -13,7 +13,7 @@ import torch
 from reloc.backbone import Backbone
 from reloc.files import StrPath
 from reloc.geometry import pose_error
-from reloc.landmarks.building import ObservedLandmarks
+from reloc.landmarks.landmarks import Landmarks
 from reloc.localize.localizer import Localizer
 from reloc.localize.query import Query
 from reloc.maps.held_back import Bound, HeldBack, PoseError, Way, share_within
@@ -27,8 +27,6 @@ FRAMES = 24
 # scene, 10 to 15 cm in a room, and its direction by no more than this angle.
 NEAR = 0.05
 NEAR_DEGREES = 5.0
-# A landmark is made of so many views at least, and of so many others where one is left out.
-OTHER_VIEWS = 2
 
 
 def with_reliability(
@@ -63,7 +61,8 @@ def with_held_back(
     backbone: Backbone | StrPath | None,
     frames: Sequence[Frame],
     *,
-    left_out_of: ObservedLandmarks | None = None,
+    way: Way,
+    landmarks_without: Callable[[Frame], Landmarks | None],
     depth: bool = False,
     device: torch.device | str | None = None,
     progress: Progress = silent,
@@ -73,10 +72,10 @@ def with_held_back(
     Args:
         scene_map: stays as it is.
         backbone: that it was made with, as of ``Localizer``.
-        frames: with poses, of which nothing in the map was made; or of its mapping, where they were
-            too few to hold any back. Without any the map stays as it is.
-        left_out_of: in the latter case the landmarks of the map: each frame is localized by those
-            that others show as well.
+        frames: with poses, from which heads did not learn; or of all, where they were too few to
+            hold any back. Without any the map stays as it is.
+        way: which of both.
+        landmarks_without: those by which a frame may be localized.
         depth: localize them with their depth.
         device: where to compute.
         progress: told of every frame.
@@ -86,20 +85,14 @@ def with_held_back(
         return scene_map
     localizer = Localizer(replace(scene_map, landmarks=None), backbone, device=device)
     by_heads = _errors(localizer, chosen, depth=depth)
-    if left_out_of is not None:
-        errors: list[PoseError] = []
-        for done, frame in enumerate(chosen, start=1):
-            others = left_out_of.without(frame.name, views=OTHER_VIEWS)
-            told = replace(scene_map, landmarks=others if len(others) else None)
-            one = Localizer(told, backbone, device=device)
-            errors += _errors(one, [frame], depth=depth)
-            progress("checking", done, len(chosen))
-    elif scene_map.landmarks is not None:
-        localizer = Localizer(scene_map, backbone, device=device)
-        errors = _errors(localizer, chosen, depth=depth, progress=progress)
-    else:
-        errors = by_heads
-    way: Way = "held back" if left_out_of is None else "left out"
+    errors: list[PoseError] = []
+    for done, frame in enumerate(chosen, start=1):
+        told = replace(scene_map, landmarks=landmarks_without(frame))
+        if told.landmarks is not None:
+            errors += _errors(Localizer(told, backbone, device=device), [frame], depth=depth)
+        else:
+            errors.append(by_heads[done - 1])
+        progress("checking", done, len(chosen))
     return replace(scene_map, held_back=HeldBack(way, tuple(errors), tuple(by_heads)))
 
 

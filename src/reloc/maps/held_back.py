@@ -50,9 +50,9 @@ class HeldBack:
     """What a map was measured to do on some of its mapping frames.
 
     Attributes:
-        way: ``held back`` where nothing in the map was made from these frames; ``left out`` where
-            the frames were too few for that: heads learned from them, and of the landmarks those
-            were used that others show as well.
+        way: ``held back`` where heads did not learn from these frames, and they were localized by
+            landmarks made without any of them; ``left out`` where the frames were too few for that:
+            heads learned from them, and of the landmarks those were used that others show as well.
         errors: of the poses that the map gives, one for each frame.
         by_heads: of the poses that its heads give alone.
     """

@@ -20,12 +20,7 @@ from reloc.methods.ace.options import LEAST_SECONDS
 from reloc.methods.ace.training import TrainingSnapshot
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
 from reloc.methods.held_back import PartedScene, part
-from reloc.methods.landmarks import (
-    MadeLandmarks,
-    has_landmarks_of,
-    landmark_seconds,
-    make_landmarks,
-)
+from reloc.methods.landmarks import MadeLandmarks, landmark_seconds, make_landmarks
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
 from reloc.progress import Progress, silent
 from reloc.reconstruct.preview import (
@@ -54,7 +49,6 @@ def map_scene(
     *,
     options: MethodOptions | None = None,
     landmarks: LandmarkOptions | None = None,
-    earlier: SceneMap | None = None,
     head: int | None = None,
     device: torch.device | str | None = None,
     checkpoint: StrPath | None = None,
@@ -74,8 +68,6 @@ def map_scene(
         landmarks: how many points known to a fraction of a pixel the map is to have, and how they
             are made; by default 10,000. ``LandmarkOptions(count=0)`` keeps none: their descriptors
             can show something of what was in the photos.
-        earlier: a map of this place, such as a draft; if its landmarks are of the same frames and
-            options, they are taken over.
         head: with ``MappingOptions``, train this one alone of the heads that the place has. The map
             holds its region as that of all heads does, and no preview points or landmarks;
             ``maps.edit.joined`` makes that one of several such.
@@ -108,22 +100,17 @@ def map_scene(
     limit = None if isinstance(options, RidgeOptions) else options.time_limit
     parted = part(scene)
     learned = parted.learned
-    # Those of a map before do not tell which frames show them.
-    if not parted.held_back or not (
-        earlier and has_landmarks_of(earlier, learned.mapping, wanted, time_limit=limit)
-    ):
-        earlier = None
-    training_limit = _before_points(limit, learned, LandmarkOptions(count=0) if earlier else wanted)
+    training_limit = _before_points(limit, scene, wanted)
     made = MadeLandmarks()
 
     def landmarks_of(depth: float) -> MadeLandmarks:
         nonlocal made
         made = make_landmarks(
-            learned.mapping,
+            scene.mapping,
             depth=depth,
             options=wanted,
+            held_back=parted.held_back,
             time_limit=limit,
-            earlier=earlier,
             progress=progress,
         )
         return made
@@ -199,7 +186,7 @@ def measured(
     """The map with what it does on frames that are held back.
 
     Where the frames are too few for that, by landmarks that other frames show as well; as it is
-    where it has no landmarks either.
+    where none were made either.
 
     Args:
         scene_map: of the scene.
@@ -218,7 +205,8 @@ def measured(
         backbone,
         # Of those that heads learned from a few tell enough.
         evenly(parted.held_back, frames) or evenly(posed(parted.learned.mapping), -(-frames // 2)),
-        left_out_of=None if parted.held_back else made.observed,
+        way="held back" if parted.held_back else "left out",
+        landmarks_without=made.without,
         depth=depth,
         device=device,
         progress=progress,

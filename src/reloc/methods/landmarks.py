@@ -1,14 +1,16 @@
 """The landmarks of a map that is made: from which frames, within a time limit."""
 
-import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-
-from reloc.landmarks.building import LandmarkOptions, ObservedLandmarks, observed_landmarks
+from reloc.landmarks.building import (
+    LandmarkOptions,
+    ObservedLandmarks,
+    landmarks_of,
+    matched_frames,
+)
 from reloc.landmarks.keypoints import searched_scale
 from reloc.landmarks.landmarks import Landmarks
 from reloc.maps import SceneMap
@@ -20,10 +22,10 @@ from reloc.scenes.scene import Frame, posed
 # its pixels. No clock has a say: how many frames are looked at is the same on all machines.
 SECONDS_PER_FRAME, SECONDS_PER_MEGAPIXEL = 0.04, 0.1
 SHARE_OF_LIMIT = 0.25
-# Of making them; another one where the same photos give other landmarks.
-WAY = 2
 # Fewer views confirm no match.
 LEAST_FRAMES = 3
+# A landmark is made of so many views at least, and of so many others where one is left out.
+OTHER_VIEWS = 2
 
 
 def landmark_frames(frames: Sequence[Frame], time_limit: float | None) -> tuple[Frame, ...]:
@@ -45,30 +47,6 @@ def landmark_seconds(frames: Sequence[Frame], time_limit: float) -> float:
     return _seconds(landmark_frames(frames, time_limit))
 
 
-def has_landmarks_of(
-    scene_map: SceneMap,
-    frames: Sequence[Frame],
-    options: LandmarkOptions,
-    *,
-    time_limit: float | None,
-) -> bool:
-    """Whether a map has the landmarks that would be made, or those of more of the frames.
-
-    Args:
-        scene_map: of any place, as it was made.
-        frames: the mapping frames.
-        options: how landmarks would be made.
-        time_limit: see ``landmark_frames``.
-    """
-    told, known = scene_map.info.get("landmarks"), scene_map.landmarks
-    if known is None or not isinstance(told, dict) or told.get("kept") != len(known):
-        return False
-    if "bits" in scene_map.info:
-        return False  # compressed, and the landmarks with all else
-    choices = (posed(frames), landmark_frames(frames, time_limit))
-    return any(told.get("source") == _source(chosen, options) for chosen in choices)
-
-
 @dataclass(frozen=True)
 class MadeLandmarks:
     """Landmarks for a map.
@@ -77,13 +55,17 @@ class MadeLandmarks:
         landmarks: that there are; None where there are none.
         told: what the map tells of them; None where none were wanted.
         seconds: that they took.
-        observed: them with the frames that show them, where they were made.
+        observed: them with the frames that show them.
+        held_back: names of the frames by which the map is measured.
+        measuring: landmarks made without these frames.
     """
 
     landmarks: Landmarks | None = None
     told: Mapping[str, Any] | None = None
     seconds: float | None = None
     observed: ObservedLandmarks | None = None
+    held_back: frozenset[str] = frozenset()
+    measuring: Landmarks | None = None
 
     def added_to(self, scene_map: SceneMap) -> SceneMap:
         """The map with them; as it is where none were wanted."""
@@ -94,50 +76,59 @@ class MadeLandmarks:
             info["seconds"] = {**info.get("seconds", {}), "landmarks": self.seconds}
         return replace(scene_map, landmarks=self.landmarks, info=info)
 
+    def without(self, frame: Frame) -> Landmarks | None:
+        """Landmarks by which a mapping frame may be localized to measure what a map does.
+
+        Those made without the frames that are held back, if it is one of them; else those that so
+        many others show, which are not quite without it: their points and descriptors are means.
+        """
+        if frame.name in self.held_back:
+            return self.measuring
+        if self.observed is None:
+            return None
+        return _or_none(self.observed.without(frame.name, views=OTHER_VIEWS))
+
 
 def make_landmarks(
     frames: Sequence[Frame],
     *,
     depth: float,
     options: LandmarkOptions,
+    held_back: Sequence[Frame] = (),
     time_limit: float | None = None,
-    earlier: SceneMap | None = None,
     progress: Progress = silent,
 ) -> MadeLandmarks:
-    """Landmarks of a place.
+    """Landmarks of a place, of all of its frames.
 
     Args:
         frames: the mapping frames; those with poses are used.
         depth: typical depth of the scene, in scene units.
         options: how many, and how they are made.
+        held_back: those of the frames by which the map is measured: landmarks are made a second
+            time without them, from the same keypoints and matches.
         time_limit: of the whole mapping, in seconds; where it is short, fewer frames are used.
-        earlier: a map whose landmarks are taken, if they are of the same frames and options.
         progress: told of views and pairs.
     """
     if not options.count:
         return MadeLandmarks()
-    if earlier and has_landmarks_of(earlier, frames, options, time_limit=time_limit):
-        return MadeLandmarks(earlier.landmarks, {**earlier.info["landmarks"], "taken_over": True})
     began = time.monotonic()
     used = landmark_frames(frames, time_limit)
-    made = observed_landmarks(used, depth=depth, options=options, progress=progress)
-    told = {"frames": len(used), **asdict(made.counts), "source": _source(used, options)}
+    matched = matched_frames(used, depth=depth, options=options, progress=progress)
+    names = frozenset(frame.name for frame in held_back)
+    measuring = landmarks_of(matched.without(names), options=options).landmarks if names else None
+    made = landmarks_of(matched, options=options)
     return MadeLandmarks(
-        made.landmarks if len(made.landmarks) else None,
-        told,
+        _or_none(made.landmarks),
+        {"frames": len(used), **asdict(made.counts)},
         round(time.monotonic() - began, 2),
         made,
+        names,
+        _or_none(measuring),
     )
 
 
-def _source(frames: Sequence[Frame], options: LandmarkOptions) -> str:
-    """A fingerprint of all that decides about landmarks."""
-    told = hashlib.sha256(repr((WAY, asdict(options))).encode())
-    for frame in frames:
-        size = frame.image.stat().st_size if frame.image.is_file() else None
-        told.update(repr((frame.name, size, frame.camera)).encode())
-        told.update(np.asarray(frame.world_from_cam, np.float64).tobytes())
-    return told.hexdigest()[:16]
+def _or_none(landmarks: Landmarks | None) -> Landmarks | None:
+    return landmarks if landmarks is not None and len(landmarks) else None
 
 
 def _seconds(frames: Sequence[Frame]) -> float:

@@ -16,7 +16,6 @@ from reloc.devices import pick_device, synchronize
 from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.localize.landmark_solver import LandmarkSolver
-from reloc.localize.self_check import OTHER_VIEWS
 from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import scene_scale
 from reloc.maps.held_back import Bound
@@ -180,7 +179,7 @@ def map_scene(
                     extractor,
                     short_side=options.short_side,
                     regions_of=partial(regions_around, training.regions, poses),
-                    solver_of=partial(_solver, made, held_back=bool(held_back)),
+                    solver_of=partial(_solver, made),
                 )
             )
             rule = StopRule(
@@ -227,10 +226,7 @@ def map_scene(
     return replace(result, scene_map=made.added_to(result.scene_map))
 
 
-def _solver(made: MadeLandmarks, frame: Frame, *, held_back: bool) -> LandmarkSolver | None:
+def _solver(made: MadeLandmarks, frame: Frame) -> LandmarkSolver | None:
     """Of the landmarks that a frame may be localized by."""
-    known = made.landmarks
-    if not held_back:
-        observed = made.observed
-        known = None if observed is None else observed.without(frame.name, views=OTHER_VIEWS)
-    return LandmarkSolver(known) if known is not None and len(known) else None
+    known = made.without(frame)
+    return None if known is None else LandmarkSolver(known)
