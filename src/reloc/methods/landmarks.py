@@ -11,6 +11,7 @@ import numpy as np
 from reloc.landmarks.building import LandmarkOptions, ObservedLandmarks, observed_landmarks
 from reloc.landmarks.keypoints import searched_scale
 from reloc.landmarks.landmarks import Landmarks
+from reloc.mapping.result import MappingResult
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
@@ -93,6 +94,10 @@ class MadeLandmarks:
         if self.seconds is not None:
             info["seconds"] = {**info.get("seconds", {}), "landmarks": self.seconds}
         return replace(scene_map, landmarks=self.landmarks, info=info)
+
+    def given_to(self, result: MappingResult) -> MappingResult:
+        """A mapping with them."""
+        return replace(result, scene_map=self.added_to(result.scene_map), observed=self.observed)
 
 
 def make_landmarks(
