@@ -9,9 +9,10 @@ from PIL import ExifTags, Image
 from reloc.geometry import Camera, pose_from
 from reloc.heads import MlpHead
 from reloc.images.lens import Lens
+from reloc.mapping.mapping_frames import MappingFrames
 from reloc.mapping.result import finished
 from reloc.maps.scene_map import MAX_CAMERAS, Region
-from reloc.scenes import Frame, Scene, Skipped
+from reloc.scenes import Frame, Skipped
 
 CAMERA = Camera.pinhole(width=40, height=30, fx=35)
 
@@ -21,12 +22,12 @@ def test_a_map_remembers_a_sample_of_its_frames_and_tells_how_it_was_made():
         Frame(f"{i}.png", Path(f"{i}.png"), CAMERA, pose_from(np.eye(3), np.array([i, 0.0, 0.0])))
         for i in range(MAX_CAMERAS + 200)
     ]
-    scene = Scene("walk", Path("walk"), "ace", tuple(frames), unit="metre")
+    extent = float(len(frames) - 1)
+    used = MappingFrames("walk", Path("walk"), "metre", extent, tuple(frames))
     head = MlpHead(channels=4, width=8, blocks=1, scale=1.0)
     lost = [Skipped("x.png", "is no picture")]
     result = finished(
-        scene,
-        frames,
+        used,
         [Region(head, np.zeros(3))],
         backbone="abc",
         short_side=480,
@@ -42,7 +43,7 @@ def test_a_map_remembers_a_sample_of_its_frames_and_tells_how_it_was_made():
     assert made.cameras[-1].world_from_cam[0, 3] == len(frames) - 1
     assert made.info["frames"] == len(frames)
     assert (made.info["skipped"], made.info["seconds"]) == (1, {"training": 1.23})
-    assert (made.info["method"], made.unit, made.extent) == ("mine", "metre", len(frames) - 1)
+    assert (made.info["method"], made.unit, made.extent) == ("mine", "metre", extent)
     assert result.skipped == tuple(lost)
 
 
@@ -55,8 +56,7 @@ def test_a_map_remembers_the_lenses_of_its_photos(tmp_path):
         Frame(name, tmp_path / name, CAMERA, np.eye(4)) for name in ("a.jpg", "b.jpg", "gone")
     ]
     made = finished(
-        Scene("walk", tmp_path, "ace", tuple(frames)),
-        frames,
+        MappingFrames("walk", tmp_path, "unknown", 1.0, tuple(frames)),
         [Region(MlpHead(channels=4, width=8, blocks=1, scale=1.0), np.zeros(3))],
         backbone="abc",
         short_side=480,

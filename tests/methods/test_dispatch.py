@@ -14,13 +14,14 @@ from reloc.errors import OptionError
 from reloc.fleet.manifest import MapJob
 from reloc.fleet.worker import Worker
 from reloc.landmarks import LandmarkOptions
+from reloc.maps.held_back import HeldBack
 from reloc.maps.scene_map import PreviewPoints
-from reloc.methods import dispatch
+from reloc.methods import dispatch, plan
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
-from reloc.methods.dispatch import CHECKED, SECONDS_PER_CHECKED
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.held_back import PartedScene
 from reloc.methods.landmarks import MadeLandmarks
+from reloc.methods.plan import CHECKED, SECONDS_PER_CHECKED
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.scenes import open_scene
 
@@ -113,17 +114,16 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
     ):
         monkeypatch.setattr(where, name, mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
-    monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)
+    info = {"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
+    monkeypatch.setattr(
+        dispatch, "with_preview", lambda scene_map, *_, **__: replace(scene_map, info=info)
+    )
 
     def make_landmarks(*_, options, **__):
         asked.append(options.count)
         return MadeLandmarks()
 
-    monkeypatch.setattr(dispatch, "make_landmarks", make_landmarks)
-    info = {"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
-    monkeypatch.setattr(
-        dispatch, "measured", lambda scene_map, *_, **__: replace(made_map(), info=info)
-    )
+    monkeypatch.setattr(plan, "make_landmarks", make_landmarks)
     monkeypatch.setattr("reloc.cli.map_._work", lambda info: "")
     options: Any
     scene, (options, command) = open_scene(room), COMMANDS[method]
@@ -154,11 +154,11 @@ def test_heads_learn_from_the_frames_that_are_not_held_back_and_landmarks_are_of
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
-    monkeypatch.setattr(dispatch, "make_landmarks", make_landmarks)
-    monkeypatch.setattr(dispatch, "measured", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(plan, "make_landmarks", make_landmarks)
+    monkeypatch.setattr(dispatch, "with_held_back", lambda scene_map, *_, **__: scene_map)
     rest = replace(scene, mapping=scene.mapping[1:])
     parted = PartedScene(rest, scene.mapping[:1], np.arange(1, 7))
-    monkeypatch.setattr(dispatch, "part", Mock(return_value=parted))
+    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
     dispatch.map_scene(scene, options=replace(TOY, time_limit=600.0), device="cpu")
     assert learned == [rest]
     assert given == [(scene.mapping, scene.mapping[:1])]
@@ -179,8 +179,8 @@ def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, kno
 
     monkeypatch.setattr(dispatch, "map_scene_ridge", lambda *_, **__: MappingResult(scene_map))
     told = MadeLandmarks(landmarks, {})
-    monkeypatch.setattr(dispatch, "make_landmarks", lambda *_, **__: told)
-    monkeypatch.setattr(dispatch, "measured", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(plan, "make_landmarks", lambda *_, **__: told)
+    monkeypatch.setattr(dispatch, "with_held_back", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "with_preview", lambda made, *_, **__: made)
     monkeypatch.setattr(dispatch, "with_landmark_preview", with_landmark_preview)
@@ -200,15 +200,41 @@ def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, sec
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
     monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
-    monkeypatch.setattr(dispatch, "measured", lambda *_, **given: checked.append(given["frames"]))
+    scene = open_scene(room)
+    parted = PartedScene(scene, scene.mapping * 4, np.arange(7))
+    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(
+        dispatch, "with_held_back", lambda *given, **_: checked.append(len(given[2]))
+    )
     for limit in (5.0, 30.0, 600.0):
         options, wanted = replace(TOY, time_limit=limit), LandmarkOptions(count=count)
-        dispatch.map_scene(open_scene(room), options=options, landmarks=wanted, device="cpu")
+        dispatch.map_scene(scene, options=options, landmarks=wanted, device="cpu")
     spent = [seconds + SECONDS_PER_CHECKED * count for count in (1, 4, CHECKED)]
     expected = [5.0, 28.2 - spent[1], 596.0 - spent[2]]
     assert limits == [pytest.approx(limit) for limit in expected]
     assert views == [16, 21, 48]
     assert checked == [1, 4, CHECKED]
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [((0.001, 0.1), {"good": True, "more": None}), (None, {"good": False, "more": 2.0})],
+)
+def test_what_is_asked_for_may_be_met_by_the_finished_map(room, monkeypatch, error, told):
+    """The training, which sees fewer frames by few of their cells, ended without it."""
+    scene = open_scene(room)
+    parted = PartedScene(scene, scene.mapping[:1], np.arange(1, 7))
+    made = replace(made_map(), info={"good": False, "more": 2.0})
+    held_back = HeldBack("held back", (error,), (None,))
+    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(mapper, "map_scene", lambda *_, **__: MappingResult(made))
+    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(
+        dispatch, "with_held_back", lambda made, *_, **__: replace(made, held_back=held_back)
+    )
+    finished = dispatch.map_scene(scene, options=replace(TOY, until="2cm 1deg"), device="cpu")
+    assert finished.scene_map.info == told
 
 
 @pytest.mark.parametrize(

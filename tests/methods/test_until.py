@@ -38,10 +38,10 @@ def test_anything_else_is_refused_in_a_line(text):
 
 def test_what_is_not_said_is_as_usual():
     def bound(text, unit="metre"):
-        return Until.parsed(text).bound(USUAL, extent=8.0, unit=unit)
+        return Until.parsed(text).goal(extent=8.0, unit=unit).bound
 
     assert bound("95%") == USUAL
-    assert bound("1deg", unit="unknown") == Bound(0.25, 1.0)
+    assert bound("1deg", unit="unknown") == Bound(0.24, 1.0)
     assert bound("0.5%extent", unit="unknown") == Bound(0.04, 5.0)
     with pytest.raises(OptionError, match="no metres"):
         bound("2cm", unit="unknown")

@@ -17,13 +17,11 @@ from reloc.fleet.manifest import MapJob
 from reloc.fleet.places import local_scene, parted
 from reloc.landmarks import LandmarkOptions
 from reloc.library.store import open_store
-from reloc.localize import Localizer
+from reloc.mapping.result import MappingResult
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
-from reloc.methods.dispatch import map_scene, measured
-from reloc.methods.held_back import part
-from reloc.methods.landmarks import make_landmarks
-from reloc.reconstruct.preview import with_preview
+from reloc.methods.dispatch import completed, map_scene, with_landmarks
+from reloc.methods.plan import plan_mapping
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder
@@ -144,25 +142,17 @@ class Worker:
         folder, _ = parted(job.heads()[0].file)
         store = open_store(folder)
         names = (parted(head.file)[1] for head in job.heads())
-        made = joined([SceneMap.load(store.local(name)) for name in names])
-        localizer = Localizer(made, self._backbone, device=self._device)
-        split = part(scene)
-        made = with_preview(localizer, split.learned.mapping, progress=self._tell)
-        landmarks = make_landmarks(
-            scene.mapping,
-            depth=made.scale,
-            options=LandmarkOptions(count=job.landmarks),
-            held_back=split.held_back,
-            progress=self._tell,
-        )
-        return measured(
-            landmarks.added_to(made),
+        made = MappingResult(joined([SceneMap.load(store.local(name)) for name in names]))
+        # Whoever makes heads in parallel has no time limit, see ``MapJob``.
+        plan = plan_mapping(scene, LandmarkOptions(count=job.landmarks))
+        return completed(
+            with_landmarks(made, plan, progress=self._tell),
             self._backbone,
-            split,
-            landmarks,
+            plan,
+            options=job.options,
             device=self._device,
             progress=self._tell,
-        )
+        ).scene_map
 
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:
         self._activity = Activity(os.getpid(), stage, done, total)

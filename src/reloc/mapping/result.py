@@ -1,7 +1,7 @@
 """What a mapping gives, whichever way it went."""
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from reloc.backbone import ConvBackbone
 from reloc.images.lens import read_lens
+from reloc.landmarks.landmarks import Landmarks
+from reloc.mapping.mapping_frames import MappingFrames
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.sampling import even_picks
-from reloc.scenes.scene import Frame, Scene, Skipped, poses_of
+from reloc.scenes.scene import Frame, Skipped
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,18 @@ class MappingResult:
         scene_map: the map.
         skipped: mapping frames whose image could not be used.
         seconds: wall time by stage: ``features``, ``training``.
+        landmarks_without: those by which a mapping frame may be localized to measure what the map
+            does; None where no landmarks were made.
     """
 
     scene_map: SceneMap
     skipped: tuple[Skipped, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
+    landmarks_without: Callable[[Frame], Landmarks | None] | None = None
 
 
 def finished(
-    scene: Scene,
-    frames: Sequence[Frame],
+    used: MappingFrames,
     regions: Sequence[Region],
     *,
     backbone: str,
@@ -47,8 +51,7 @@ def finished(
     """Puts a map together.
 
     Args:
-        scene: what was mapped.
-        frames: those of its mapping frames that were used, all posed.
+        used: the mapping frames that were used.
         regions: heads and what belongs to them.
         backbone: fingerprint of what the heads understand.
         short_side: of the images, pixels.
@@ -58,20 +61,19 @@ def finished(
         info: what else the map shall tell of its making.
         own_backbone: the map's own network, if it has one.
     """
-    picks = kept_cameras(len(frames))
-    poses = poses_of(frames)
+    frames, poses = used.frames, used.poses
     scene_map = SceneMap(
         regions=tuple(regions),
         backbone=backbone,
         short_side=short_side,
-        extent=scene.extent(),
-        unit=scene.unit,
+        extent=used.extent,
+        unit=used.unit,
         cameras=tuple(
             MappingCamera(frames[i].name, poses[i], frames[i].camera, read_lens(frames[i].image))
-            for i in picks
+            for i in kept_cameras(len(frames))
         ),
         info={
-            "scene": scene.name,
+            "scene": used.scene,
             "frames": len(frames),
             "skipped": len(skipped),
             "seconds": {stage: round(value, 2) for stage, value in seconds.items()},

@@ -14,33 +14,19 @@ from reloc.files import StrPath
 from reloc.landmarks.building import LandmarkOptions
 from reloc.localize import Localizer
 from reloc.localize.self_check import with_held_back
-from reloc.maps import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
-from reloc.methods.ace.options import LEAST_SECONDS
 from reloc.methods.ace.training import TrainingSnapshot
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.held_back import PartedScene, part
-from reloc.methods.landmarks import MadeLandmarks, landmark_seconds, make_landmarks
+from reloc.methods.plan import MappingPlan, plan_mapping
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
+from reloc.methods.until import reaches
 from reloc.progress import Progress, silent
-from reloc.reconstruct.preview import (
-    preview_seconds,
-    preview_views,
-    with_landmark_preview,
-    with_preview,
-)
-from reloc.sampling import evenly
-from reloc.scenes.scene import Scene, posed
+from reloc.reconstruct.preview import with_landmark_preview, with_preview
+from reloc.scenes.scene import Scene
 
 # The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
 # network trained on the scene (DSAC*).
 MethodOptions: TypeAlias = MappingOptions | RidgeOptions | DsacStarOptions
-
-# Frames that a finished map is measured on, at most; and a cautious guess for two cores, by which
-# a time limit is planned.
-CHECKED = 24
-SECONDS_PER_CHECKED = 0.4
-SHARE_OF_LIMIT = 0.06
 
 
 def map_scene(
@@ -84,8 +70,8 @@ def map_scene(
         The map, with preview points and landmarks of the place, and how it came about.
 
     Raises:
-        OptionError: an argument that the method does not take, no such head, or a place that
-            cannot be parted among as many heads as wanted.
+        OptionError: an argument that the method does not take, no such head, a place that cannot be
+            parted among as many heads as wanted, or a goal in metres where there are none.
         SceneError: too few usable frames, all from one spot, no measured depth where it was asked
             for, or the training diverged.
         MapError: the backbone cannot be read, or the checkpoint is damaged or belongs to other
@@ -93,135 +79,104 @@ def map_scene(
         OutputError: the checkpoint or a temporary file cannot be written.
     """
     options = options or MappingOptions()
-    if head is not None and landmarks is not None and landmarks.count:
-        raise OptionError("a head alone has no landmarks: leave out head or landmarks")
-    wanted = LandmarkOptions(count=0) if head is not None else landmarks or LandmarkOptions()
+    _check_arguments(options, head, landmarks, callback, kept=bool(checkpoint or resume))
     network = method_backbone(backbone, options)
+    wanted = LandmarkOptions(count=0) if head is not None else landmarks or LandmarkOptions()
     limit = None if isinstance(options, RidgeOptions) else options.time_limit
-    parted = part(scene)
-    learned = parted.learned
-    training_limit = _before_points(limit, scene, wanted)
-    made = MadeLandmarks()
-
-    def landmarks_of(depth: float) -> MadeLandmarks:
-        nonlocal made
-        made = make_landmarks(
-            scene.mapping,
-            depth=depth,
-            options=wanted,
-            held_back=parted.held_back,
-            time_limit=limit,
-            progress=progress,
-        )
-        return made
-
-    if isinstance(options, RidgeOptions):
-        if checkpoint is not None or resume:
-            raise OptionError("a fit in closed form takes seconds: leave out checkpoint and resume")
-        _refuse_for_heads_alone(head, callback)
-        result = map_scene_ridge(
-            learned, network, options=options, device=device, progress=progress
-        )
-    elif isinstance(options, DsacStarOptions):
-        _refuse_for_heads_alone(head, callback)
-        result = map_scene_dsacstar(
+    plan = plan_mapping(scene, wanted, time_limit=limit)
+    learned = plan.parted.learned
+    if isinstance(options, MappingOptions):
+        made = mapper.map_scene(
             learned,
             network,
-            options=replace(options, time_limit=training_limit),
-            device=device,
-            checkpoint=checkpoint,
-            resume=resume,
-            progress=progress,
-        )
-    else:
-        result = mapper.map_scene(
-            learned,
-            network,
-            options=replace(options, time_limit=training_limit),
+            options=replace(options, time_limit=plan.training_limit),
             head=head,
-            held_back=parted.held_back,
-            landmarks=None if head is not None else landmarks_of,
+            held_back=plan.parted.held_back,
+            landmarks=None if head is not None else partial(plan.made_landmarks, progress=progress),
             device=device,
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
-            callback=callback and partial(_of_all_frames, callback, parted),
+            callback=callback and plan.of_all_frames(callback),
         )
-    if head is not None:
-        return result
-    finished = result.scene_map
-    if not isinstance(options, MappingOptions):
-        finished = landmarks_of(finished.scale).added_to(finished)
-    if isinstance(options, RidgeOptions) and finished.landmarks is not None:
-        # What its head sees takes longer to be seen than the whole fit.
-        finished = with_landmark_preview(finished, finished.landmarks, learned.mapping)
+        if head is not None:
+            return made
+    elif isinstance(options, DsacStarOptions):
+        made = map_scene_dsacstar(
+            learned,
+            network,
+            options=replace(options, time_limit=plan.training_limit),
+            device=device,
+            checkpoint=checkpoint,
+            resume=resume,
+            progress=progress,
+        )
+        made = with_landmarks(made, plan, progress=progress)
     else:
-        localizer = Localizer(finished, network, device=device)
-        views = preview_views(limit)
-        finished = with_preview(localizer, learned.mapping, views=views, progress=progress)
-    finished = measured(
-        finished,
-        network,
-        parted,
-        made,
-        frames=checked_frames(limit),
-        depth=isinstance(options, DsacStarOptions) and options.supervision == "rgbd",
-        device=device,
-        progress=progress,
-    )
-    return replace(result, scene_map=finished)
+        made = map_scene_ridge(learned, network, options=options, device=device, progress=progress)
+        made = with_landmarks(made, plan, progress=progress)
+    return completed(made, network, plan, options=options, device=device, progress=progress)
 
 
-def measured(
-    scene_map: SceneMap,
-    backbone: Backbone,
-    parted: PartedScene,
-    made: MadeLandmarks,
-    *,
-    frames: int = CHECKED,
-    depth: bool = False,
-    device: torch.device | str | None = None,
-    progress: Progress = silent,
-) -> SceneMap:
-    """The map with what it does on frames that are held back.
-
-    Where the frames are too few for that, by landmarks that other frames show as well; as it is
-    where none were made either.
+def with_landmarks(
+    made: MappingResult, plan: MappingPlan, *, progress: Progress = silent
+) -> MappingResult:
+    """A mapping with the landmarks of the plan.
 
     Args:
-        scene_map: of the scene.
+        made: the mapping, without any.
+        plan: of it.
+        progress: told of views and pairs.
+    """
+    return plan.made_landmarks(made.scene_map.scale, progress=progress).given_to(made)
+
+
+def completed(
+    made: MappingResult,
+    backbone: Backbone,
+    plan: MappingPlan,
+    *,
+    options: MethodOptions,
+    device: torch.device | str | None = None,
+    progress: Progress = silent,
+) -> MappingResult:
+    """A mapping whose map has preview points, and tells what it does on frames held back.
+
+    Where too few frames could be held back, it tells of frames that it was made from, each
+    localized by landmarks that others show as well; and nothing where it has no landmarks either.
+
+    Args:
+        made: the mapping, with its landmarks.
         backbone: it was made with.
-        parted: the scene.
-        made: the landmarks of the map.
-        frames: to look at, at most.
-        depth: localize them with their depth.
+        plan: of it.
+        options: of its method.
         device: where to compute.
         progress: told of every frame.
     """
-    if not parted.held_back and made.observed is None:
-        return scene_map
-    return with_held_back(
-        scene_map,
-        backbone,
-        # Of those that heads learned from a few tell enough.
-        evenly(parted.held_back, frames) or evenly(posed(parted.learned.mapping), -(-frames // 2)),
-        way="held back" if parted.held_back else "left out",
-        landmarks_without=made.without,
-        depth=depth,
-        device=device,
-        progress=progress,
-    )
-
-
-def _of_all_frames(
-    callback: Callable[[TrainingSnapshot], None], parted: PartedScene, snapshot: TrainingSnapshot
-) -> None:
-    """Tells of learners with rows of all posed frames; those held back go with the nearest."""
-    learners = tuple(
-        replace(learner, frames=parted.with_held_back(learner.frames))
-        for learner in snapshot.learners
-    )
-    callback(replace(snapshot, learners=learners))
+    scene_map, frames = made.scene_map, plan.parted.learned.mapping
+    if isinstance(options, RidgeOptions) and scene_map.landmarks is not None:
+        # What its head sees takes longer to be seen than the whole fit.
+        scene_map = with_landmark_preview(scene_map, scene_map.landmarks, frames)
+    else:
+        localizer = Localizer(scene_map, backbone, device=device)
+        scene_map = with_preview(localizer, frames, views=plan.preview_views, progress=progress)
+    if plan.parted.held_back or made.landmarks_without is not None:
+        scene_map = with_held_back(
+            scene_map,
+            backbone,
+            plan.measured,
+            way="held back" if plan.parted.held_back else "left out",
+            landmarks_without=made.landmarks_without,
+            depth=isinstance(options, DsacStarOptions) and options.supervision == "rgbd",
+            device=device,
+            progress=progress,
+        )
+    if isinstance(options, MappingOptions) and options.until is not None:
+        # The training sees fewer frames, by few cells of each: the finished map may do better.
+        good = scene_map.info["good"] or reaches(scene_map, options.until)
+        told = {"good": good, "more": None if good else scene_map.info["more"]}
+        scene_map = replace(scene_map, info={**scene_map.info, **told})
+    return replace(made, scene_map=scene_map)
 
 
 def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) -> Backbone:
@@ -238,32 +193,18 @@ def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) ->
     return load_backbone(given)
 
 
-def checked_frames(time_limit: float | None) -> int:
-    """How many frames to measure a map on, after a mapping with a time limit or without one."""
-    if time_limit is None:
-        return CHECKED
-    return min(CHECKED, max(1, int(SHARE_OF_LIMIT * time_limit / SECONDS_PER_CHECKED)))
-
-
-def checked_seconds(time_limit: float) -> float:
-    """How much of a time limit, in seconds, to leave for that."""
-    return SECONDS_PER_CHECKED * checked_frames(time_limit)
-
-
-def _refuse_for_heads_alone(
-    head: int | None, callback: Callable[[TrainingSnapshot], None] | None
+def _check_arguments(
+    options: MethodOptions,
+    head: int | None,
+    landmarks: LandmarkOptions | None,
+    callback: Callable[[TrainingSnapshot], None] | None,
+    *,
+    kept: bool,
 ) -> None:
-    if head is not None or callback is not None:
+    """Raises OptionError for an argument that the method does not take."""
+    if head is not None and landmarks is not None and landmarks.count:
+        raise OptionError("a head alone has no landmarks: leave out head or landmarks")
+    if isinstance(options, RidgeOptions) and kept:
+        raise OptionError("a fit in closed form takes seconds: leave out checkpoint and resume")
+    if not isinstance(options, MappingOptions) and (head is not None or callback is not None):
         raise OptionError("head and callback go with MappingOptions; leave them out")
-
-
-def _before_points(
-    time_limit: float | None, scene: Scene, landmarks: LandmarkOptions
-) -> float | None:
-    """The time limit of what comes before preview points and landmarks."""
-    if time_limit is None:
-        return None
-    after = preview_seconds(time_limit) + checked_seconds(time_limit)
-    if landmarks.count:
-        after += landmark_seconds(scene.mapping, time_limit)
-    return max(time_limit - after, min(time_limit, LEAST_SECONDS))

@@ -13,6 +13,7 @@ from reloc.landmarks.building import (
 )
 from reloc.landmarks.keypoints import searched_scale
 from reloc.landmarks.landmarks import Landmarks
+from reloc.mapping.result import MappingResult
 from reloc.maps import SceneMap
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
@@ -87,6 +88,14 @@ class MadeLandmarks:
         if self.observed is None:
             return None
         return _or_none(self.observed.without(frame.name, views=OTHER_VIEWS))
+
+    def given_to(self, result: MappingResult) -> MappingResult:
+        """A mapping with them."""
+        return replace(
+            result,
+            scene_map=self.added_to(result.scene_map),
+            landmarks_without=None if self.observed is None else self.without,
+        )
 
 
 def make_landmarks(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reloc.errors import OptionError
-from reloc.maps.held_back import Bound, PoseError, share_within
+from reloc.maps.held_back import Bound, PoseError, Unit, share_within
 from reloc.maps.scene_map import SceneMap
 
 _LENGTHS = {"mm": 0.001, "cm": 0.01, "m": 1.0}
@@ -46,24 +46,43 @@ class Until:
             raise OptionError(f"until {text[:80]!r}: {_USAGE}")
         return cls(**found)
 
-    def bound(self, usual: Bound, *, extent: float, unit: str) -> Bound:
-        """The bound that is asked for; what is not said is as usual.
+    def goal(self, *, extent: float, unit: Unit) -> "Goal":
+        """That in a scene; what is not said is as usual.
+
+        Args:
+            extent: of the scene, in its unit.
+            unit: of the scene.
 
         Raises:
             OptionError: metres, where there are none.
         """
         if self.meters is not None and unit != "metre":
             raise OptionError("until: this scene has no metres; say '0.5%extent 1deg' or the like")
+        usual = Bound.usual(extent=extent, unit=unit)
         distance = usual.distance
         if self.meters is not None:
             distance = self.meters
         elif self.of_extent is not None:
             distance = self.of_extent * extent
-        return Bound(distance, usual.degrees if self.degrees is None else self.degrees)
+        degrees = usual.degrees if self.degrees is None else self.degrees
+        return Goal(self.share, Bound(distance, degrees))
 
-    def met(self, errors: Sequence[PoseError], *, bound: Bound) -> bool:
+
+@dataclass(frozen=True)
+class Goal:
+    """What frames of one scene that are held back have to reach.
+
+    Attributes:
+        share: of the frames that are to be within the bound, over 0 to 1.
+        bound: in scene units.
+    """
+
+    share: float
+    bound: Bound
+
+    def met(self, errors: Sequence[PoseError]) -> bool:
         """Whether enough of the errors, one at least, are within the bound."""
-        return share_within(errors, bound) >= self.share
+        return share_within(errors, self.bound) >= self.share
 
 
 def reaches(scene_map: SceneMap, until: str) -> bool:
@@ -72,6 +91,5 @@ def reaches(scene_map: SceneMap, until: str) -> bool:
     Raises:
         OptionError: what is asked is not understood, or needs metres where there are none.
     """
-    asked, told = Until.parsed(until), scene_map.held_back
-    bound = asked.bound(scene_map.usual_bound, extent=scene_map.extent, unit=scene_map.unit)
-    return told is not None and asked.met(told.errors, bound=bound)
+    goal = Until.parsed(until).goal(extent=scene_map.extent, unit=scene_map.unit)
+    return scene_map.held_back is not None and goal.met(scene_map.held_back.errors)

@@ -4,7 +4,6 @@ import math
 
 import pytest
 
-from reloc.maps.held_back import Bound
 from reloc.methods.ace.first_guesses import Guesses
 from reloc.methods.ace.stop_rule import (
     FIRST_CHECK,
@@ -15,8 +14,6 @@ from reloc.methods.ace.stop_rule import (
 )
 from reloc.methods.until import Until
 
-USUAL = Bound(0.25, 5.0)
-
 
 def rule_of(by_heads, final=None, **given):
     """A rule that sees frames whose poses are off by so much at its checks."""
@@ -26,7 +23,7 @@ def rule_of(by_heads, final=None, **given):
         by_heads, final = (tuple((e, 0.0) if e else None for e in es) for es in next(looks))
         return Guesses(by_heads, final, (False,) * len(final))
 
-    return StopRule(look, depth=1.0, **{"bound": USUAL, **given})
+    return StopRule(look, depth=1.0, **given)
 
 
 def checks_of(rule, most=30):
@@ -69,9 +66,9 @@ def test_half_are_enough_where_landmarks_are_sure_without_heads():
         errors = ((next(by_heads), 0.0), None)
         return Guesses(errors, ((0.001, 0.0),) * 2, tuple(settled))
 
-    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) == 3
+    assert checks_of(StopRule(look, depth=1.0)) == 3
     by_heads, settled[1] = iter([0.2, 0.1] + [0.04] * 9), False
-    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) > 3, "the other one is lost"
+    assert checks_of(StopRule(look, depth=1.0)) > 3, "the other one is lost"
 
 
 def test_where_landmarks_are_sure_of_all_frames_heads_are_not_trained_for_long():
@@ -81,11 +78,11 @@ def test_where_landmarks_are_sure_of_all_frames_heads_are_not_trained_for_long()
     def look():
         return Guesses(((next(by_heads), 0.0),) * 2, ((0.001, 0.0),) * 2, tuple(settled))
 
-    rule = StopRule(look, depth=1.0, bound=USUAL)
+    rule = StopRule(look, depth=1.0)
     ends = checks_of(rule)
     assert FIRST_CHECK * GROWTH ** (ends - 2) < STEPS_WHERE_SETTLED <= FIRST_CHECK * GROWTH**ends
     by_heads, settled[1] = iter([1.0 * 0.8**n for n in range(20)]), False
-    assert checks_of(StopRule(look, depth=1.0, bound=USUAL)) > ends, "one is left to heads"
+    assert checks_of(StopRule(look, depth=1.0)) > ends, "one is left to heads"
 
 
 def test_one_bad_frame_of_ten_is_no_reason_to_go_on():
@@ -95,10 +92,7 @@ def test_one_bad_frame_of_ten_is_no_reason_to_go_on():
 
 def test_what_is_asked_for_decides():
     falling = [[0.5 * 0.8**n] * 4 for n in range(20)]
-    asked = Until.parsed("2cm 1deg")
-    ends = checks_of(
-        rule_of(falling, until=asked, bound=asked.bound(USUAL, extent=1, unit="metre"))
-    )
+    ends = checks_of(rule_of(falling, goal=Until.parsed("2cm 1deg").goal(extent=1, unit="metre")))
     assert falling[ends - 1][0] <= 0.02 < falling[ends - 2][0]
 
 

@@ -85,9 +85,10 @@ def test_depth_puts_points_where_it_was_measured(scene, backbone):
     mapper = RidgeMapper(scene, backbone, options=options, device="cpu")
     mine = mapper.observations.frames == 0
     design = mapper.observations.design(len(mapper.head.points))
-    found = design.predict(mapper.head.points.double())[mine] * mapper.scale + mapper.origin
+    points = design.predict(mapper.head.points.double())[mine].numpy()
+    found = points * mapper.scale + mapper.origin
     world_from_cam = frame.world_from_cam
-    depths = (found.numpy() - world_from_cam[:3, 3]) @ world_from_cam[:3, 2]
+    depths = (found - world_from_cam[:3, 3]) @ world_from_cam[:3, 2]
     assert np.median(np.abs(depths - 2)) < 5e-2
 
 

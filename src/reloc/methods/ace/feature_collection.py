@@ -85,6 +85,7 @@ class FeatureCollector:
         self._progress = progress
         self._descriptors, self._unusable = dict(survey.descriptors), dict(survey.unusable)
         self._surveyed, self._swept = len(survey.due), survey.swept
+        self._steps = options.steps
         self._due = 0
         self._ahead: SampledView | None = None
         self._views = sampler.sampled(
@@ -101,6 +102,15 @@ class FeatureCollector:
             depth=survey.depth,
             inverse_depths=survey.inverse_depths,
         )
+
+    def collect_for(self, steps: float) -> None:
+        """Looks on until there is enough for heads that make so many steps; see ``collect``."""
+        steps = min(steps, self._steps)
+        self.collect(self._bounds.views_for(steps, surveyed=self._surveyed))
+
+    def collect_all(self) -> None:
+        """Looks at all that may be looked at; see ``collect``."""
+        self.collect(self._bounds.views or max(self._surveyed + 1, self._bounds.planned))
 
     def collect(self, views: int) -> None:
         """Looks on until so many views were due, those of the survey among them, or time is up.

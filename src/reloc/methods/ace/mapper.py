@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, replace
-from functools import cache, partial
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +15,34 @@ from reloc.checkpoint import damage_named, load_checkpoint, save_checkpoint
 from reloc.devices import pick_device, synchronize
 from reloc.errors import OptionError
 from reloc.files import StrPath
-from reloc.localize.landmark_solver import LandmarkSolver
+from reloc.mapping.mapping_frames import mapping_frames
 from reloc.mapping.result import MappingResult, finished
-from reloc.mapping.scene_scale import scene_scale
-from reloc.maps.held_back import Bound
 from reloc.methods.ace.bounds import Bounds
 from reloc.methods.ace.division import divide
 from reloc.methods.ace.feature_collection import FeatureCollector
 from reloc.methods.ace.feature_sampler import FeatureSampler
-from reloc.methods.ace.first_guesses import FirstGuesses
 from reloc.methods.ace.multi_view_stereo import survey_frames
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.ace.plain_views import look
-from reloc.methods.ace.region_features import features_by_region, grown, regions_around
+from reloc.methods.ace.region_features import features_by_region
 from reloc.methods.ace.regions import map_regions
 from reloc.methods.ace.stop_rule import FIRST_CHECK, StopRule
-from reloc.methods.ace.training import GrowingRule, HeadsTraining, TrainingSnapshot
+from reloc.methods.ace.training import (
+    GrowingRule,
+    HeadsTraining,
+    TrainedHeads,
+    TrainingSnapshot,
+)
+from reloc.methods.ace.watched_frames import stop_rule_of
 from reloc.methods.landmarks import MadeLandmarks
 from reloc.methods.until import Until
 from reloc.progress import Progress, silent
-from reloc.sampling import evenly
-from reloc.scenes import check_mappable, posed, poses_of
 from reloc.scenes.scene import Frame, Scene
 from reloc.temporary import temporary_folder
 from reloc.training import BEFORE_DECAY, TimeLimit
 
 # Of a time limit, what has gone by when training ends; writing the map takes the rest.
 TRAINING_SHARE = 0.98
-# Frames that are localized again and again during the training.
-WATCHED = 12
 
 
 def map_scene(
@@ -92,49 +91,37 @@ def map_scene(
     """
     options = options or MappingOptions()
     clock = TimeLimit(options.time_limit)
-    checkpoint = None if checkpoint is None else Path(checkpoint)
     if head is not None and (options.heads is None or not 0 <= head < options.heads):
         raise OptionError(f"head {head} alone needs a number of heads that it is one of")
-    check_mappable(scene)
-    chosen = pick_device(device)
-    extractor = FeatureExtractor(backbone, device=chosen)
-    frames = posed(scene.mapping)
-    poses = poses_of(frames)
+    used = mapping_frames(scene)
+    asked = None if options.until is None else Until.parsed(options.until)
+    goal = None if asked is None else asked.goal(extent=used.extent, unit=used.unit)
+    extractor = FeatureExtractor(backbone, device=pick_device(device))
+    checkpoint = None if checkpoint is None else Path(checkpoint)
     identity = {
         "options": asdict(options),
         "head": head,
         "backbone": backbone.fingerprint,
-        "frames": [frame.name for frame in scene.mapping],
+        "frames": used.names,
     }
-    stored = load_checkpoint(checkpoint, identity) if resume and checkpoint else None
-    bound = Bound.usual(extent=scene.extent(), unit=scene.unit)
-    until = None if options.until is None else Until.parsed(options.until)
-    if until is not None:
-        bound = until.bound(bound, extent=scene.extent(), unit=scene.unit)
-    bounds = Bounds.of(options, clock, frames=len(frames))
-    sampler = FeatureSampler.of(frames, extractor, options)
-
-    def save(state: Mapping[str, Any]) -> None:
-        if checkpoint is not None:
-            counts = asdict(collector.collected().counts)
-            save_checkpoint(checkpoint, identity, {**state, **counts})
-
-    diverged = f"{scene.root}: training diverged; check the poses and intrinsics with `reloc info`"
+    stored = load_checkpoint(checkpoint, identity) if resume else None
+    diverged = f"{used.root}: training diverged; check the poses and intrinsics with `reloc info`"
     with damage_named(checkpoint, diverged=diverged), temporary_folder() as scratch:
-        if stored:
-            bounds = bounds.again(stored)
+        bounds = Bounds.of(options, clock, frames=len(used))
+        bounds = bounds.again(stored) if stored else bounds
+        sampler = FeatureSampler.of(used.frames, extractor, options)
         views = look(sampler, bounds=bounds, few=head is not None, progress=progress)
         division = divide(
             views,
-            poses,
-            expected_depth=scene_scale(poses),
+            used.poses,
+            expected_depth=used.depth,
             options=options,
             head=head,
-            place=str(scene.root),
+            place=str(used.root),
         )
         with clock.stopped():
             made = landmarks(division.depth) if landmarks else MadeLandmarks()
-        survey = survey_frames(views, poses, division, bounds=bounds, progress=progress)
+        survey = survey_frames(views, used.poses, division, bounds=bounds, progress=progress)
         del views  # further views need the memory
         collector = FeatureCollector(
             sampler,
@@ -145,88 +132,97 @@ def map_scene(
             scratch=scratch,
             progress=progress,
         )
-        surveyed = len(survey.due)
         del survey
         with closing(collector):
-            checked = head is None and BEFORE_DECAY * options.steps > FIRST_CHECK
-            if stored and options.time_limit is not None:
-                collector.collect(bounds.views or 0)
-            elif checked:
-                first = FIRST_CHECK / BEFORE_DECAY
-                collector.collect(bounds.views_for(first, surveyed=surveyed))
+            if head is None and options.time_limit is None and _is_checked(options):
+                collector.collect_for(FIRST_CHECK / BEFORE_DECAY)
             else:
-                collector.collect(bounds.views or max(surveyed + 1, bounds.planned))
-            synchronize(chosen)
-            fill_seconds = clock.elapsed()
+                collector.collect_all()
+            synchronize(extractor.device)
+            seconds = {"features": clock.elapsed()}
             training = HeadsTraining(
-                features_by_region(frames, division, collector.buffer),
+                features_by_region(used.frames, division, collector.buffer),
                 extractor,
                 options,
                 depth=division.depth,
                 of=division.heads,
             )
-
-            def grow(steps: float) -> None:
-                if options.time_limit is None:
-                    steps = min(steps, options.steps)
-                    collector.collect(bounds.views_for(steps, surveyed=surveyed))
-                    training.learn_from(grown(training.regions, frames, collector.buffer))
-
-            watched = cache(
-                partial(
-                    FirstGuesses,
-                    evenly(held_back or frames, WATCHED),
-                    extractor,
-                    short_side=options.short_side,
-                    regions_of=partial(regions_around, training.regions, poses),
-                    solver_of=partial(_solver, made),
-                )
-            )
-            rule = StopRule(
-                lambda: watched().made(training.averages, training.regions),
+            rule = stop_rule_of(
+                training,
+                used,
+                made,
+                held_back=held_back,
+                goal=goal,
+                extractor=extractor,
+                short_side=options.short_side,
                 depth=division.depth,
-                until=until,
-                bound=bound,
             )
+            grow = partial(_grow, collector, training, options)
             trained = training.run(
                 budget=clock.left(TRAINING_SHARE),
                 rule=None if head is not None else GrowingRule(rule, grow),
                 stored=stored,
-                save=save,
+                save=partial(_save, checkpoint, identity, collector),
                 progress=progress,
                 callback=callback,
             )
             collected = collector.collected()
+    regions = map_regions(
+        trained.heads,
+        training.regions,
+        collected.descriptors,
+        frames=len(used),
+        of=division.heads,
+    )
     result = finished(
-        scene,
-        frames,
-        map_regions(
-            trained.heads,
-            training.regions,
-            collected.descriptors,
-            frames=len(frames),
-            of=division.heads,
-        ),
+        used,
+        regions,
         backbone=backbone.fingerprint,
         short_side=options.short_side,
-        device=chosen,
+        device=extractor.device,
         skipped=collected.skipped,
-        seconds={"features": fill_seconds, "training": trained.seconds},
+        seconds={**seconds, "training": trained.seconds},
         info={
             "options": asdict(options),
             **asdict(collected.counts),
             "features": collected.buffer.count,
-            "steps": trained.steps,
-            "median_error_px": round(float(np.mean([s.median_error for s in trained.states])), 3),
-            "inlier_share": round(float(np.mean([s.inlier_share for s in trained.states])), 4),
-            "good": rule.ended,
-            "more": None if (more := rule.more()) is None else round(more, 1),
+            **_figures(trained, rule),
         },
     )
-    return replace(result, scene_map=made.added_to(result.scene_map))
+    return made.given_to(result)
 
 
-def _solver(made: MadeLandmarks, frame: Frame) -> LandmarkSolver | None:
-    """Of the landmarks that a frame may be localized by."""
-    known = made.without(frame)
-    return None if known is None else LandmarkSolver(known)
+def _is_checked(options: MappingOptions) -> bool:
+    """Whether a training is long enough for frames to be looked at before it ends."""
+    return BEFORE_DECAY * options.steps > FIRST_CHECK
+
+
+def _grow(
+    collector: FeatureCollector, training: HeadsTraining, options: MappingOptions, steps: float
+) -> None:
+    """Collects what heads need to go on to so many steps; under a time limit they have it."""
+    if options.time_limit is None:
+        collector.collect_for(steps)
+        training.learn_from([region.grown(collector.buffer) for region in training.regions])
+
+
+def _save(
+    path: Path | None,
+    identity: Mapping[str, Any],
+    collector: FeatureCollector,
+    state: Mapping[str, Any],
+) -> None:
+    """Writes the state of a training, with what was looked at for it."""
+    save_checkpoint(path, identity, {**state, **asdict(collector.collected().counts)})
+
+
+def _figures(trained: TrainedHeads, rule: StopRule) -> dict[str, Any]:
+    """What a map tells of its training."""
+    more = rule.more()
+    return {
+        "steps": trained.steps,
+        "median_error_px": round(float(np.mean([s.median_error for s in trained.states])), 3),
+        "inlier_share": round(float(np.mean([s.inlier_share for s in trained.states])), 4),
+        "good": rule.ended,
+        "more": None if more is None else round(more, 1),
+    }

@@ -29,6 +29,13 @@ class RegionFeatures:
     origin: NDArray[np.float64]
     buffer: FeatureBuffer
 
+    def grown(self, buffer: FeatureBuffer) -> "RegionFeatures":
+        """The same region with all that is in the buffer of all frames by now."""
+        if self.buffer is buffer:
+            return self
+        rows = torch.from_numpy(self.frames)
+        return replace(self, buffer=buffer.restricted(rows, self.buffer.cam_from_world))
+
 
 def features_by_region(
     frames: Sequence[Frame], division: Division, buffer: FeatureBuffer
@@ -53,23 +60,6 @@ def features_by_region(
         if part.rows is not None and len(part.rows):
             regions.append(RegionFeatures(cluster, origin, part))
     return regions
-
-
-def grown(
-    regions: Sequence[RegionFeatures], frames: Sequence[Frame], buffer: FeatureBuffer
-) -> list[RegionFeatures]:
-    """The same regions with all that is in the buffer by now."""
-    return [
-        region
-        if region.buffer is buffer
-        else replace(
-            region,
-            buffer=buffer.restricted(
-                torch.from_numpy(region.frames), centered_cam_from_world(frames, region.origin)
-            ),
-        )
-        for region in regions
-    ]
 
 
 def regions_around(

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.maps.held_back import Bound, PoseError
+from reloc.maps.held_back import PoseError
 from reloc.methods.ace.first_guesses import Guesses
-from reloc.methods.until import Until
+from reloc.methods.until import Goal
 from reloc.untrusted import items, number
 
 # Steps of each head before the first check, and by which factor they grow to the next one: so
@@ -58,8 +58,7 @@ class StopRule:
     Args:
         look: localizes the frames with the heads as they are.
         depth: typical depth of the scene, in scene units.
-        until: what is asked of the frames instead.
-        bound: within which a pose is right where ``until`` says nothing of it.
+        goal: what is asked of the frames instead.
     """
 
     def __init__(
@@ -67,15 +66,13 @@ class StopRule:
         look: Callable[[], Guesses],
         *,
         depth: float,
-        until: Until | None = None,
-        bound: Bound,
+        goal: Goal | None = None,
     ) -> None:
         self.checks: list[Check] = []
         self.ended = False
         self._look = look
         self._depth = depth
-        self._until = until
-        self._bound = bound
+        self._goal = goal
 
     def next_check(self) -> int | None:
         """Steps of each trainer after which it wants to be asked next."""
@@ -98,8 +95,8 @@ class StopRule:
                 good=float(good.mean()),
             )
         )
-        if self._until is not None:
-            self.ended = self._until.met(found.final, bound=self._bound)
+        if self._goal is not None:
+            self.ended = self._goal.met(found.final)
         else:
             enough = good.mean() >= OF_ALL and good[~settled].sum() >= OF_OTHERS * (~settled).sum()
             enough |= settled.all() and _steps(len(self.checks) - 1) >= STEPS_WHERE_SETTLED

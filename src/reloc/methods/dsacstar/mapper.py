@@ -14,9 +14,10 @@ from reloc.errors import SceneError
 from reloc.files import StrPath
 from reloc.heads.mlp import new_head
 from reloc.localize.self_check import with_reliability
+from reloc.mapping.mapping_frames import MappingFrames, mapping_frames
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.mapping.result import MappingResult, finished
-from reloc.mapping.scene_scale import meter_of, scene_scale
+from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import Region
 from reloc.methods.dsacstar.known_depths import KnownDepths
 from reloc.methods.dsacstar.options import DsacStarOptions
@@ -24,8 +25,7 @@ from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
 from reloc.methods.refine.images import TrainingImages
 from reloc.methods.refine.scene_network import SceneNetwork, trainable_copy
 from reloc.progress import Progress, silent
-from reloc.scenes import check_mappable, posed, poses_of
-from reloc.scenes.scene import Frame, Scene
+from reloc.scenes.scene import Scene
 from reloc.training import TimeLimit, train
 
 MIN_DEPTH_FRAMES = 3
@@ -63,21 +63,19 @@ def map_scene_dsacstar(
     checkpoint = None if checkpoint is None else Path(checkpoint)
     clock = TimeLimit(options.time_limit)
     own = trainable_copy(backbone)
-    check_mappable(scene)
+    usable = mapping_frames(scene)
     depths = None if options.supervision == "rgb" else KnownDepths(scene)
-    frames = _supervised(scene, options, depths)
-    poses = poses_of(frames)
-    origin, scale = poses[:, :3, 3].mean(axis=0), scene_scale(poses)
+    used = _supervised(usable, options, depths)
     identity = {
         "options": asdict(options),
         "backbone": backbone.fingerprint,
-        "frames": [frame.name for frame in frames],
+        "frames": used.names,
     }
     stored = load_checkpoint(checkpoint, identity) if resume else None
     chosen = pick_device(device)
     images = TrainingImages(
-        frames,
-        centered_cam_from_world(frames, origin),
+        used.frames,
+        centered_cam_from_world(used.frames, used.origin),
         depths=depths,
         short_side=options.short_side,
         stride=backbone.stride,
@@ -87,14 +85,14 @@ def map_scene_dsacstar(
         channels=backbone.channels,
         width=options.width,
         blocks=options.blocks,
-        scale=scale,
+        scale=used.depth,
         seed=options.seed,
     )
-    network = SceneNetwork(own, [head], images, head_of=[0] * len(frames), device=chosen)
+    network = SceneNetwork(own, [head], images, head_of=[0] * len(used), device=chosen)
     trainer = SceneNetworkTrainer(
-        network, options, meter=meter_of(scene.unit, scale=scale), depth=scale
+        network, options, meter=meter_of(used.unit, scale=used.depth), depth=used.depth
     )
-    diverged = f"{scene.root}: training diverged; map with a smaller learning rate"
+    diverged = f"{used.root}: training diverged; map with a smaller learning rate"
     with damage_named(checkpoint, diverged=diverged), closing(images):
         seconds = train(
             [trainer],
@@ -108,9 +106,8 @@ def map_scene_dsacstar(
     own = network.finished()
     median_error, inlier_share = trainer.figures()
     result = finished(
-        scene,
-        frames,
-        [Region(head, origin)],
+        used,
+        [Region(head, used.origin)],
         backbone=own.fingerprint,
         short_side=options.short_side,
         device=chosen,
@@ -129,7 +126,7 @@ def map_scene_dsacstar(
     checked = with_reliability(
         result.scene_map,
         own,
-        frames,
+        used.frames,
         depth=options.supervision == "rgbd",
         device=chosen,
         progress=progress,
@@ -138,19 +135,18 @@ def map_scene_dsacstar(
 
 
 def _supervised(
-    scene: Scene, options: DsacStarOptions, depths: KnownDepths | None
-) -> tuple[Frame, ...]:
+    usable: MappingFrames, options: DsacStarOptions, depths: KnownDepths | None
+) -> MappingFrames:
     """The frames that can be learned from."""
-    frames = posed(scene.mapping)
     if depths is None:
-        return frames
+        return usable
     # Points of a model are too few to search poses by.
     measured = options.supervision == "rgbd"
-    known = tuple(f for f in frames if (f.depth is not None if measured else depths.of(f)))
+    known = tuple(f for f in usable.frames if (f.depth is not None if measured else depths.of(f)))
     if len(known) < MIN_DEPTH_FRAMES:
         what = "a depth image" if measured else "a depth image or points of a COLMAP model"
         raise SceneError(
-            f"{scene.root}: {len(known) or 'no'} mapping frames have {what}, but supervision "
+            f"{usable.root}: {len(known) or 'no'} mapping frames have {what}, but supervision "
             f"{options.supervision} needs at least {MIN_DEPTH_FRAMES}; use --supervision rgb"
         )
-    return known
+    return usable.only(known)

@@ -14,8 +14,8 @@ from reloc.backbone import Backbone, FeatureExtractor
 from reloc.devices import pick_device
 from reloc.errors import ImageError, SceneError
 from reloc.heads.ridge import RidgeHead
+from reloc.mapping.mapping_frames import MappingFrames, mapping_frames
 from reloc.mapping.result import MappingResult, finished
-from reloc.mapping.scene_scale import scene_scale
 from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import PreparedView, known_inverse_depths
 from reloc.maps.scene_map import Region
@@ -28,9 +28,8 @@ from reloc.methods.ridge.fit import (
 )
 from reloc.methods.ridge.options import RidgeOptions
 from reloc.progress import Progress, silent
-from reloc.scenes import check_mappable
 from reloc.scenes.depth import read_depth_map
-from reloc.scenes.scene import Frame, Scene, Skipped, posed, poses_of
+from reloc.scenes.scene import Frame, Scene, Skipped
 from reloc.stereo import InverseDepth
 
 MIN_DEPTH_FRAMES = 3
@@ -63,11 +62,8 @@ class RidgeMapper:
     ) -> None:
         began = time.monotonic()
         self.options = options or RidgeOptions()
-        self.scene = scene
-        self.frames = _usable_frames(scene, self.options)
-        poses = poses_of(self.frames)
-        self.origin = poses[:, :3, 3].mean(axis=0)
-        self.scale = scene_scale(poses)
+        self._used = _fitted(mapping_frames(scene), self.options)
+        self.origin, self.scale = self._used.origin, self._used.depth
         self.extractor = FeatureExtractor(backbone, device=pick_device(device))
         share = self.options.features // len(self.frames)
         self.cells = max(1, min(self.options.cells_per_view, share))
@@ -90,6 +86,11 @@ class RidgeMapper:
         self._fit(progress)
         self.seconds["training"] = time.monotonic() - began - self.seconds["features"]
 
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """That the map is fitted to."""
+        return self._used.frames
+
     def add(self, frame: Frame) -> None:
         """Takes in one more photo: its features are computed, and the fit goes on from where it is.
 
@@ -102,7 +103,7 @@ class RidgeMapper:
         if self.options.targets == "depth" and frame.depth is None:
             raise SceneError(f"{frame.name}: has no depth image, which this map is fitted to")
         number, before = len(self.frames), len(self._survey)
-        self.frames = (*self.frames, frame)
+        self._used = self._used.only([*self.frames, frame])
         self._survey.frames = self.frames
         for sample in self._collected([(number, frame)], silent):
             swept = self._swept(silent, first=before)
@@ -117,8 +118,7 @@ class RidgeMapper:
         design = self.observations.design(len(self.head.points))
         errors = self.observations.errors(design.predict(self.head.points.detach().double()))
         return finished(
-            self.scene,
-            self.frames,
+            self._used,
             [Region(self.head.eval(), self.origin)],
             backbone=self.extractor.fingerprint,
             short_side=self.options.short_side,
@@ -196,7 +196,7 @@ class RidgeMapper:
 
     def _fit(self, progress: Progress) -> None:
         if not len(self.observations):
-            raise SceneError(f"{self.scene.root}: the depth images measure nothing at any cell")
+            raise SceneError(f"{self._used.root}: the depth images measure nothing at any cell")
         ridge = self.options.ridge
         if ridge is None:
             progress("leave-out", 0, 1)
@@ -218,7 +218,7 @@ class RidgeMapper:
         )
         if not torch.isfinite(points).all():
             raise SceneError(
-                f"{self.scene.root}: the fit diverged; check the poses and intrinsics with "
+                f"{self._used.root}: the fit diverged; check the poses and intrinsics with "
                 "`reloc info`"
             )
         self.head.points.data.copy_(points)
@@ -237,17 +237,17 @@ def map_scene_ridge(
     return mapper.result()
 
 
-def _usable_frames(scene: Scene, options: RidgeOptions) -> tuple[Frame, ...]:
-    check_mappable(scene)
-    frames = posed(scene.mapping)
-    if options.targets == "depth":
-        frames = tuple(f for f in frames if f.depth is not None)
-        if len(frames) < MIN_DEPTH_FRAMES:
-            raise SceneError(
-                f"{scene.root}: {len(frames) or 'no'} mapping frames have a depth image, but a fit "
-                f"to depth needs at least {MIN_DEPTH_FRAMES}; fit to rays instead"
-            )
-    return frames
+def _fitted(usable: MappingFrames, options: RidgeOptions) -> MappingFrames:
+    """The frames that a map is fitted to. Raises SceneError if too few have the depth for it."""
+    if options.targets == "rays":
+        return usable
+    known = tuple(frame for frame in usable.frames if frame.depth is not None)
+    if len(known) < MIN_DEPTH_FRAMES:
+        raise SceneError(
+            f"{usable.root}: {len(known) or 'no'} mapping frames have a depth image, but a fit "
+            f"to depth needs at least {MIN_DEPTH_FRAMES}; fit to rays instead"
+        )
+    return usable.only(known)
 
 
 def _head_with_anchors(
