@@ -88,11 +88,13 @@ def with_held_back(
     by_heads = _errors(localizer, chosen, depth=depth)
     if left_out_of is not None:
         errors: list[PoseError] = []
-        for done, frame in enumerate(chosen, start=1):
+        for done, (frame, by_head) in enumerate(zip(chosen, by_heads, strict=True), start=1):
             others = left_out_of.without(frame.name, views=OTHER_VIEWS)
-            told = replace(scene_map, landmarks=others if len(others) else None)
-            one = Localizer(told, backbone, device=device)
-            errors += _errors(one, [frame], depth=depth)
+            if len(others):
+                one = Localizer(replace(scene_map, landmarks=others), backbone, device=device)
+                errors += _errors(one, [frame], depth=depth)
+            else:
+                errors.append(by_head)
             progress("checking", done, len(chosen))
     elif scene_map.landmarks is not None:
         localizer = Localizer(scene_map, backbone, device=device)
