@@ -171,6 +171,25 @@ def wall_frames(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return made
 
 
+@pytest.fixture(scope="module")
+def keypoints_once() -> Iterator[None]:
+    """Keypoints of a picture, which are made of its pixels alone, are found once for a test file."""
+    from reloc.images.sift import sift
+
+    known: dict[Any, Any] = {}
+
+    def found(image: Any, **options: Any) -> Any:
+        asked = image.shape, image.tobytes(), *sorted(options.items())
+        if asked not in known:
+            known[asked] = sift(image, **options)
+        return tuple(array.copy() for array in known[asked])
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("capture.pairs", "landmarks.keypoints"):
+            patch.setattr(f"reloc.{module}.sift", found)
+        yield
+
+
 @pytest.fixture
 def small_views(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line resamples images to 120 pixels for the methods that have no preset."""

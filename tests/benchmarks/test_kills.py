@@ -11,6 +11,16 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not hasattr(os, "fork"), reason="kills what it forks"),
 ]
+# Rooms that are painted and lit more coarsely: nobody looks at them closely.
+COARSE = """
+import sys
+from functools import partial
+sys.path.insert(0, sys.argv.pop(1))
+from reloc.synthetic import scene
+scene.bake = partial(scene.bake, texel=0.015, lumel=0.2)
+import kills
+kills.main()
+"""
 # A folder that is filled where everybody sees it, from a scene that is there.
 CARELESS = """
 import shutil, sys
@@ -32,11 +42,10 @@ kills.main()
 """
 
 
-def killed(script, folder, *arguments, code=None):
-    kills = script("kills").__file__
-    start = [kills] if code is None else ["-c", code, str(Path(kills).parent)]
+def killed(script, folder, *arguments, code=COARSE):
+    scripts = Path(script("kills").__file__).parent
     return subprocess.run(
-        [sys.executable, *start, folder, *map(str, arguments)],
+        [sys.executable, "-c", code, scripts, folder, *map(str, arguments)],
         capture_output=True, text=True, timeout=900, check=False,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )  # fmt: skip

@@ -17,7 +17,7 @@ Photograph = Callable[[str, Sequence[np.ndarray]], Scene]
 
 @pytest.fixture(scope="session")
 def room():
-    return bake(make_room(3), texel=0.008)
+    return bake(make_room(3), texel=0.012, lumel=0.2)
 
 
 @pytest.fixture(scope="session")

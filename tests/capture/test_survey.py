@@ -21,7 +21,7 @@ from reloc.geometry import (
 )
 from reloc.scenes import Scene, open_scene
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("keypoints_once")]
 
 PHOTOS_DAMAGED = {
     "blur": lambda image: cv2.GaussianBlur(image, (0, 0), 4),

@@ -32,7 +32,7 @@ def small_scene(tmp_path: Path) -> Path:
 
 
 MEMORISED = MappingOptions(
-    views=28, steps=400, batch=1024, width=128, blocks=2, short_side=240, cells_per_view=1200
+    views=21, steps=300, batch=512, width=128, blocks=1, short_side=160, cells_per_view=600
 )
 TOY = MappingOptions(
     views=12, steps=10, batch=64, width=32, blocks=1, short_side=64, cells_per_view=60

@@ -51,10 +51,13 @@ sys.exit(main(sys.argv[2:]))
 
 @pytest.fixture
 def mapped(reloc, toy, tmp_path):
-    """Maps a scene with the toy preset."""
-    return lambda scene, *options, out=tmp_path / "map.safetensors": reloc(
-        "map", scene, out, "--method", "mlp", "--preset", "draft", "--device", "cpu", *options
-    )
+    """Maps a scene with the toy preset, without landmarks where a test is not about them."""
+
+    def mapped(scene, *options, landmarks=0, out=tmp_path / "map.safetensors"):
+        toy = ("--method", "mlp", "--preset", "draft", "--device", "cpu", "--landmarks", landmarks)
+        return reloc("map", scene, out, *toy, *options)
+
+    return mapped
 
 
 def pose_file(place, number):
@@ -70,23 +73,37 @@ def write_pose(place, number, pose):
 
 
 def test_a_map_is_written_and_told(mapped, made_place, tmp_path):
-    run = mapped(made_place)
+    metrics = tmp_path / "new" / "metrics.jsonl"
+    run = mapped(made_place, "--json-log", metrics, landmarks=10_000)
     assert run.status == 0, run.err
     path = tmp_path / "map.safetensors"
     assert run.out.startswith(f"{path}: 7 frames, 10 steps, ")
     assert "features: 4/4" in run.err
     assert "training: 10/10" in run.err
     assert SceneMap.load(path).info["frames"] == 7
-    assert [p.name for p in tmp_path.iterdir()] == ["map.safetensors"]
-
-
-def test_what_was_measured_and_cut_short_is_told(mapped, made_place, tmp_path):
-    run = mapped(made_place)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["map.safetensors", "new"]
     told = " ".join(run.out.split())
     assert "of 7 frames left out found to 25 cm and 5 deg" in told
     assert told.endswith("cut short by the limit of steps")
-    assert SceneMap.load(tmp_path / "map.safetensors").held_back.way == "left out"
-    run = mapped(made_place, "--landmarks", 0, "--time-limit", 5)
+    assert SceneMap.load(path).held_back.way == "left out"
+    rows = [json.loads(line) for line in metrics.read_text().splitlines()]
+    assert {row["stage"] for row in rows} == {
+        "features",
+        "depth",
+        "point cloud",
+        "checking",
+        "keypoints",
+        "matching",
+        "views",
+        "training",
+    }
+    assert all({"seconds", "stage", "done", "total"} <= set(row) for row in rows)
+    assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
+    assert any({"loss", "median_px", "inliers"} <= set(row) for row in rows)
+
+
+def test_a_map_without_landmarks_and_wishes_are_told(mapped, made_place):
+    run = mapped(made_place)
     assert "; not measured" in " ".join(run.out.split())
     assert "say for instance" in mapped(made_place, "--until", "good").refusal()
 
@@ -137,25 +154,6 @@ def test_the_same_seed_gives_the_same_map(mapped, made_place, tmp_path):
     assert one.keys() == same.keys()
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
-
-
-def test_metrics_are_json_lines(mapped, made_place, tmp_path):
-    path = tmp_path / "new" / "metrics.jsonl"
-    assert mapped(made_place, "--json-log", path, "--quiet").status == 0
-    rows = [json.loads(line) for line in path.read_text().splitlines()]
-    assert {row["stage"] for row in rows} == {
-        "features",
-        "depth",
-        "point cloud",
-        "checking",
-        "keypoints",
-        "matching",
-        "views",
-        "training",
-    }
-    assert all({"seconds", "stage", "done", "total"} <= set(row) for row in rows)
-    assert [row["seconds"] for row in rows] == sorted(row["seconds"] for row in rows)
-    assert any({"loss", "median_px", "inliers"} <= set(row) for row in rows)
 
 
 @pytest.mark.slow
@@ -360,8 +358,10 @@ def test_an_interrupted_mapping_goes_on(reloc, made_place, tmp_path, monkeypatch
         "draft",
         "--device",
         "cpu",
+        "--landmarks",
+        "0",
     ]
-    options = replace(TOY, steps=200)
+    options = replace(TOY, steps=60)
     job = subprocess.Popen(
         [sys.executable, "-c", SLOW, json.dumps(asdict(options)), *command],
         stdout=subprocess.PIPE,

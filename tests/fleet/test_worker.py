@@ -55,26 +55,13 @@ def test_a_map_is_that_of_the_verb(
     room: Path, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(PRESETS, "draft", SMALL)
-    alone, job = tmp_path / "alone.safetensors", MapJob(str(room), str(tmp_path / "a"), SMALL)
-    assert (
-        main(
-            [
-                "map",
-                str(room),
-                str(alone),
-                "--method",
-                "mlp",
-                "--preset",
-                "draft",
-                "--device",
-                "cpu",
-            ]
-        )
-        == 0
-    )
+    alone = tmp_path / "alone.safetensors"
+    job = MapJob(str(room), str(tmp_path / "a"), SMALL, landmarks=0)
+    options = ("--method", "mlp", "--preset", "draft", "--device", "cpu", "--landmarks", "0")
+    assert main(["map", str(room), str(alone), *options]) == 0
     assert worker.make(job).state == "done"
     assert same(alone, Path(job.out))
-    other = MapJob(str(room), str(tmp_path / "b"), MappingOptions(**{**vars(SMALL), "seed": 1}))
+    other = replace(job, out=str(tmp_path / "b"), options=replace(SMALL, seed=1))
     assert worker.make(other).state == "done"
     assert not same(alone, Path(other.out))
 
@@ -83,7 +70,7 @@ def test_a_map_of_the_job_is_kept_and_any_other_replaced(
     room: Path, worker: Worker, tmp_path: Path
 ) -> None:
     out = tmp_path / "out" / "a.safetensors"
-    job = MapJob(f"file://{room}", f"file://{out}", SMALL)
+    job = MapJob(f"file://{room}", f"file://{out}", SMALL, landmarks=0)
     assert worker.make(job).state == "done"
     first = out.read_bytes()
     assert worker.make(job).state == "done"
@@ -146,7 +133,7 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
 def test_lists_are_files_of_the_scene(room: Path, worker: Worker, tmp_path: Path) -> None:
     held_back = tmp_path / "held.txt"
     held_back.write_text("train/rgb/00000.jpg\n")
-    job = MapJob(str(room), str(tmp_path / "a.safetensors"), SMALL, query=str(held_back))
+    job = MapJob(str(room), str(tmp_path / "a.safetensors"), SMALL, query=str(held_back), landmarks=0)
     outcome = worker.make(job)
     assert outcome.state == "done", outcome.reason
     assert "train/rgb/00000.jpg" not in [c.name for c in SceneMap.load(Path(job.out)).cameras]
@@ -177,7 +164,7 @@ def test_a_worker_that_is_killed_leaves_no_half_of_a_map(room: Path, tmp_path: P
         "    os.kill(os.getpid(), 9)\n"
         "shutil.copyfile = half\n"
         f"options = MappingOptions(**{vars(SMALL)!r})\n"
-        "Worker(None, device='cpu').make(MapJob(sys.argv[1], sys.argv[2], options))\n"
+        "Worker(None, device='cpu').make(MapJob(sys.argv[1], sys.argv[2], options, landmarks=0))\n"
     )
     out = tmp_path / "out" / "a.safetensors"
     command = [sys.executable, "-c", script, str(room), str(out)]

@@ -11,6 +11,9 @@ from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.solver import SolverOptions, solve_pose
 
 
+pytestmark = pytest.mark.usefixtures("keypoints_once")
+
+
 @pytest.fixture(scope="module")
 def built(wall_frames):
     return build_landmarks(wall_frames[::2], depth=3.0, options=LandmarkOptions(count=400))

@@ -68,8 +68,13 @@ def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypa
     options: Any
     options, command = COMMANDS[method]
     written = tmp_path / "command.safetensors"
-    assert main(["map", str(room), str(written), "--device", "cpu", "--quiet", *command]) == 0
-    made = dispatch.map_scene(open_scene(str(room)), options=options, device="cpu").scene_map
+    # Landmarks are the same work whatever the method.
+    count = 10_000 if method == "mlp" else 0
+    command = [*command, "--landmarks", str(count), "--device", "cpu", "--quiet"]
+    assert main(["map", str(room), str(written), *command]) == 0
+    landmarks = LandmarkOptions(count=count)
+    scene = open_scene(str(room))
+    made = dispatch.map_scene(scene, options=options, landmarks=landmarks, device="cpu").scene_map
     made.save(str(tmp_path / "python.safetensors"))
     one, other = load_file(written), load_file(tmp_path / "python.safetensors")
     assert "sketch.points" in one
@@ -81,10 +86,12 @@ def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypa
 def test_a_worker_of_a_fleet_makes_the_same(room, looked, tmp_path):
     threads = torch.get_num_threads()
     out = tmp_path / "fleet.safetensors"
-    assert Worker(None, device="cpu").make(MapJob(str(room), str(out), TOY)).state == "done"
+    job = MapJob(str(room), str(out), TOY, landmarks=0)
+    assert Worker(None, device="cpu").make(job).state == "done"
     assert torch.get_num_threads() == threads
-    made = dispatch.map_scene(open_scene(room), options=TOY, device="cpu").scene_map
-    made.save(tmp_path / "python.safetensors")
+    none = LandmarkOptions(count=0)
+    result = dispatch.map_scene(open_scene(room), options=TOY, landmarks=none, device="cpu")
+    result.scene_map.save(tmp_path / "python.safetensors")
     one, other = load_file(out), load_file(tmp_path / "python.safetensors")
     assert "sketch.points" in one
     assert all(torch.equal(one[name], other[name]) for name in one)
