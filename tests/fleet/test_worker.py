@@ -133,7 +133,7 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
         marked.append(options.count)
         return MadeLandmarks()
 
-    monkeypatch.setattr("reloc.methods.plan.make_landmarks", make_landmarks)
+    monkeypatch.setattr("reloc.methods.mapping_plan.make_landmarks", make_landmarks)
     assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3
     assert marked == [10_000], "landmarks are made once, when all heads are there"
     monkeypatch.setattr("reloc.fleet.worker.map_scene", lambda *_, **__: 1 / 0)

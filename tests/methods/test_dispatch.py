@@ -16,12 +16,12 @@ from reloc.fleet.worker import Worker
 from reloc.landmarks import LandmarkOptions
 from reloc.maps.held_back import HeldBack
 from reloc.maps.scene_map import PreviewPoints
-from reloc.methods import dispatch, plan
+from reloc.methods import dispatch, mapping_plan
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.held_back import PartedScene
 from reloc.methods.landmarks import MadeLandmarks
-from reloc.methods.plan import CHECKED, SECONDS_PER_CHECKED
+from reloc.methods.mapping_plan import CHECKED, SECONDS_PER_CHECKED
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.scenes import open_scene
 
@@ -123,7 +123,7 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
         asked.append(options.count)
         return MadeLandmarks()
 
-    monkeypatch.setattr(plan, "make_landmarks", make_landmarks)
+    monkeypatch.setattr(mapping_plan, "make_landmarks", make_landmarks)
     monkeypatch.setattr("reloc.cli.map_._work", lambda info: "")
     options: Any
     scene, (options, command) = open_scene(room), COMMANDS[method]
@@ -152,8 +152,8 @@ def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypa
     monkeypatch.setattr(mapper, "map_scene", mapped)
     monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
-    monkeypatch.setattr(plan, "make_landmarks", make_landmarks)
-    monkeypatch.setattr(plan, "has_landmarks_of", lambda *_, **__: same)
+    monkeypatch.setattr(mapping_plan, "make_landmarks", make_landmarks)
+    monkeypatch.setattr(mapping_plan, "has_landmarks_of", lambda *_, **__: same)
     monkeypatch.setattr(dispatch, "with_held_back", lambda scene_map, *_, **__: scene_map)
     draft = made_map()
     options = replace(TOY, time_limit=600.0)
@@ -162,7 +162,7 @@ def test_landmarks_of_the_map_before_leave_their_time_to_training(room, monkeypa
     # Of few frames, where none is held back, nobody would know which of them show a landmark.
     for held_back in ((), scene.mapping[:1]):
         parted = PartedScene(scene, held_back, np.arange(7))
-        monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+        monkeypatch.setattr(mapping_plan, "part", Mock(return_value=parted))
         dispatch.map_scene(scene, options=options, earlier=draft, device="cpu")
     assert given == [None, draft if same else None]
     expected = [left - of_landmarks, left if same else left - of_landmarks]
@@ -182,7 +182,7 @@ def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, kno
 
     monkeypatch.setattr(dispatch, "map_scene_ridge", lambda *_, **__: MappingResult(scene_map))
     told = MadeLandmarks(landmarks, {})
-    monkeypatch.setattr(plan, "make_landmarks", lambda *_, **__: told)
+    monkeypatch.setattr(mapping_plan, "make_landmarks", lambda *_, **__: told)
     monkeypatch.setattr(dispatch, "with_held_back", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "with_preview", lambda made, *_, **__: made)
@@ -205,7 +205,7 @@ def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, sec
     monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
     scene = open_scene(room)
     parted = PartedScene(scene, scene.mapping * 4, np.arange(7))
-    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(mapping_plan, "part", Mock(return_value=parted))
     monkeypatch.setattr(
         dispatch, "with_held_back", lambda *given, **_: checked.append(len(given[2]))
     )
@@ -229,7 +229,7 @@ def test_what_is_asked_for_may_be_met_by_the_finished_map(room, monkeypatch, err
     parted = PartedScene(scene, scene.mapping[:1], np.arange(1, 7))
     made = replace(made_map(), info={"good": False, "more": 2.0})
     held_back = HeldBack("held back", (error,), (None,))
-    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(mapping_plan, "part", Mock(return_value=parted))
     monkeypatch.setattr(mapper, "map_scene", lambda *_, **__: MappingResult(made))
     monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)

@@ -13,10 +13,10 @@ import tyro
 from reloc.backbone import ContextAdapter, ConvBackbone, FeatureExtractor, load_backbone
 from reloc.backbone.adapter import averaged
 from reloc.backbone.adapter_weights import adapted, save_adapter
+from reloc.backbone.meta.adapter_trainer import MetaOptions
+from reloc.backbone.meta.adapter_trainer import meta_train as train
 from reloc.backbone.meta.rooms import RoomEpisodes
 from reloc.backbone.meta.stacking import Stacker
-from reloc.backbone.meta.trainer import MetaOptions
-from reloc.backbone.meta.trainer import meta_train as train
 from reloc.backbone.pretrain.parallel import place_among_processes
 from reloc.backbone.pretrain.rendered import rendered_rooms
 from reloc.cli.arguments import Omittable

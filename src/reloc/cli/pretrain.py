@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 import tyro
 
 from reloc.backbone import Backbone, load_backbone, save_backbone
+from reloc.backbone.pretrain.backbone_trainer import pretrain as train
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.coordinates import Coordinates
 from reloc.backbone.pretrain.objective import Objective
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.posed import PosedPairs, PosedView
 from reloc.backbone.pretrain.rendered import RenderedPairs
-from reloc.backbone.pretrain.trainer import pretrain as train
+from reloc.backbone.pretrain.view_pairs import PhotoPairs
 from reloc.cli.arguments import Omittable, Several
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.processes import processes

@@ -21,7 +21,7 @@ from reloc.mapping.result import MappingResult
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
 from reloc.methods.dispatch import completed, map_scene, with_landmarks
-from reloc.methods.plan import plan_mapping
+from reloc.methods.mapping_plan import plan_mapping
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder

@@ -18,7 +18,7 @@ from reloc.maps import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
 from reloc.methods.ace.training import TrainingSnapshot
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.plan import MappingPlan, plan_mapping
+from reloc.methods.mapping_plan import MappingPlan, plan_mapping
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
 from reloc.methods.until import reaches
 from reloc.progress import Progress, silent

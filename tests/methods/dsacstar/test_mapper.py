@@ -13,7 +13,7 @@ from reloc.errors import MapError, OptionError, SceneError
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
+from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
 from reloc.scenes import open_scene
 
 SHORT = DsacStarOptions(steps=4, end_to_end=0.5, hypotheses=4, width=32, blocks=0, short_side=48)

@@ -11,7 +11,7 @@ from reloc.maps import SceneMap
 from reloc.maps.compress import compressed
 from reloc.methods.refine import RefineMapOptions, refine_map
 from reloc.methods.refine.heads import seen_by_head
-from reloc.methods.refine.trainer import POSE_CLAMP, PoseTrainer
+from reloc.methods.refine.pose_trainer import POSE_CLAMP, PoseTrainer
 from reloc.methods.refine.view_collection import ViewFeatures
 from reloc.pose.ransac import Matches
 from reloc.pose.ransac.motion import rotation_from_vector
