@@ -9,11 +9,12 @@ from rich.table import Table
 from rich.text import Text
 
 from reloc.cli.arguments import Omittable, Several
-from reloc.cli.console import console, printable
+from reloc.cli.console import console
 from reloc.errors import MapError, OptionError
 from reloc.evaluation.quality import quality_text
 from reloc.library import Hint, MapLibrary
 from reloc.maps import SceneMap
+from reloc.untrusted import printable
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ SHARE_OF_LIMIT = 0.06
 
 @dataclass(frozen=True)
 class MappingPlan:
-    """What a mapping is made from and what for its time goes.
+    """What a map is made from, and where the time for it goes.
 
     Attributes:
         parted: the scene, in frames to learn from and frames that are held back.
