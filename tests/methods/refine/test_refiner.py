@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -126,7 +127,7 @@ def test_an_interrupted_refinement_goes_on_to_the_same_map(place, tmp_path):
         if stage == "refining" and done == 2:
             raise KeyboardInterrupt
 
-    arguments = {"options": SHORT, "device": "cpu", "checkpoint": path}
+    arguments: Any = {"options": SHORT, "device": "cpu", "checkpoint": str(path)}
     with pytest.raises(KeyboardInterrupt):
         refine_map(scene_map, scene, backbone, progress=stop, **arguments)
     assert path.exists()
