@@ -131,7 +131,7 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
 
     def make_landmarks(*_: Any, options: LandmarkOptions, **__: Any) -> MadeLandmarks:
         marked.append(options.count)
-        return MadeLandmarks()
+        return MadeLandmarks(told={})
 
     monkeypatch.setattr("reloc.methods.mapping_plan.make_landmarks", make_landmarks)
     assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3

@@ -12,8 +12,8 @@ from reloc.errors import OptionError
 from reloc.landmarks.building import LandmarkOptions
 from reloc.methods.ace import preset_options
 from reloc.methods.ace.options import Preset
-from reloc.methods.dispatch import MethodOptions
 from reloc.methods.dsacstar import DsacStarOptions, Supervision
+from reloc.methods.mapping_plan import MethodOptions
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.methods.ridge.options import Targets
 

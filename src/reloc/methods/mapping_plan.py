@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from reloc.landmarks.building import LandmarkOptions
 from reloc.maps import SceneMap
-from reloc.methods.ace.options import LEAST_SECONDS
+from reloc.methods.ace.options import LEAST_SECONDS, MappingOptions
 from reloc.methods.ace.training import TrainingSnapshot
+from reloc.methods.dsacstar.options import DsacStarOptions
 from reloc.methods.held_back import PartedScene, part
 from reloc.methods.landmarks import (
     MadeLandmarks,
@@ -14,10 +16,15 @@ from reloc.methods.landmarks import (
     landmark_seconds,
     make_landmarks,
 )
+from reloc.methods.ridge.options import RidgeOptions
 from reloc.progress import Progress, silent
 from reloc.reconstruct.preview import preview_seconds, preview_views
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, Scene, posed
+
+# The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
+# network trained on the scene (DSAC*).
+MethodOptions: TypeAlias = MappingOptions | RidgeOptions | DsacStarOptions
 
 # Frames that a finished map is measured on, at most; and a cautious guess for two cores, by which
 # a time limit is planned.
@@ -32,26 +39,31 @@ class MappingPlan:
 
     Attributes:
         parted: the scene, in frames to learn from and frames that are held back.
+        options: of the method, for the whole mapping.
         landmarks: how many, and how they are made.
         earlier: a map whose landmarks are taken over; None if they are to be made.
-        time_limit: of the whole mapping, in seconds; None if there is none.
     """
 
     parted: PartedScene
+    options: MethodOptions
     landmarks: LandmarkOptions
     earlier: SceneMap | None = None
-    time_limit: float | None = None
 
     @property
-    def training_limit(self) -> float | None:
-        """Seconds for all that comes before landmarks, preview points and measuring."""
-        limit = self.time_limit
-        if limit is None:
-            return None
+    def time_limit(self) -> float | None:
+        """Of the whole mapping, in seconds; None if there is none."""
+        return _time_limit(self.options)
+
+    @property
+    def training_options(self) -> MethodOptions:
+        """The options, with the time for all but landmarks, preview points and measuring."""
+        if isinstance(self.options, RidgeOptions) or self.options.time_limit is None:
+            return self.options
+        limit = self.options.time_limit
         after = preview_seconds(limit) + SECONDS_PER_CHECKED * self._checked
         if self.landmarks.count and self.earlier is None:
             after += landmark_seconds(self.parted.learned.mapping, limit)
-        return max(limit - after, min(limit, LEAST_SECONDS))
+        return replace(self.options, time_limit=max(limit - after, min(limit, LEAST_SECONDS)))
 
     @property
     def preview_views(self) -> int:
@@ -106,25 +118,29 @@ class MappingPlan:
 
 def plan_mapping(
     scene: Scene,
+    options: MethodOptions,
     landmarks: LandmarkOptions,
     *,
     earlier: SceneMap | None = None,
-    time_limit: float | None = None,
 ) -> MappingPlan:
     """Plans the mapping of a scene.
 
     Args:
         scene: its ``mapping`` frames are used.
+        options: of the method.
         landmarks: how many, and how they are made.
         earlier: a map of this place whose landmarks are taken over if they are those wanted.
-        time_limit: of the whole mapping, in seconds; None if there is none.
     """
-    parted = part(scene)
+    parted, limit = part(scene), _time_limit(options)
     # Of few frames, where none is held back, a map is measured by which of them show a landmark,
     # which those of a map before do not tell.
     if earlier is not None and not (
         parted.held_back
-        and has_landmarks_of(earlier, parted.learned.mapping, landmarks, time_limit=time_limit)
+        and has_landmarks_of(earlier, parted.learned.mapping, landmarks, time_limit=limit)
     ):
         earlier = None
-    return MappingPlan(parted, landmarks, earlier, time_limit)
+    return MappingPlan(parted, options, landmarks, earlier)
+
+
+def _time_limit(options: MethodOptions) -> float | None:
+    return None if isinstance(options, RidgeOptions) else options.time_limit
