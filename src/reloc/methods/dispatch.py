@@ -86,7 +86,7 @@ def map_scene(
             options=options,
             head=head,
             held_back=plan.parted.held_back,
-            landmarks=None if head is not None else partial(plan.made_landmarks, progress=progress),
+            landmarks=partial(plan.made_landmarks, progress=progress),
             device=device,
             checkpoint=checkpoint,
             resume=resume,
