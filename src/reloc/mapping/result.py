@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from reloc.backbone import ConvBackbone
 from reloc.images.lens import read_lens
-from reloc.landmarks.building import ObservedLandmarks
 from reloc.mapping.mapping_frames import MappingFrames
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.sampling import even_picks
@@ -26,13 +25,11 @@ class MappingResult:
         scene_map: the map.
         skipped: mapping frames whose image could not be used.
         seconds: wall time by stage: ``features``, ``training``.
-        observed: the map's landmarks with the frames that show them, where they were made for it.
     """
 
     scene_map: SceneMap
     skipped: tuple[Skipped, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
-    observed: ObservedLandmarks | None = None
 
 
 def finished(

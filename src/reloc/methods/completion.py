@@ -10,6 +10,7 @@ from reloc.localize.self_check import with_held_back
 from reloc.mapping.result import MappingResult
 from reloc.methods.ace.options import MappingOptions
 from reloc.methods.dsacstar.options import DsacStarOptions
+from reloc.methods.landmarks import LandmarkedResult
 from reloc.methods.mapping_plan import MappingPlan
 from reloc.methods.ridge.options import RidgeOptions
 from reloc.methods.until import reaches
@@ -46,12 +47,13 @@ def completed(
     else:
         localizer = Localizer(scene_map, backbone, device=device)
         scene_map = with_preview(localizer, frames, views=plan.preview_views, progress=progress)
-    if plan.parted.held_back or made.observed is not None:
+    observed = made.observed if isinstance(made, LandmarkedResult) else None
+    if plan.parted.held_back or observed is not None:
         scene_map = with_held_back(
             scene_map,
             backbone,
             plan.measured,
-            left_out_of=None if plan.parted.held_back else made.observed,
+            left_out_of=None if plan.parted.held_back else observed,
             depth=isinstance(options, DsacStarOptions) and options.supervision == "rgbd",
             device=device,
             progress=progress,
@@ -61,4 +63,4 @@ def completed(
         good = scene_map.info["good"] or reaches(scene_map, options.until)
         told = {"good": good, "more": None if good else scene_map.info["more"]}
         scene_map = replace(scene_map, info={**scene_map.info, **told})
-    return replace(made, scene_map=scene_map)
+    return MappingResult(scene_map, made.skipped, made.seconds)

@@ -95,9 +95,21 @@ class MadeLandmarks:
             info["seconds"] = {**info.get("seconds", {}), "landmarks": self.seconds}
         return replace(scene_map, landmarks=self.landmarks, info=info)
 
-    def given_to(self, result: MappingResult) -> MappingResult:
+    def given_to(self, result: MappingResult) -> "LandmarkedResult":
         """A mapping with them."""
-        return replace(result, scene_map=self.added_to(result.scene_map), observed=self.observed)
+        scene_map = self.added_to(result.scene_map)
+        return LandmarkedResult(scene_map, result.skipped, result.seconds, self.observed)
+
+
+@dataclass(frozen=True)
+class LandmarkedResult(MappingResult):
+    """A mapping whose map has its landmarks.
+
+    Attributes:
+        observed: them with the frames that show them, where they were made for it.
+    """
+
+    observed: ObservedLandmarks | None = None
 
 
 def make_landmarks(
