@@ -131,11 +131,11 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
 
     def make_landmarks(*_: Any, options: LandmarkOptions, **__: Any) -> MadeLandmarks:
         marked.append(options.count)
-        return MadeLandmarks(told={})
+        return MadeLandmarks(told={} if options.count else None)
 
     monkeypatch.setattr("reloc.methods.mapping_plan.make_landmarks", make_landmarks)
     assert [worker.make(job).state for job in (*shared.heads(), shared)] == ["done"] * 3
-    assert marked == [10_000], "landmarks are made once, when all heads are there"
+    assert [n for n in marked if n] == [10_000], "made once, when all heads are there"
     monkeypatch.setattr("reloc.fleet.worker.map_scene", lambda *_, **__: 1 / 0)
     Path(shared.heads()[0].file).parent.mkdir()
     Path(shared.heads()[0].file).write_bytes(b"left over")
