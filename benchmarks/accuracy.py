@@ -33,7 +33,8 @@ from reloc.localize import Localizer, Query
 from reloc.localize.estimate import Estimate
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.ace import MappingOptions, MappingResult
-from reloc.methods.dispatch import MethodOptions, map_scene
+from reloc.methods.dispatch import map_scene
+from reloc.methods.mapping_plan import MethodOptions
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
 

@@ -154,7 +154,7 @@ def _fitted_variances(samples: Sequence[Sample], *, by_landmarks: bool) -> Varia
         covariances.append(e.covariance / np.outer(units, units))
         used.append(s)
         motions.append(s.motion / units)
-        medians.append(np.repeat(trust.median_errors(e), 3) / units)
+        medians.append(np.repeat(trust.held_back_medians(e), 3) / units)
     features, spread, motion, median = map(_tensor, (rows, covariances, motions, medians))
     weights = torch.zeros(len(names), dtype=torch.float64, requires_grad=True)
     least = _tensor([-8.0, -8.0]).requires_grad_(True)
@@ -211,7 +211,7 @@ def _stepped(weights: dict[str, float], step: float, measured: bool) -> dict[str
 
 
 def _is_measured(sample: Sample) -> bool:
-    return sample.evidence is not None and any(trust.median_errors(sample.evidence))
+    return sample.evidence is not None and any(trust.held_back_medians(sample.evidence))
 
 
 def _miss(variances: Variances, samples: Sequence[Sample]) -> float:

@@ -33,7 +33,7 @@ from reloc.evaluation.metrics import Evaluation
 from reloc.files import json_text, write_text
 from reloc.landmarks import LandmarkOptions
 from reloc.methods.ace import MappingOptions
-from reloc.methods.dispatch import MethodOptions
+from reloc.methods.mapping_plan import MethodOptions
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.sampling import evenly
 from reloc.scenes import Scene

@@ -21,8 +21,8 @@ import numpy as np
 import torch
 from safetensors import safe_open
 
-from reloc.backbone.meta import trainer as meta_trainer
-from reloc.backbone.meta.trainer import MetaOptions
+from reloc.backbone.meta import adapter_trainer
+from reloc.backbone.meta.adapter_trainer import MetaOptions
 from reloc.backbone.pretrain.contrast import Contrast
 from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.cli import download, mapping_options, meta_train, pretrain
@@ -32,8 +32,8 @@ from reloc.library.library import MapLibrary, is_library
 from reloc.methods.ace import PRESETS, MappingOptions
 from reloc.methods.ace.trainer import HeadTrainer
 from reloc.methods.dsacstar import DsacStarOptions
-from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
-from reloc.methods.refine.trainer import PoseTrainer
+from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
+from reloc.methods.refine.pose_trainer import PoseTrainer
 from reloc.methods.ridge import RidgeOptions
 from reloc.scenes.datasets import Addresses, dataset
 from reloc.synthetic import TrainingViews, write_views
@@ -46,7 +46,7 @@ TRAINED = (
     (PoseTrainer, "step"),
     (SceneNetworkTrainer, "step"),
     (Contrast, "loss"),
-    (meta_trainer, "backward_episode"),
+    (adapter_trainer, "backward_episode"),
 )
 OLD = b"the old content"
 

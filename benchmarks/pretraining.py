@@ -24,13 +24,13 @@ from torch import nn
 
 from reloc.backbone import Backbone, ConvBackbone, load_backbone, save_backbone, weights
 from reloc.backbone.network import ConvBlock
-from reloc.backbone.pretrain import trainer
+from reloc.backbone.pretrain import backbone_trainer
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.coordinates import Coordinates
 from reloc.backbone.pretrain.objective import Objective
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.rendered import RenderedPairs
+from reloc.backbone.pretrain.view_pairs import PhotoPairs
 from reloc.cli.console import progress_bar
 from reloc.devices import pick_device
 from reloc.errors import OptionError, RelocError
@@ -121,7 +121,7 @@ def trained(name: str, options: Options) -> tuple[Backbone, float | None]:
     """A variant's backbone, from its file if it is there, and the seconds of its training."""
     network = VARIANTS[name].network
     with (
-        mock.patch.object(trainer, "ConvBackbone", network),
+        mock.patch.object(backbone_trainer, "ConvBackbone", network),
         mock.patch.object(weights, "ConvBackbone", network),
     ):
         return _trained(name, options)
@@ -161,7 +161,7 @@ def _trained(name: str, options: Options) -> tuple[Backbone, float | None]:
                 width=variant.width, channels=variant.channels,
             )  # fmt: skip
             began = time.monotonic()
-            network = trainer.pretrain(
+            network = backbone_trainer.pretrain(
                 goal, recipe, checkpoint=path.with_suffix(".pt"),
                 device=pick_device(options.device), resume=True, progress=progress,
             )  # fmt: skip

@@ -132,10 +132,10 @@ def made_scene(
 @pytest.fixture(scope="module")
 def coarse(bake_once: Callable[[Any], Any]) -> Iterator[None]:
     """Paints and lights rooms more coarsely, for pictures that nobody looks at closely."""
-    from reloc.synthetic import pairs, scene
+    from reloc.synthetic import scene, training_views
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (pairs, scene):
+        for module in (training_views, scene):
             patch.setattr(module, "bake", lambda world, **_: bake_once(world))
         yield
 

@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import tyro
 
+from reloc.cli.arguments import CONFIG, REGISTRY, Omittable, run
 from reloc.cli.main import VERBS, function_of
-from reloc.cli.options import CONFIG
 
 # One argument a line, as this module writes it; a new one joins by a line, none goes.
 RECORDED = Path(__file__).with_name("arguments.txt")
@@ -15,14 +16,15 @@ RECORDED = Path(__file__).with_name("arguments.txt")
 
 def arguments_of(verb):
     """The arguments in order, then the options by name: values, number of them and default."""
-    parser = tyro.extras.get_parser(function_of(verb), config=CONFIG)
+    parser = tyro.extras.get_parser(function_of(verb), config=CONFIG, registry=REGISTRY)
     lines = []
     for action in parser._actions:
         if action.dest == "help":
             continue
         name = " ".join(action.option_strings) or action.metavar
         # What stands after the last bracket of the help, where tyro puts the default.
-        default = re.search(r"\((required|default: .*?|optional)\)$", action.help).group(1)
+        told = re.search(r"\((required|default: .*?)\)\s*$", action.help)
+        default = told.group(1) if told else "may be left out"
         values = "flag" if action.nargs == 0 else f"{action.metavar} x{action.nargs}"
         lines.append(f"{verb} {name} [{values}] {default}".rstrip())
     places = [line for line in lines if not line.startswith(f"{verb} --")]
@@ -33,3 +35,33 @@ def arguments_of(verb):
 def test_arguments_stay_as_they_were(verb):
     recorded = RECORDED.read_text().splitlines()
     assert arguments_of(verb) == [line for line in recorded if line.startswith(f"{verb} ")]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_tells_plain_types_and_real_defaults(verb, capsys):
+    with pytest.raises(SystemExit):
+        run(function_of(verb), verb=verb, arguments=["--help"])
+    shown = capsys.readouterr().out
+    assert "None" not in shown
+    assert "(default: )" not in shown
+    parser = tyro.extras.get_parser(function_of(verb), config=CONFIG, registry=REGISTRY)
+    assert not [action.help for action in parser._actions if "\n" in action.help]
+
+
+def test_an_option_that_may_be_left_out_takes_none_too():
+    given = []
+
+    def made(
+        *,
+        width: Omittable[int] = None,
+        to: Omittable[Literal["ply", "tum"]] = None,
+        name: Omittable[str] = None,
+    ):
+        given.append((width, to, name))
+
+    for words in ([], ["--width", "3"], ["--width", "None", "--to", "None"], ["--to", "tum"]):
+        run(made, verb="made", arguments=words)
+    assert given == [(None, None, None), (3, None, None), (None, None, None), (None, "tum", None)]
+    for words in (["--width", "wide"], ["--to", "obj"]):
+        with pytest.raises(SystemExit):
+            run(made, verb="made", arguments=words)

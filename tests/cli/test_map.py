@@ -403,7 +403,7 @@ def same_maps(*paths):
 @pytest.mark.parametrize(
     ("where", "error"),
     [
-        ("reloc.methods.dispatch.with_preview", KeyboardInterrupt),
+        ("reloc.methods.completion.with_preview", KeyboardInterrupt),
         ("reloc.cli.map_.write_training_history", OutputError),
         ("reloc.cli.map_.make_film", KeyboardInterrupt),
     ],

@@ -10,10 +10,10 @@ import torch
 from reloc.backbone import FeatureExtractor
 from reloc.backbone.adapter import AdaptedBackbone, ContextAdapter
 from reloc.backbone.meta.episode_loss import Episode, EpisodeFitOptions, Rows, backward_episode
+from reloc.backbone.pretrain.backbone_trainer import pretrain
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.coordinates import Coordinates
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.trainer import pretrain
 from reloc.geometry import Camera, look_at
 from reloc.pose.ransac import RansacOptions, RefineOptions, expected_pose_losses, solve_poses
 from reloc.synthetic import TrainingViews
@@ -22,7 +22,7 @@ from reloc.synthetic.photo import Conditions
 from reloc.synthetic.render import render
 from reloc.synthetic.rooms import make_room
 
-from ..backbone.meta.test_trainer import Source
+from ..backbone.meta.test_adapter_trainer import Source
 from ..backbone.pretrain.conftest import Shifted
 from ..pose.ransac.conftest import made_problem
 

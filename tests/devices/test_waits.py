@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 import torch
 
+from reloc.backbone.pretrain.backbone_trainer import BackboneTrainer
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.trainer import BackboneTrainer
 from reloc.heads.mlp import new_head
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.feature_buffer import FeatureBuffer
 from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions
 from reloc.methods.dsacstar import DsacStarOptions
-from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
+from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
 from reloc.methods.refine.heads import seen_by_head
 from reloc.methods.refine.images import TrainingImages
 from reloc.methods.refine.options import RefineMapOptions
+from reloc.methods.refine.pose_trainer import PoseTrainer
 from reloc.methods.refine.scene_network import SceneNetwork
-from reloc.methods.refine.trainer import PoseTrainer
 from reloc.methods.refine.view_collection import ViewFeatures
 from reloc.pose.ransac import RansacOptions, expected_pose_losses, solve_poses
 

@@ -27,7 +27,7 @@ from reloc.maps.compress import compressed
 from reloc.maps.edit import with_added
 from reloc.maps.scene_map import MappingCamera, PreviewPoints, Region
 from reloc.synthetic.cache import read_views, write_views
-from reloc.synthetic.pairs import TrainingViews
+from reloc.synthetic.training_views import TrainingViews
 from reloc.view.film.recording import Recording, Snapshot
 from reloc.view.film.training_history import read_training_history, write_training_history
 from tests.fuzz.mutation import Files

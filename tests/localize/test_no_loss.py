@@ -19,7 +19,7 @@ from reloc.localize import Localizer
 from reloc.maps import MappingCamera, Region, SceneMap
 from reloc.scenes.scene import Frame
 from reloc.synthetic import Conditions, bake, make_room, render
-from reloc.synthetic.paths import look
+from reloc.synthetic.paths import looking
 from reloc.synthetic.world import Material
 
 CAMERA = Camera.pinhole(width=320, height=240, fx=260)
@@ -71,7 +71,7 @@ def poses(baked, *, step, count=6, turn=0.12):
     """A walk along the middle of the room, or a turn on the spot."""
     middle = baked.world.size / 2
     return [
-        look(middle + [step * (n - count / 2), 0, 0.1], 0.3 + turn * n, -0.1, 0.0)
+        looking(middle + [step * (n - count / 2), 0, 0.1], 0.3 + turn * n, -0.1, 0.0)
         for n in range(count)
     ]
 

@@ -16,12 +16,12 @@ from reloc.fleet.worker import Worker
 from reloc.landmarks import LandmarkOptions
 from reloc.maps.held_back import HeldBack
 from reloc.maps.scene_map import PreviewPoints
-from reloc.methods import dispatch, plan
+from reloc.methods import completion, dispatch, mapping_plan
 from reloc.methods.ace import PRESETS, MappingOptions, MappingResult, mapper
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.held_back import PartedScene
 from reloc.methods.landmarks import MadeLandmarks
-from reloc.methods.plan import CHECKED, SECONDS_PER_CHECKED
+from reloc.methods.mapping_plan import CHECKED, SECONDS_PER_CHECKED
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.scenes import open_scene
 
@@ -57,7 +57,7 @@ def looked(monkeypatch):
         points = np.full((2, 3), float(len(frames)))
         return replace(localizer.map, preview=PreviewPoints(points, np.zeros((2, 3), np.uint8)))
 
-    monkeypatch.setattr(dispatch, "with_preview", with_preview)
+    monkeypatch.setattr(completion, "with_preview", with_preview)
     return asked
 
 
@@ -110,9 +110,7 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
     asked, made = [], MappingResult(made_map())
 
     def mapped(*_, landmarks=None, **__):
-        if landmarks is not None:
-            landmarks(1.0)
-        return made
+        return made if landmarks is None else landmarks(1.0).given_to(made)
 
     for where, name in (
         (mapper, "map_scene"),
@@ -120,17 +118,17 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
         (dispatch, "map_scene_dsacstar"),
     ):
         monkeypatch.setattr(where, name, mapped)
-    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(completion, "Localizer", lambda scene_map, *_, **__: scene_map)
     info = {"frames": 7, "skipped": 0, "features": 1, "inlier_share": 0.0}
     monkeypatch.setattr(
-        dispatch, "with_preview", lambda scene_map, *_, **__: replace(scene_map, info=info)
+        completion, "with_preview", lambda scene_map, *_, **__: replace(scene_map, info=info)
     )
 
     def make_landmarks(*_, options, **__):
         asked.append(options.count)
-        return MadeLandmarks()
+        return MadeLandmarks(told={} if options.count else None)
 
-    monkeypatch.setattr(plan, "make_landmarks", make_landmarks)
+    monkeypatch.setattr(mapping_plan, "make_landmarks", make_landmarks)
     monkeypatch.setattr("reloc.cli.map_._work", lambda info: "")
     options: Any
     scene, (options, command) = open_scene(room), COMMANDS[method]
@@ -139,7 +137,7 @@ def test_every_method_keeps_landmarks_unless_told_otherwise(method, room, monkey
         assert main(["map", str(room), out, "--device", "cpu", "--quiet", *command, *extra]) == 0
     for landmarks in (None, LandmarkOptions(count=0)):
         dispatch.map_scene(scene, options=options, landmarks=landmarks, device="cpu")
-    assert asked == [10_000, 0, 10_000, 0]
+    assert [count for count in asked if count] == [10_000, 10_000]
 
 
 def test_heads_learn_from_the_frames_that_are_not_held_back_and_landmarks_are_of_all(
@@ -151,21 +149,20 @@ def test_heads_learn_from_the_frames_that_are_not_held_back_and_landmarks_are_of
     def mapped(scene, backbone, *, options, landmarks, **_):
         limits.append(options.time_limit)
         learned.append(scene)
-        landmarks(1.0)
-        return MappingResult(made_map())
+        return landmarks(1.0).given_to(MappingResult(made_map()))
 
     def make_landmarks(frames, *, held_back, **_):
         given.append((frames, held_back))
-        return MadeLandmarks()
+        return MadeLandmarks(told={})
 
     monkeypatch.setattr(mapper, "map_scene", mapped)
-    monkeypatch.setattr(dispatch, "with_preview", lambda localizer, *_, **__: localizer.map)
-    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
-    monkeypatch.setattr(plan, "make_landmarks", make_landmarks)
-    monkeypatch.setattr(dispatch, "with_held_back", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(completion, "with_preview", lambda localizer, *_, **__: localizer.map)
+    monkeypatch.setattr(completion, "Localizer", lambda scene_map, *_, **__: Mock(map=scene_map))
+    monkeypatch.setattr(mapping_plan, "make_landmarks", make_landmarks)
+    monkeypatch.setattr(completion, "with_held_back", lambda scene_map, *_, **__: scene_map)
     rest = replace(scene, mapping=scene.mapping[1:])
     parted = PartedScene(rest, scene.mapping[:1], np.arange(1, 7))
-    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(mapping_plan, "part", Mock(return_value=parted))
     dispatch.map_scene(scene, options=replace(TOY, time_limit=600.0), device="cpu")
     assert learned == [rest]
     assert given == [(scene.mapping, scene.mapping[:1])]
@@ -186,11 +183,11 @@ def test_the_points_of_a_map_in_closed_form_are_landmarks(room, monkeypatch, kno
 
     monkeypatch.setattr(dispatch, "map_scene_ridge", lambda *_, **__: MappingResult(scene_map))
     told = MadeLandmarks(landmarks, {})
-    monkeypatch.setattr(plan, "make_landmarks", lambda *_, **__: told)
-    monkeypatch.setattr(dispatch, "with_held_back", lambda scene_map, *_, **__: scene_map)
-    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
-    monkeypatch.setattr(dispatch, "with_preview", lambda made, *_, **__: made)
-    monkeypatch.setattr(dispatch, "with_landmark_preview", with_landmark_preview)
+    monkeypatch.setattr(mapping_plan, "make_landmarks", lambda *_, **__: told)
+    monkeypatch.setattr(completion, "with_held_back", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(completion, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(completion, "with_preview", lambda made, *_, **__: made)
+    monkeypatch.setattr(completion, "with_landmark_preview", with_landmark_preview)
     dispatch.map_scene(open_scene(room), options=DRAFT, device="cpu")
     assert drawn == ([landmarks] if known else [])
 
@@ -201,17 +198,18 @@ def test_time_is_left_for_the_sketch_and_landmarks(room, monkeypatch, count, sec
 
     def mapped(scene, backbone, *, options, **_):
         limits.append(options.time_limit)
-        made: Any = "a map"
-        return MappingResult(made)
+        return MappingResult(replace(made_map(), info={"landmarks": {}}))
 
     monkeypatch.setattr(mapper, "map_scene", mapped)
-    monkeypatch.setattr(dispatch, "Localizer", lambda *_, **__: None)
-    monkeypatch.setattr(dispatch, "with_preview", lambda *_, **given: views.append(given["views"]))
+    monkeypatch.setattr(completion, "Localizer", lambda *_, **__: None)
+    monkeypatch.setattr(
+        completion, "with_preview", lambda *_, **given: views.append(given["views"])
+    )
     scene = open_scene(room)
     parted = PartedScene(scene, scene.mapping * 4, np.arange(7))
-    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(mapping_plan, "part", Mock(return_value=parted))
     monkeypatch.setattr(
-        dispatch, "with_held_back", lambda *given, **_: checked.append(len(given[2]))
+        completion, "with_held_back", lambda *given, **_: checked.append(len(given[2]))
     )
     for limit in (5.0, 30.0, 600.0):
         options, wanted = replace(TOY, time_limit=limit), LandmarkOptions(count=count)
@@ -233,14 +231,15 @@ def test_what_is_asked_for_may_be_met_by_the_finished_map(room, monkeypatch, err
     parted = PartedScene(scene, scene.mapping[:1], np.arange(1, 7))
     made = replace(made_map(), info={"good": False, "more": 2.0})
     held_back = HeldBack("held back", (error,), (None,))
-    monkeypatch.setattr(plan, "part", Mock(return_value=parted))
+    monkeypatch.setattr(mapping_plan, "part", Mock(return_value=parted))
     monkeypatch.setattr(mapper, "map_scene", lambda *_, **__: MappingResult(made))
-    monkeypatch.setattr(dispatch, "Localizer", lambda scene_map, *_, **__: scene_map)
-    monkeypatch.setattr(dispatch, "with_preview", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(completion, "Localizer", lambda scene_map, *_, **__: scene_map)
+    monkeypatch.setattr(completion, "with_preview", lambda scene_map, *_, **__: scene_map)
     monkeypatch.setattr(
-        dispatch, "with_held_back", lambda made, *_, **__: replace(made, held_back=held_back)
+        completion, "with_held_back", lambda made, *_, **__: replace(made, held_back=held_back)
     )
-    finished = dispatch.map_scene(scene, options=replace(TOY, until="2cm 1deg"), device="cpu")
+    options, none = replace(TOY, until="2cm 1deg"), LandmarkOptions(count=0)
+    finished = dispatch.map_scene(scene, options=options, landmarks=none, device="cpu")
     assert finished.scene_map.info == told
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from reloc.maps.held_back import Bound, HeldBack
 from reloc.pose.evidence import CellEvidence, Evidence, LandmarkEvidence
-from reloc.pose.trust import calibrated_covariance, features, judged, median_errors
+from reloc.pose.trust import calibrated_covariance, features, held_back_medians, judged
 from reloc.pose.within import probability_within
 
 BOUND = Bound(0.25, 5.0)
@@ -98,7 +98,7 @@ def test_what_a_map_was_measured_to_err_counts():
         (heads(0.5), ways[0], ways[1]),
         (landmarks(200), ways[1], ways[0]),
     ):
-        assert median_errors(replace(case, held_back=measured)) == pytest.approx(
+        assert held_back_medians(replace(case, held_back=measured)) == pytest.approx(
             (np.radians(2.0), 0.2)
         )
         assert spread(replace(case, held_back=measured)) > 2 * spread(case)

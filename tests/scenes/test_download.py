@@ -189,7 +189,7 @@ def test_a_partial_file_that_is_too_long_starts_again(tmp_path, server):
     assert (tmp_path / "a.zip").read_bytes() == BODY
 
 
-@pytest.mark.parametrize("about", ["", "[]", "{}", '{"url": 1}', "\xff"])
+@pytest.mark.parametrize("about", ["", "[]", "{}", '{"url": 1}', "\xff", "[" * 100_000])
 def test_a_damaged_note_beside_a_partial_file_starts_again(tmp_path, server, about):
     server.files["/a.zip"] = BODY
     (tmp_path / "a.zip.part").write_bytes(b"rubbish")

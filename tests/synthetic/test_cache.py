@@ -5,7 +5,7 @@ import pytest
 
 from reloc.errors import SceneError
 from reloc.synthetic.cache import read_views, write_views
-from reloc.synthetic.pairs import TrainingViews, correspondences, render_training_views
+from reloc.synthetic.training_views import TrainingViews, correspondences, render_training_views
 
 
 @pytest.mark.usefixtures("coarse")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reloc.geometry import pose_problem, rotation_angle_deg
-from reloc.synthetic.paths import look, shows_enough, walk
+from reloc.synthetic.paths import looking, shows_enough, walk
 from reloc.synthetic.rooms import make_room
 
 
@@ -34,6 +34,6 @@ def test_a_walk_follows_from_its_seed():
 
 
 def test_look_points_where_it_says():
-    pose = look(np.array([1.0, 2.0, 3.0]), np.pi / 2, 0.3, 0.2)
+    pose = looking(np.array([1.0, 2.0, 3.0]), np.pi / 2, 0.3, 0.2)
     np.testing.assert_allclose(pose[:3, 2], (0, np.cos(0.3), np.sin(0.3)), atol=1e-12)
     assert pose[2, 1] < 0  # the image's down is the world's down

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from reloc.capture.advice import Advice, named
 from reloc.capture.epipolar import pair_errors
-from reloc.capture.pairs import MatchedPair
+from reloc.capture.tentative_matches import MatchedPair
 from reloc.geometry import inverted, quaternion_from_rotation, rotation_from_quaternion
 
 Array = NDArray[np.float64]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from reloc.capture.pairs import MatchedPair
+from reloc.capture.tentative_matches import MatchedPair
 from reloc.geometry import inverted
 
 Array = NDArray[np.float64]

@@ -13,8 +13,14 @@ from reloc.capture.advice import SEVERITIES, Advice, named, share_text
 from reloc.capture.agreement import Agreement, judged_agreement
 from reloc.capture.coverage import Coverage, coverage
 from reloc.capture.epipolar import pair_depth
-from reloc.capture.pairs import Features, MatchedPair, choose_pairs, find_features, match
 from reloc.capture.photos import SHORT_SIDE, PhotoFacts, photo_advice, photo_facts
+from reloc.capture.tentative_matches import (
+    Features,
+    MatchedPair,
+    choose_pairs,
+    find_features,
+    match,
+)
 from reloc.errors import ImageError, SceneError
 from reloc.images.files import read_image
 from reloc.progress import Progress, silent

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import tyro
 
+from reloc.cli.arguments import Omittable, Several
 from reloc.cli.console import console
 from reloc.evaluation import read_evaluation
 from reloc.evaluation.comparison import compare as compared
@@ -13,10 +14,10 @@ from reloc.files import check_writable
 
 
 def compare(
-    evaluations: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="EVAL.json...")],
+    evaluations: Annotated[Several[Path], tyro.conf.arg(metavar="EVAL.json...")],
     /,
     *,
-    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    report: Annotated[Omittable[Path], tyro.conf.arg(metavar="DIR")] = None,
 ) -> None:
     """Put evaluations of the same queries side by side, and say which differences are real.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 
 from reloc.backbone import FeatureExtractor
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, ImageFolder, ProgressOptions
 from reloc.devices import pick_device
@@ -22,9 +23,9 @@ def compress(
     out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
     /,
     *,
-    bits: int | None = None,
+    bits: Omittable[int] = None,
     small: bool = False,
-    scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
+    scene: Annotated[Omittable[Path], tyro.conf.arg(metavar="SCENE")] = None,
     images: ImageFolder = None,
     compute: ComputeOptions = ComputeOptions(),
     log: ProgressOptions = ProgressOptions(),

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import RawIOBase
 from pathlib import Path
-from unicodedata import category
 
 from rich.console import Console
 from rich.progress import (
@@ -31,11 +30,6 @@ _SECONDS_BETWEEN_LINES = 5.0
 def console() -> Console:
     """The console for results, on standard output."""
     return Console(highlight=False, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Text from a file for a terminal: what is no letter, as an escape sequence, shows as �."""
-    return "".join("\ufffd" if category(letter) == "Cc" else letter for letter in text)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ProgressOptions
 from reloc.errors import OptionError
@@ -18,7 +19,7 @@ def download(
     dataset: Annotated[
         Literal["7scenes", "12scenes", "cambridge", "wayspots"], tyro.conf.arg(metavar="DATASET")
     ],
-    scene: Annotated[str | None, tyro.conf.arg(metavar="[SCENE]")] = None,
+    scene: Annotated[Omittable[str], tyro.conf.arg(metavar="[SCENE]")] = None,
     /,
     *,
     to: Annotated[Path, tyro.conf.arg(metavar="FOLDER")] = Path("datasets"),

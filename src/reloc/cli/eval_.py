@@ -10,6 +10,7 @@ import numpy as np
 import tyro
 from numpy.typing import NDArray
 
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
 from reloc.errors import ImageError, SceneError
@@ -36,7 +37,7 @@ def eval_(
     *,
     depth: bool = False,
     json: File = None,
-    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    report: Annotated[Omittable[Path], tyro.conf.arg(metavar="DIR")] = None,
     frames: SceneOptions = SceneOptions(),
     compute: ComputeOptions = ComputeOptions(),
     log: ProgressOptions = ProgressOptions(),

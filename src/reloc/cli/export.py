@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.options import ComputeOptions, ProgressOptions, SceneOptions
@@ -33,7 +34,7 @@ def export(
     out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
     /,
     *,
-    to: Format | None = None,
+    to: Omittable[Format] = None,
     points: int = 500_000,
     views: int = 100,
     frames: SceneOptions = SceneOptions(),

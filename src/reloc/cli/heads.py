@@ -7,6 +7,7 @@ import numpy as np
 import tyro
 from rich.table import Table
 
+from reloc.cli.arguments import Omittable, Several
 from reloc.cli.console import console
 from reloc.errors import OptionError
 from reloc.files import check_writable
@@ -19,10 +20,10 @@ def heads(
     map: Annotated[Path, tyro.conf.arg(metavar="MAP")],
     /,
     *,
-    add: Annotated[Path | None, tyro.conf.arg(metavar="OTHER")] = None,
-    replace: Annotated[int | None, tyro.conf.arg(metavar="N")] = None,
-    drop: Annotated[tuple[int, ...], tyro.conf.arg(metavar="N...")] = (),
-    out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None,
+    add: Annotated[Omittable[Path], tyro.conf.arg(metavar="OTHER")] = None,
+    replace: Annotated[Omittable[int], tyro.conf.arg(metavar="N")] = None,
+    drop: Annotated[Several[int], tyro.conf.arg(metavar="N...")] = (),
+    out: Annotated[Omittable[Path], tyro.conf.arg(metavar="FILE")] = None,
 ) -> None:
     """List the heads of a map; add, replace or drop some.
 

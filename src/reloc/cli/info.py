@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from reloc.capture import Survey, survey_scene
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ProgressOptions, SceneOptions
 from reloc.errors import OptionError
@@ -23,7 +24,7 @@ def info(
     *,
     json: bool = False,
     advice: bool = False,
-    report: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    report: Annotated[Omittable[Path], tyro.conf.arg(metavar="DIR")] = None,
     frames: SceneOptions = SceneOptions(),
     log: ProgressOptions = ProgressOptions(),
 ) -> None:

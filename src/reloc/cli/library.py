@@ -8,11 +8,13 @@ import tyro
 from rich.table import Table
 from rich.text import Text
 
-from reloc.cli.console import console, printable
+from reloc.cli.arguments import Omittable, Several
+from reloc.cli.console import console
 from reloc.errors import MapError, OptionError
 from reloc.evaluation.quality import quality_text
 from reloc.library import Hint, MapLibrary
 from reloc.maps import SceneMap
+from reloc.untrusted import printable
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class HintOptions:
         near: With a library, try only maps within so many metres of a position in degrees.
     """
 
-    place: str | None = None
-    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METERS")] = None
+    place: Omittable[str] = None
+    near: Annotated[Omittable[str], tyro.conf.arg(metavar="LAT,LON,METERS")] = None
 
     def hint(self) -> Hint | None:
         """The hint, None without any. Raises OptionError."""
@@ -38,14 +40,14 @@ def library(
         tyro.conf.arg(metavar="{add,list,remove,repair}"),
     ],
     location: Annotated[str, tyro.conf.arg(metavar="LIBRARY")],
-    maps: Annotated[tuple[str, ...], tyro.conf.arg(metavar="MAP...")] = (),
+    maps: Annotated[Several[str], tyro.conf.arg(metavar="MAP...")] = (),
     /,
     *,
-    name: str | None = None,
-    place: str | None = None,
-    position: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON")] = None,
-    heading: float | None = None,
-    near: Annotated[str | None, tyro.conf.arg(metavar="LAT,LON,METERS")] = None,
+    name: Omittable[str] = None,
+    place: Omittable[str] = None,
+    position: Annotated[Omittable[str], tyro.conf.arg(metavar="LAT,LON")] = None,
+    heading: Omittable[float] = None,
+    near: Annotated[Omittable[str], tyro.conf.arg(metavar="LAT,LON,METERS")] = None,
 ) -> None:
     """Keep many maps in one place.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from reloc.cli.arguments import Omittable, Several
 from reloc.cli.library import HintOptions
 from reloc.cli.measured_depth import DepthOptions
 from reloc.cli.options import ComputeOptions, ProgressOptions
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
 def localize(
     map: Annotated[str, tyro.conf.arg(metavar="MAP")],
-    images: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="IMAGE...")],
+    images: Annotated[Several[Path], tyro.conf.arg(metavar="IMAGE...")],
     /,
     *,
-    camera: str | None = None,
+    camera: Omittable[str] = None,
     every: int = 1,
-    overlay: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None,
+    overlay: Annotated[Omittable[Path], tyro.conf.arg(metavar="DIR")] = None,
     output: OutputOptions = OutputOptions(),
     depth: DepthOptions = DepthOptions(),
     library: HintOptions = HintOptions(),

@@ -119,11 +119,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(verb: str, arguments: Sequence[str]) -> None:
-    import tyro
+    from reloc.cli.arguments import run
 
-    from reloc.cli.options import CONFIG
-
-    tyro.cli(function_of(verb), prog=f"reloc {verb}", args=arguments, config=CONFIG)
+    run(function_of(verb), verb=verb, arguments=arguments)
 
 
 def _first_sentence(error: BaseException) -> str:

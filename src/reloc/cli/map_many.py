@@ -13,6 +13,7 @@ from rich.text import Text
 
 from reloc.backbone import load_backbone
 from reloc.backbone.weights import backbone_path
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console, recorded
 from reloc.cli.options import MappingBackbone, ProgressOptions
 from reloc.errors import OptionError
@@ -30,11 +31,11 @@ def map_many(
     manifest: Annotated[Path, tyro.conf.arg(metavar="MANIFEST")],
     /,
     *,
-    workers: int | None = None,
+    workers: Omittable[int] = None,
     cpus: float = 1.0,
     gpus: float = 0.0,
-    address: str | None = None,
-    jobs: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None,
+    address: Omittable[str] = None,
+    jobs: Annotated[Omittable[str], tyro.conf.arg(metavar="FILE")] = None,
     backbone: MappingBackbone = None,
     log: ProgressOptions = ProgressOptions(),
 ) -> None:

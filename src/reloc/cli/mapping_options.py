@@ -6,13 +6,14 @@ from typing import Annotated, Literal
 
 import tyro
 
+from reloc.cli.arguments import Omittable
 from reloc.cli.options import File, given
 from reloc.errors import OptionError
 from reloc.landmarks.building import LandmarkOptions
 from reloc.methods.ace import preset_options
 from reloc.methods.ace.options import Preset
-from reloc.methods.dispatch import MethodOptions
 from reloc.methods.dsacstar import DsacStarOptions, Supervision
+from reloc.methods.mapping_plan import MethodOptions
 from reloc.methods.ridge import DRAFT, RidgeOptions
 from reloc.methods.ridge.options import Targets
 
@@ -23,7 +24,7 @@ class MapOptions:
 
     Attributes:
         method: mlp trains a head in minutes; ridge fits one in closed form, in seconds;
-            dsacstar trains the whole network, for days unless steps or time_limit say less. By
+            dsacstar trains the whole network, for days unless steps or time-limit say less. By
             default mlp, but ridge for a draft without options of a training.
         targets: What ridge fits to: the viewing rays of the poses alone, or depth images too.
         supervision: What dsacstar learns from: poses alone (rgb); depth images or the points of a
@@ -33,15 +34,16 @@ class MapOptions:
         preset: How much work to put in at most; draft is seconds on a laptop, standard minutes.
             Mapping to the same file again improves a draft and keeps its landmarks.
         until: What photos that are held back have to reach, such as '2cm 1deg' (half of them),
-            95% (within 25 cm or 3 % of the extent, and 5 degrees), '95% 2cm 1deg' or, without
+            or 95% (within 25 cm or 3 % of the extent, and 5 degrees), '95% 2cm 1deg' or, without
             metres, '0.5%extent'. By default mapping goes on as long as they gain by it.
         time_limit: Seconds to be done in; plans the work to end within it on this machine. The map
-            may be good before.
+            may be good before. By default the preset bounds the work.
         heads: Part the place among so many heads; auto lets what is seen of it decide.
         width: Of the heads' hidden layers; by default as wide as 4 MB allow, 480 for one head.
         blocks: Residual blocks of the head, three layers each; by default 2.
         seed: Of everything random; the same seed gives the same map on a CPU.
-        buffer_gb: Memory for features in GB; what does not fit goes to a temporary file.
+        buffer_gb: Memory for features in GB; what does not fit goes to a temporary file. By
+            default 2, and 8 with the preset full.
         resume: Go on with a mapping that was interrupted.
         landmarks: Keep so many points of the place that make poses exact, 45 bytes each; 0
             keeps none. From their descriptors something of the photos can be made out.
@@ -55,19 +57,19 @@ class MapOptions:
     method: Literal["auto", "mlp", "ridge", "dsacstar"] = "auto"
     targets: Targets = "rays"
     supervision: Supervision = "rgb"
-    steps: int | None = None
-    learning_rate: float | None = None
+    steps: Omittable[int] = None
+    learning_rate: Omittable[float] = None
     preset: Preset = "standard"
-    until: str | None = None
-    time_limit: float | None = None
+    until: Omittable[str] = None
+    time_limit: Omittable[float] = None
     heads: Literal["auto"] | int = "auto"
-    width: int | None = None
-    blocks: int | None = None
+    width: Omittable[int] = None
+    blocks: Omittable[int] = None
     seed: int = 0
-    buffer_gb: float | None = None
+    buffer_gb: Omittable[float] = None
     resume: bool = False
     landmarks: int = LandmarkOptions.count
-    film: Annotated[Path | None, tyro.conf.arg(metavar="FILM")] = None
+    film: Annotated[Omittable[Path], tyro.conf.arg(metavar="FILM")] = None
     growth: File = None
 
     def __post_init__(self) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from reloc.cli.arguments import Omittable
 from reloc.errors import CameraError, ImageError, OptionError
 from reloc.geometry import same_aspect
 from reloc.images.camera_spec import parse_camera
@@ -34,9 +35,9 @@ class DepthOptions:
         OptionError: a unit or a camera of no depth.
     """
 
-    depth: Annotated[Path | None, tyro.conf.arg(metavar="PATH")] = None
-    depth_unit: Annotated[str | None, tyro.conf.arg(metavar="UNIT")] = None
-    depth_camera: str | None = None
+    depth: Annotated[Omittable[Path], tyro.conf.arg(metavar="PATH")] = None
+    depth_unit: Annotated[Omittable[str], tyro.conf.arg(metavar="UNIT")] = None
+    depth_camera: Omittable[str] = None
 
     def __post_init__(self) -> None:
         if self.depth is None and (self.depth_unit is not None or self.depth_camera is not None):

@@ -13,12 +13,13 @@ import tyro
 from reloc.backbone import ContextAdapter, ConvBackbone, FeatureExtractor, load_backbone
 from reloc.backbone.adapter import averaged
 from reloc.backbone.adapter_weights import adapted, save_adapter
+from reloc.backbone.meta.adapter_trainer import MetaOptions
+from reloc.backbone.meta.adapter_trainer import meta_train as train
 from reloc.backbone.meta.rooms import RoomEpisodes
 from reloc.backbone.meta.stacking import Stacker
-from reloc.backbone.meta.trainer import MetaOptions
-from reloc.backbone.meta.trainer import meta_train as train
 from reloc.backbone.pretrain.parallel import place_among_processes
 from reloc.backbone.pretrain.rendered import rendered_rooms
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.options import SceneOptions
@@ -45,10 +46,10 @@ def meta_train(
     /,
     *,
     rooms: int = 200,
-    rooms_folder: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None,
+    rooms_folder: Annotated[Omittable[Path], tyro.conf.arg(metavar="FOLDER")] = None,
     steps: int = 2000,
     learning_rate: float = 1e-3,
-    validate: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
+    validate: Annotated[Omittable[Path], tyro.conf.arg(metavar="SCENE")] = None,
     seed: int = 0,
     resume: bool = False,
     quiet: bool = False,

@@ -7,23 +7,21 @@ from typing import Annotated, Any
 
 import tyro
 
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import progress_bar
 from reloc.progress import Progress
 from reloc.scenes import Scene, open_scene
 
-# How tyro reads the arguments of every verb.
-CONFIG = (tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes)
-
-File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
+File = Annotated[Omittable[Path], tyro.conf.arg(metavar="FILE")]
 ImageFolder = Annotated[
-    Path | None,
+    Omittable[Path],
     tyro.conf.arg(
         metavar="DIR",
         help="Folder of the scene's images, where it is not the one that the layout has.",
     ),
 ]
 MappingBackbone = Annotated[
-    Path | None,
+    Omittable[Path],
     tyro.conf.arg(
         metavar="FILE",
         help="Backbone weights; by default those that come with reloc, and `rooms` for those of "
@@ -76,7 +74,7 @@ class ComputeOptions:
     """
 
     backbone: File = None
-    device: str | None = None
+    device: Omittable[str] = None
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,15 @@ from typing import Annotated, Literal
 import tyro
 
 from reloc.backbone import Backbone, load_backbone, save_backbone
+from reloc.backbone.pretrain.backbone_trainer import pretrain as train
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.coordinates import Coordinates
 from reloc.backbone.pretrain.objective import Objective
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.posed import PosedPairs, PosedView
 from reloc.backbone.pretrain.rendered import RenderedPairs
-from reloc.backbone.pretrain.trainer import pretrain as train
+from reloc.backbone.pretrain.view_pairs import PhotoPairs
+from reloc.cli.arguments import Omittable, Several
 from reloc.cli.console import console, progress_bar, recorded
 from reloc.cli.processes import processes
 from reloc.errors import OptionError
@@ -33,16 +34,16 @@ def pretrain(
     out: Annotated[Path, tyro.conf.arg(metavar="FOLDER")],
     /,
     *,
-    photos: Annotated[Path | None, tyro.conf.arg(metavar="FOLDER")] = None,
+    photos: Annotated[Omittable[Path], tyro.conf.arg(metavar="FOLDER")] = None,
     rooms: int = 200,
-    scenes: Annotated[tuple[Path, ...], tyro.conf.arg(metavar="SCENE...")] = (),
-    mix: Annotated[str | None, tyro.conf.arg(metavar="SOURCE=WEIGHT,...")] = None,
+    scenes: Annotated[Several[Path], tyro.conf.arg(metavar="SCENE...")] = (),
+    mix: Annotated[Omittable[str], tyro.conf.arg(metavar="SOURCE=WEIGHT,...")] = None,
     objective: Literal["contrast", "coordinates"] = "contrast",
     steps: int = 3000,
     pairs: int = 12,
     size: int = 224,
     seed: int = 0,
-    device: str | None = None,
+    device: Omittable[str] = None,
     bits: Literal[8, 16] = 16,
     resume: bool = False,
     quiet: bool = False,

@@ -7,6 +7,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions, given
 from reloc.files import check_writable
@@ -20,12 +21,12 @@ def refine(
     out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
     /,
     *,
-    steps: int | None = None,
-    time_limit: float | None = None,
-    learning_rate: float | None = None,
-    hypotheses: int | None = None,
-    views: int | None = None,
-    reprojection: float | None = None,
+    steps: Omittable[int] = RefineMapOptions.steps,
+    time_limit: Omittable[float] = None,
+    learning_rate: Omittable[float] = RefineMapOptions.learning_rate,
+    hypotheses: Omittable[int] = RefineMapOptions.hypotheses,
+    views: Omittable[int] = RefineMapOptions.views,
+    reprojection: Omittable[float] = RefineMapOptions.reprojection,
     train_backbone: bool = False,
     seed: int = 0,
     resume: bool = False,
@@ -44,8 +45,7 @@ def refine(
         learning_rate: Of Adam, at its highest.
         hypotheses: Poses per view and step.
         views: Views whose features are kept to train on.
-        reprojection: Weight of reprojection errors beside the pose, by default 1; 0 for the pose
-            alone.
+        reprojection: Weight of reprojection errors beside the pose; 0 for the pose alone.
         train_backbone: Train a copy of the backbone along with the heads; the map then holds it.
         seed: Of everything random; the same seed gives the same map on a CPU.
         resume: Go on with a refinement that was interrupted.

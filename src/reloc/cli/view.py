@@ -7,6 +7,7 @@ from typing import Annotated
 import numpy as np
 import tyro
 
+from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
 from reloc.errors import MapError, OptionError
@@ -32,9 +33,9 @@ def view(
     out: Annotated[Path, tyro.conf.arg(metavar="OUT.html")],
     /,
     *,
-    scene: Annotated[Path | None, tyro.conf.arg(metavar="SCENE")] = None,
+    scene: Annotated[Omittable[Path], tyro.conf.arg(metavar="SCENE")] = None,
     eval: File = None,
-    rerun: Annotated[Path | None, tyro.conf.arg(metavar="FILE.rrd")] = None,
+    rerun: Annotated[Omittable[Path], tyro.conf.arg(metavar="FILE.rrd")] = None,
     points: int = 500_000,
     photos: int = 400,
     frames: SceneOptions = SceneOptions(),

@@ -20,8 +20,9 @@ from reloc.library.store import open_store
 from reloc.mapping.result import MappingResult
 from reloc.maps import SceneMap
 from reloc.maps.edit import joined
-from reloc.methods.dispatch import completed, map_scene, with_landmarks
-from reloc.methods.plan import plan_mapping
+from reloc.methods.completion import completed
+from reloc.methods.dispatch import map_scene
+from reloc.methods.mapping_plan import plan_mapping
 from reloc.scenes import open_scene
 from reloc.scenes.scene import Scene
 from reloc.temporary import temporary_folder
@@ -143,15 +144,9 @@ class Worker:
         store = open_store(folder)
         names = (parted(head.file)[1] for head in job.heads())
         made = MappingResult(joined([SceneMap.load(store.local(name)) for name in names]))
-        # Whoever makes heads in parallel has no time limit, see ``MapJob``.
-        plan = plan_mapping(scene, LandmarkOptions(count=job.landmarks))
+        plan = plan_mapping(scene, job.options, LandmarkOptions(count=job.landmarks))
         return completed(
-            with_landmarks(made, plan, progress=self._tell),
-            self._backbone,
-            plan,
-            options=job.options,
-            device=self._device,
-            progress=self._tell,
+            made, self._backbone, plan, device=self._device, progress=self._tell
         ).scene_map
 
     def _tell(self, stage: str, done: int, total: int, **_: float) -> None:

@@ -62,7 +62,7 @@ def with_held_back(
     frames: Sequence[Frame],
     *,
     way: Way,
-    landmarks_without: Callable[[Frame], Landmarks | None] | None = None,
+    landmarks_without: Callable[[Frame], Landmarks | None],
     depth: bool = False,
     device: torch.device | str | None = None,
     progress: Progress = silent,
@@ -75,7 +75,7 @@ def with_held_back(
         frames: with poses, from which heads did not learn; or of all, where they were too few to
             hold any back. Without any the map stays as it is.
         way: which of both.
-        landmarks_without: those by which a frame may be localized; None for none.
+        landmarks_without: those by which a frame may be localized.
         depth: localize them with their depth.
         device: where to compute.
         progress: told of every frame.
@@ -87,7 +87,7 @@ def with_held_back(
     by_heads = _errors(localizer, chosen, depth=depth)
     errors: list[PoseError] = []
     for done, frame in enumerate(chosen, start=1):
-        others = None if landmarks_without is None else landmarks_without(frame)
+        others = landmarks_without(frame)
         if others is None:
             errors.append(by_heads[done - 1])
         else:

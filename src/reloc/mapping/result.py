@@ -1,7 +1,7 @@
 """What a mapping gives, whichever way it went."""
 
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from reloc.backbone import ConvBackbone
 from reloc.images.lens import read_lens
-from reloc.landmarks.landmarks import Landmarks
 from reloc.mapping.mapping_frames import MappingFrames
 from reloc.maps.scene_map import MAX_CAMERAS, MappingCamera, Region, SceneMap
 from reloc.sampling import even_picks
-from reloc.scenes.scene import Frame, Skipped
+from reloc.scenes.scene import Skipped
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,11 @@ class MappingResult:
         scene_map: the map.
         skipped: mapping frames whose image could not be used.
         seconds: wall time by stage: ``features``, ``training``.
-        landmarks_without: those by which a mapping frame may be localized to measure what the map
-            does; None where no landmarks were made.
     """
 
     scene_map: SceneMap
     skipped: tuple[Skipped, ...] = ()
     seconds: dict[str, float] = field(default_factory=dict)
-    landmarks_without: Callable[[Frame], Landmarks | None] | None = None
 
 
 def finished(

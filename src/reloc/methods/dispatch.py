@@ -1,10 +1,8 @@
 """Mapping a scene by any of the methods: what ``reloc map`` writes, from Python too."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from os import PathLike
-from typing import TypeAlias
 
 import torch
 
@@ -12,21 +10,14 @@ from reloc.backbone import Backbone, load_backbone, load_context_backbone
 from reloc.errors import OptionError
 from reloc.files import StrPath
 from reloc.landmarks.building import LandmarkOptions
-from reloc.localize import Localizer
-from reloc.localize.self_check import with_held_back
 from reloc.methods.ace import MappingOptions, MappingResult, mapper
 from reloc.methods.ace.training import TrainingSnapshot
+from reloc.methods.completion import completed
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.plan import MappingPlan, plan_mapping
+from reloc.methods.mapping_plan import MethodOptions, plan_mapping
 from reloc.methods.ridge import RidgeOptions, map_scene_ridge
-from reloc.methods.until import reaches
 from reloc.progress import Progress, silent
-from reloc.reconstruct.preview import with_landmark_preview, with_preview
 from reloc.scenes.scene import Scene
-
-# The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
-# network trained on the scene (DSAC*).
-MethodOptions: TypeAlias = MappingOptions | RidgeOptions | DsacStarOptions
 
 
 def map_scene(
@@ -82,101 +73,37 @@ def map_scene(
     _check_arguments(options, head, landmarks, callback, kept=bool(checkpoint or resume))
     network = method_backbone(backbone, options)
     wanted = LandmarkOptions(count=0) if head is not None else landmarks or LandmarkOptions()
-    limit = None if isinstance(options, RidgeOptions) else options.time_limit
-    plan = plan_mapping(scene, wanted, time_limit=limit)
-    learned = plan.parted.learned
+    plan = plan_mapping(scene, options, wanted)
+    learned, options = plan.parted.learned, plan.training_options
     if isinstance(options, MappingOptions):
         made = mapper.map_scene(
             learned,
             network,
-            options=replace(options, time_limit=plan.training_limit),
+            options=options,
             head=head,
             held_back=plan.parted.held_back,
-            landmarks=None if head is not None else partial(plan.made_landmarks, progress=progress),
+            landmarks=partial(plan.made_landmarks, progress=progress),
             device=device,
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
             callback=callback and plan.of_all_frames(callback),
         )
-        if head is not None:
-            return made
     elif isinstance(options, DsacStarOptions):
         made = map_scene_dsacstar(
             learned,
             network,
-            options=replace(options, time_limit=plan.training_limit),
+            options=options,
             device=device,
             checkpoint=checkpoint,
             resume=resume,
             progress=progress,
         )
-        made = with_landmarks(made, plan, progress=progress)
     else:
         made = map_scene_ridge(learned, network, options=options, device=device, progress=progress)
-        made = with_landmarks(made, plan, progress=progress)
-    return completed(made, network, plan, options=options, device=device, progress=progress)
-
-
-def with_landmarks(
-    made: MappingResult, plan: MappingPlan, *, progress: Progress = silent
-) -> MappingResult:
-    """A mapping with the landmarks of the plan.
-
-    Args:
-        made: the mapping, without any.
-        plan: of it.
-        progress: told of views and pairs.
-    """
-    return plan.made_landmarks(made.scene_map.scale, progress=progress).given_to(made)
-
-
-def completed(
-    made: MappingResult,
-    backbone: Backbone,
-    plan: MappingPlan,
-    *,
-    options: MethodOptions,
-    device: torch.device | str | None = None,
-    progress: Progress = silent,
-) -> MappingResult:
-    """A mapping whose map has preview points, and tells what it does on frames held back.
-
-    Where too few frames could be held back, it tells of frames that it was made from, each
-    localized by landmarks that others show as well; and nothing where it has no landmarks either.
-
-    Args:
-        made: the mapping, with its landmarks.
-        backbone: it was made with.
-        plan: of it.
-        options: of its method.
-        device: where to compute.
-        progress: told of every frame.
-    """
-    scene_map, frames = made.scene_map, plan.parted.learned.mapping
-    if isinstance(options, RidgeOptions) and scene_map.landmarks is not None:
-        # What its head sees takes longer to be seen than the whole fit.
-        scene_map = with_landmark_preview(scene_map, scene_map.landmarks, frames)
-    else:
-        localizer = Localizer(scene_map, backbone, device=device)
-        scene_map = with_preview(localizer, frames, views=plan.preview_views, progress=progress)
-    if plan.parted.held_back or made.landmarks_without is not None:
-        scene_map = with_held_back(
-            scene_map,
-            backbone,
-            plan.measured,
-            way="held back" if plan.parted.held_back else "left out",
-            landmarks_without=made.landmarks_without,
-            depth=isinstance(options, DsacStarOptions) and options.supervision == "rgbd",
-            device=device,
-            progress=progress,
-        )
-    if isinstance(options, MappingOptions) and options.until is not None:
-        # The training sees fewer frames, by few cells of each: the finished map may do better.
-        good = scene_map.info["good"] or reaches(scene_map, options.until)
-        told = {"good": good, "more": None if good else scene_map.info["more"]}
-        scene_map = replace(scene_map, info={**scene_map.info, **told})
-    return replace(made, scene_map=scene_map)
+    if head is not None:
+        return made
+    return completed(made, network, plan, device=device, progress=progress)
 
 
 def method_backbone(given: Backbone | StrPath | None, options: MethodOptions) -> Backbone:

@@ -89,13 +89,21 @@ class MadeLandmarks:
             return None
         return _or_none(self.observed.without(frame.name, views=OTHER_VIEWS))
 
-    def given_to(self, result: MappingResult) -> MappingResult:
+    def given_to(self, result: MappingResult) -> "LandmarkedResult":
         """A mapping with them."""
-        return replace(
-            result,
-            scene_map=self.added_to(result.scene_map),
-            landmarks_without=None if self.observed is None else self.without,
-        )
+        scene_map = self.added_to(result.scene_map)
+        return LandmarkedResult(scene_map, result.skipped, result.seconds, self)
+
+
+@dataclass(frozen=True)
+class LandmarkedResult(MappingResult):
+    """A mapping whose map has its landmarks.
+
+    Attributes:
+        made: them, and how they were made.
+    """
+
+    made: MadeLandmarks = MadeLandmarks()
 
 
 def make_landmarks(

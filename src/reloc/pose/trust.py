@@ -151,12 +151,12 @@ def calibrated_covariance(evidence: Evidence, constants: Constants = CONSTANTS) 
     own = constants.landmarks if evidence.by_landmarks else constants.cells
     factor = math.exp(_weighted(variance_features(evidence), own.weights))
     # Residuals do not show what a whole map has wrong, nor poses that were mapped wrongly.
-    medians = median_errors(evidence)
+    medians = held_back_medians(evidence)
     turn, shift = np.hypot((own.floors[0], own.floors[1] * evidence.depth), medians)
     return factor * evidence.covariance + np.diag([turn**2] * 3 + [shift**2] * 3)
 
 
-def median_errors(evidence: Evidence) -> tuple[float, float]:
+def held_back_medians(evidence: Evidence) -> tuple[float, float]:
     """Of the frames that the map was measured on and that it found: radians and scene units.
 
     They are 0 where there is no such frame, and of heads alone where these gave the pose.
@@ -174,7 +174,7 @@ def median_errors(evidence: Evidence) -> tuple[float, float]:
 
 def variance_features(evidence: Evidence) -> dict[str, float]:
     """What the logarithm of the factor of a variance is a sum of, but for weights."""
-    found = {"one": 1.0, "measured": float(any(median_errors(evidence)))}
+    found = {"one": 1.0, "measured": float(any(held_back_medians(evidence)))}
     if evidence.by_landmarks and (seen := evidence.landmarks) is not None:
         found["landmarks"] = math.log(max(seen.agreeing, 4) / 50)
         found["spread"] = math.log(max(seen.spread, 1 / 48))

@@ -16,6 +16,7 @@ from reloc.scenes.archives import Limits, unpack
 from reloc.scenes.datasets import Archive, Dataset
 from reloc.scenes.fetch import Fetched, RetryPolicy, fetch, measured
 from reloc.temporary import temporary_folder
+from reloc.untrusted import parsed_json
 
 POSE_SET = "poses_sfm.txt"
 MANIFEST = "downloads.json"
@@ -170,9 +171,9 @@ def _remember(folder: Path, archive: Archive, fetched: Fetched) -> list[str]:
     """Notes an archive's checksum in the manifest; says so if it is not that of the last time."""
     path = folder / MANIFEST
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
+        known = parsed_json(path.read_text(encoding="utf-8"))
         before = known.get(archive.url, {}).get("sha256")
-    except (OSError, ValueError, AttributeError, RecursionError):
+    except (OSError, ValueError, AttributeError):
         known, before = {}, None
     known[archive.url] = {**asdict(fetched), "scenes": archive.scenes}
     write_text(path, json.dumps(known, indent=1) + "\n")

@@ -13,6 +13,7 @@ from urllib import error, parse, request
 from reloc.errors import DownloadError, OptionError
 from reloc.files import write_text
 from reloc.progress import Progress, silent
+from reloc.untrusted import parsed_json
 
 MAX_BYTES = 64 << 30
 _CHUNK = 1 << 20
@@ -111,7 +112,7 @@ class _Partial:
     def start(self) -> tuple[int, str | None]:
         """How many bytes are there, and the validator that they belong to; 0 and None if none."""
         try:
-            about = json.loads(self._about.read_text(encoding="utf-8"))
+            about = parsed_json(self._about.read_text(encoding="utf-8"))
             if about["url"] == self._url and isinstance(about["validator"], str):
                 return self.file.stat().st_size, about["validator"]
         except (OSError, ValueError, KeyError, TypeError):

@@ -62,7 +62,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     Raises:
         SceneError: the file is no JSON of this kind.
     """
-    files = [(name, part, _parsed(root / name)) for name, part in _present(root)]
+    files = [(name, part, parsed(root / name)) for name, part in _present(root)]
     locator = Locator(root, _listed(files, "file_path"), given=images)
     depths = Locator(root, _listed(files, "depth_file_path"))
     frames, skipped, notes = list[RawFrame](), list[Skipped](), list[str]()
@@ -131,7 +131,12 @@ def _unused(file: str, top: Mapping[str, Any]) -> list[str]:
     return [note for note, count in notes.items() if count]
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def parsed(path: Path) -> dict[str, Any]:
+    """What a ``transforms.json`` says, which may have NaN in it: such frames are left out.
+
+    Raises:
+        SceneError: it is no JSON, or has no list of frames.
+    """
     try:
         top = json.loads(read_text(path))
     except (ValueError, RecursionError) as error:

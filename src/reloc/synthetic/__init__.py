@@ -3,16 +3,16 @@
 from reloc.synthetic.bake import Baked, bake
 from reloc.synthetic.cache import cached_training_views, read_views, write_views
 from reloc.synthetic.campus import Space, make_campus, write_campus
-from reloc.synthetic.pairs import (
-    TrainingViews,
-    correspondences,
-    render_training_views,
-)
 from reloc.synthetic.paths import walk
 from reloc.synthetic.photo import Conditions, any_conditions
 from reloc.synthetic.render import Rendering, render, render_depth
 from reloc.synthetic.rooms import make_room
 from reloc.synthetic.scene import write_synthetic_scene
+from reloc.synthetic.training_views import (
+    TrainingViews,
+    correspondences,
+    render_training_views,
+)
 from reloc.synthetic.world import World
 
 __all__ = [

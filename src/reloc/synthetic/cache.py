@@ -9,7 +9,7 @@ import torch
 
 from reloc.errors import SceneError
 from reloc.files import atomic_path
-from reloc.synthetic.pairs import TrainingViews, render_training_views
+from reloc.synthetic.training_views import TrainingViews, render_training_views
 
 
 def write_views(path: Path, views: TrainingViews) -> None:

@@ -43,7 +43,7 @@ def shows_enough(world: World, world_from_cam: Array) -> bool:
     return bool(np.median(depth) > 1.4 and np.quantile(depth, 0.1) > 0.45)
 
 
-def look(eye: Array, yaw: float, pitch: float, roll: float) -> Array:
+def looking(eye: Array, yaw: float, pitch: float, roll: float) -> Array:
     """``world_from_cam`` of a camera at ``eye``; angles in radians, pitch up, roll clockwise."""
     forward = np.array([np.cos(yaw) * np.cos(pitch), np.sin(yaw) * np.cos(pitch), np.sin(pitch)])
     pose = look_at(eye, eye + forward)
@@ -145,7 +145,7 @@ def _looking_around(
         pitch = -0.16 + 0.2 * np.sin(2.6 * sway + phase[1])
         roll = 0.06 * np.sin(3.7 * sway + phase[2]) + rng.normal(0, 0.02)
         for aside in (0, 0.5, -0.5, 1.0, -1.0, 1.6, -1.6, 2.3, -2.3, np.pi):
-            pose = look(eye, yaw + aside, pitch, roll)
+            pose = looking(eye, yaw + aside, pitch, roll)
             if shows_enough(world, pose):
                 break
         poses.append(pose)

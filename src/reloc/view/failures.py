@@ -14,23 +14,13 @@ from reloc.evaluation.figures import threshold_text
 from reloc.evaluation.metrics import THRESHOLDS, THRESHOLDS_OF_EXTENT, Evaluation
 from reloc.scenes.scene import Frame, poses_of
 from reloc.view.plan import Plan, plan_box
-from reloc.view.style import (
-    BLUE,
-    ERROR_COLORS,
-    GRAY,
-    INK,
-    RED,
-    ink_text,
-    new_figure,
-    plain_axes,
-)
+from reloc.view.plots import MANY_CAMERAS, WIDTH
+from reloc.view.style import BLUE, ERROR_COLORS, GRAY, INK, RED, ink_text, new_figure, plain_axes
 
 Array = NDArray[np.float64]
 
-WIDTH = 9.4  # inches
 CELLS = 12  # along the longer side of the plan
 SECTORS = 16
-MANY_CAMERAS = 3000  # above this the dots are embedded as pixels
 
 
 def failure_map(

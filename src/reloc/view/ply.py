@@ -11,4 +11,4 @@ def write_ply(path: StrPath, cloud: PointCloud) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    ply.write_ply(path, cloud.points, cloud.colors, normals=cloud.normals)
+    ply.write_points(path, cloud.points, cloud.colors, normals=cloud.normals)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
-from reloc.backbone.pretrain.pairs import Pair, cell_centers
+from reloc.backbone.pretrain.view_pairs import Pair, cell_centers
 
 
 class Shifted:

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from reloc.backbone.pretrain.contrastive import features_at, info_nce
-from reloc.backbone.pretrain.pairs import cell_centers
+from reloc.backbone.pretrain.view_pairs import cell_centers
 
 
 def test_beyond_the_outermost_cells_features_are_theirs():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 
+from reloc.backbone.pretrain.backbone_trainer import pretrain
 from reloc.backbone.pretrain.coordinates import Coordinates, RoomHeads
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.trainer import pretrain
 from reloc.errors import MapError, SceneError
 from reloc.synthetic import TrainingViews
 

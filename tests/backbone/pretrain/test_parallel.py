@@ -13,15 +13,15 @@ import torch
 import torch.distributed as dist
 
 from reloc.backbone.network import ConvBackbone
+from reloc.backbone.pretrain.backbone_trainer import pretrain
 from reloc.backbone.pretrain.contrast import Contrast, WeightedSource
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import PhotoPairs
 from reloc.backbone.pretrain.parallel import (
     average_gradients,
     place_among_processes,
     synchronize_norms,
 )
-from reloc.backbone.pretrain.trainer import pretrain
+from reloc.backbone.pretrain.view_pairs import PhotoPairs
 from reloc.errors import OptionError
 
 TOY = PretrainOptions(steps=3, pairs=4, size=64, points=24, channels=8, width=8, seed=3)
@@ -95,7 +95,9 @@ def test_the_shares_of_two_processes_make_the_batch():
 
 
 def test_pairs_that_cannot_be_shared_are_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("reloc.backbone.pretrain.trainer.place_among_processes", lambda: (0, 3))
+    monkeypatch.setattr(
+        "reloc.backbone.pretrain.backbone_trainer.place_among_processes", lambda: (0, 3)
+    )
     with pytest.raises(OptionError, match="4 pairs"):
         pretrain(contrast(), TOY, checkpoint=tmp_path / "a")
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.backbone.pretrain import pairs, posed
+from reloc.backbone.pretrain import posed, view_pairs
 from reloc.backbone.pretrain.posed import PosedPairs, PosedView, matches
 from reloc.errors import SceneError
 from reloc.geometry import Camera, pose_from, rotation_from_vector
@@ -77,7 +77,7 @@ def test_unknown_depth_gives_no_match(views):
 
 
 def test_pairs_show_the_same_point_and_repeat(views, monkeypatch):
-    monkeypatch.setattr(pairs, "retaken", lambda image, rng: image)
+    monkeypatch.setattr(view_pairs, "retaken", lambda image, rng: image)
     source = PosedPairs(views, name="wall", size=160)
     assert set(source.pairs) == {(0, 1), (1, 0)}
     for seed in range(4):

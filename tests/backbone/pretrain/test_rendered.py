@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import torch
 
-from reloc.backbone.pretrain import pairs, rendered
+from reloc.backbone.pretrain import rendered, view_pairs
 from reloc.backbone.pretrain.rendered import RenderedPairs
 from reloc.geometry import pose_from, rotation_from_vector
 from reloc.synthetic import cache
-from reloc.synthetic.pairs import TrainingViews
+from reloc.synthetic.training_views import TrainingViews
 
 SIZE = 256
 HIDDEN = 40  # columns at the left of the second view that something near covers
@@ -58,7 +58,7 @@ def shown(image, pixels):
 
 
 def test_matching_pixels_show_the_same_point(wall, monkeypatch):
-    monkeypatch.setattr(pairs, "retaken", lambda image, rng: image)
+    monkeypatch.setattr(view_pairs, "retaken", lambda image, rng: image)
     source = RenderedPairs([wall], size=160)
     errors, wrong = [], []
     for seed in range(25):
@@ -122,7 +122,7 @@ def test_processes_share_the_rendering(tmp_path, monkeypatch, wall):
 def test_a_passer_by_hides_what_is_behind_it(wall):
     rng = np.random.default_rng(0)
     still = RenderedPairs([wall], size=160).pair(1)
-    moved = pairs.with_passer_by(still, np.full((99, 99), 7, np.uint8), rng)
+    moved = view_pairs.with_passer_by(still, np.full((99, 99), 7, np.uint8), rng)
     hidden = moved.second != still.second
     assert 0.02 < hidden.mean() < 0.4
     assert (moved.second[hidden] == 7).all()

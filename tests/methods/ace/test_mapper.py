@@ -371,7 +371,7 @@ def told_of(result):
 def test_a_training_that_was_finished_is_not_done_again(
     corridor, backbone, tmp_path, monkeypatch, heads
 ):
-    path, options = tmp_path / "checkpoint", replace(TOY, heads=heads)
+    path, options = str(tmp_path / "checkpoint"), replace(TOY, heads=heads)
     whole = mapped(corridor, backbone, options, checkpoint=path)
     monkeypatch.setattr(HeadTrainer, "step", None)
     again = mapped(corridor, backbone, options, checkpoint=path, resume=True)

@@ -1,6 +1,7 @@
 """A network of its own for a toy place: it learns, goes on, and says what it lacks."""
 
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,7 +14,7 @@ from reloc.errors import MapError, OptionError, SceneError
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.methods.dsacstar import DsacStarOptions, map_scene_dsacstar
-from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
+from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
 from reloc.scenes import open_scene
 
 SHORT = DsacStarOptions(steps=4, end_to_end=0.5, hypotheses=4, width=32, blocks=0, short_side=48)
@@ -60,7 +61,7 @@ def test_reprojection_errors_fall(scene, supervision):
 
 
 def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
-    path = tmp_path / "state"
+    path = str(tmp_path / "state")
     whole = map_scene_dsacstar(scene, small(), options=SHORT, device="cpu")
 
     def stop(stage, done, total, **_):
@@ -71,7 +72,7 @@ def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
         map_scene_dsacstar(
             scene, small(), options=SHORT, device="cpu", checkpoint=path, progress=stop
         )
-    arguments = {"device": "cpu", "checkpoint": path, "resume": True}
+    arguments: Any = {"device": "cpu", "checkpoint": path, "resume": True}
     with pytest.raises(MapError, match="other options"):
         map_scene_dsacstar(scene, small(), options=replace(SHORT, seed=9), **arguments)
     resumed = map_scene_dsacstar(scene, small(), options=SHORT, **arguments)

@@ -13,8 +13,8 @@ from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.methods.refine import RefineMapOptions, refine_map
 from reloc.methods.refine.images import Cells
+from reloc.methods.refine.pose_trainer import PoseTrainer
 from reloc.methods.refine.scene_network import drawn_matches
-from reloc.methods.refine.trainer import PoseTrainer
 
 SHORT = RefineMapOptions(
     steps=4, cells=48, batch=2, hypotheses=4, train_backbone=True, backbone_learning_rate=1e-3

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from reloc.maps import SceneMap
 from reloc.maps.compress import compressed
 from reloc.methods.refine import RefineMapOptions, refine_map
 from reloc.methods.refine.heads import seen_by_head
-from reloc.methods.refine.trainer import POSE_CLAMP, PoseTrainer
+from reloc.methods.refine.pose_trainer import POSE_CLAMP, PoseTrainer
 from reloc.methods.refine.view_collection import ViewFeatures
 from reloc.pose.ransac import Matches
 from reloc.pose.ransac.motion import rotation_from_vector
@@ -126,7 +127,7 @@ def test_an_interrupted_refinement_goes_on_to_the_same_map(place, tmp_path):
         if stage == "refining" and done == 2:
             raise KeyboardInterrupt
 
-    arguments = {"options": SHORT, "device": "cpu", "checkpoint": path}
+    arguments: Any = {"options": SHORT, "device": "cpu", "checkpoint": str(path)}
     with pytest.raises(KeyboardInterrupt):
         refine_map(scene_map, scene, backbone, progress=stop, **arguments)
     assert path.exists()

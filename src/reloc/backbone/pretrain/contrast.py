@@ -12,8 +12,8 @@ from torch.nn import functional
 from reloc.backbone.pretrain.contrastive import features_at, info_nce
 from reloc.backbone.pretrain.objective import Batch
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import Pair, PairSource
 from reloc.backbone.pretrain.parallel import gathered
+from reloc.backbone.pretrain.view_pairs import Pair, PairSource
 from reloc.errors import SceneError
 
 LEAST_MATCHES = 32

@@ -14,7 +14,7 @@ from reloc.backbone.pretrain.contrast import stacked_views
 from reloc.backbone.pretrain.contrastive import features_at
 from reloc.backbone.pretrain.objective import Batch
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.pairs import cell_centers, inside_image, random_homography, warped
+from reloc.backbone.pretrain.view_pairs import cell_centers, inside_image, random_homography, warped
 from reloc.errors import SceneError
 from reloc.images.augment import apply_homography
 from reloc.images.photometric import retaken

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reloc.backbone.pretrain.pairs import Array, Gray, Pair, cropped_pair
+from reloc.backbone.pretrain.view_pairs import Array, Gray, Pair, cropped_pair
 from reloc.errors import SceneError
 from reloc.geometry import Camera, inverted, transformed
 from reloc.images.augment import View, apply_homography, cell_pixels, plain_view

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from reloc.backbone.pretrain.pairs import Pair, cropped_pair, with_passer_by
 from reloc.backbone.pretrain.parallel import place_among_processes
+from reloc.backbone.pretrain.view_pairs import Pair, cropped_pair, with_passer_by
 from reloc.progress import Progress, silent
 from reloc.synthetic import (
     TrainingViews,

@@ -20,8 +20,8 @@ from reloc.mapping.result import MappingResult, finished
 from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import Region
 from reloc.methods.dsacstar.known_depths import KnownDepths
+from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
 from reloc.methods.dsacstar.options import DsacStarOptions
-from reloc.methods.dsacstar.trainer import SceneNetworkTrainer
 from reloc.methods.refine.images import TrainingImages
 from reloc.methods.refine.scene_network import SceneNetwork, trainable_copy
 from reloc.progress import Progress, silent

@@ -13,8 +13,8 @@ from reloc.heads import Head
 from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.refine.options import RefineMapOptions
+from reloc.methods.refine.pose_trainer import Draw, PoseTrainer
 from reloc.methods.refine.regions import Refined, RegionToRefine, Save
-from reloc.methods.refine.trainer import Draw, PoseTrainer
 from reloc.methods.refine.view_collection import ViewFeatures, collect_views
 from reloc.pose.ransac import Matches
 from reloc.progress import Progress

@@ -15,9 +15,9 @@ from reloc.mapping.scene_scale import meter_of
 from reloc.maps.scene_map import SceneMap
 from reloc.methods.refine.images import TrainingImages
 from reloc.methods.refine.options import RefineMapOptions
+from reloc.methods.refine.pose_trainer import Draw, PoseTrainer
 from reloc.methods.refine.regions import Refined, RegionToRefine, Save
 from reloc.methods.refine.scene_network import SceneNetwork, drawn_matches, trainable_copy
-from reloc.methods.refine.trainer import Draw, PoseTrainer
 from reloc.pose.ransac import Matches
 from reloc.progress import Progress
 from reloc.training import TimeLimit, train

@@ -25,16 +25,7 @@ def write_binary_model(
     names: Mapping[str, str],
     points: SparsePoints = NO_POINTS,
 ) -> None:
-    """Writes cameras.bin, images.bin and points3D.bin.
-
-    Points get the ids 1 to N, images theirs in the order of the frames.
-
-    Args:
-        folder: where to; made if missing.
-        frames: posed frames.
-        names: the name in the model of each frame's name.
-        points: with their tracks.
-    """
+    """Writes cameras.bin, images.bin and points3D.bin; arguments as those of ``write_model``."""
     folder.mkdir(parents=True, exist_ok=True)
     cameras = camera_ids(frames)
     entries = [

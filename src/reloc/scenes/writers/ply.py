@@ -10,7 +10,7 @@ from reloc.files import StrPath, atomic_file
 from reloc.scenes.scene import Array
 
 
-def write_ply(
+def write_points(
     path: StrPath,
     points: Array,
     colors: NDArray[np.uint8],

@@ -1,6 +1,5 @@
 """The points that lie beside the frames of a scene: a COLMAP model's, or nerfstudio's PLY file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,6 @@ from reloc.scenes.colmap_model import (
 from reloc.scenes.names import inside
 from reloc.scenes.scene import Array, Frame, Scene, posed
 from reloc.scenes.sparse import Sighting, SparsePoints
-from reloc.scenes.text import read_text
 
 _OTHER_POSES = "left out the points, which belong to other poses"
 
@@ -91,7 +89,7 @@ def _of_model(folder: Path, names: Mapping[str, str], frames: Sequence[Frame]) -
 
 def _of_transforms(root: Path, frames: Sequence[Frame]) -> SourcePoints:
     path = root / "transforms.json"
-    listed = json.loads(read_text(path)).get("ply_file_path") if path.is_file() else None
+    listed = transforms.parsed(path).get("ply_file_path") if path.is_file() else None
     if not isinstance(listed, str) or not listed:
         return SourcePoints()
     name = inside(root, listed)

@@ -21,7 +21,7 @@ from reloc.progress import Progress
 from reloc.scenes.scene import Frame
 from reloc.scenes.writers.content import Content, pose_of, write_query_list
 from reloc.scenes.writers.depth import write_depths
-from reloc.scenes.writers.ply import write_ply
+from reloc.scenes.writers.ply import write_points
 
 _OPENGL_FROM_OPENCV = np.diag([1.0, -1.0, -1.0, 1.0])
 POINTS_FILE = "sparse_pc.ply"  # as ns-process-data calls it
@@ -73,7 +73,7 @@ def write_transforms(content: Content, folder: Path, progress: Progress) -> list
         ),
     }
     if content.points is not None:
-        write_ply(folder / POINTS_FILE, content.points.xyz, content.points.rgb)
+        write_points(folder / POINTS_FILE, content.points.xyz, content.points.rgb)
         notes.append(f"left out which images see the {len(content.points)} points")
     elif content.ply is not None:
         shutil.copyfile(content.ply, folder / POINTS_FILE)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from reloc.backbone.pretrain.backbone_trainer import pretrain
 from reloc.backbone.pretrain.options import PretrainOptions
-from reloc.backbone.pretrain.trainer import pretrain
 from reloc.errors import MapError
 
 TOY = PretrainOptions(

@@ -9,8 +9,8 @@ from reloc.interruption import uninterrupted
 from reloc.methods.dsacstar.loss import LossScale, initial_loss
 from reloc.methods.dsacstar.options import DsacStarOptions
 from reloc.methods.refine.images import Cells
+from reloc.methods.refine.pose_trainer import PIXEL_SCALE
 from reloc.methods.refine.scene_network import SceneNetwork, drawn_matches
-from reloc.methods.refine.trainer import PIXEL_SCALE
 from reloc.pose.ransac import RansacOptions, RefineOptions, expected_pose_losses
 from reloc.restoring import MAX_STEPS, like, restore, stored_steps
 from reloc.training import finite, seed_of_step

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from reloc.errors import SceneError
 from reloc.geometry import Camera, inverted
 from reloc.synthetic.bake import bake
-from reloc.synthetic.paths import free_points, look, shows_enough
+from reloc.synthetic.paths import free_points, looking, shows_enough
 from reloc.synthetic.photo import any_conditions
 from reloc.synthetic.render import render
 from reloc.synthetic.rooms import make_room
@@ -148,7 +148,7 @@ def _grouped_poses(world: World, rng: Rng, count: int) -> list[Array]:
     for _ in range(20 * count):
         spots = free_points(world, rng, 250, low=0.9, high=1.9)
         anchor, yaw = spots[0], rng.uniform(-np.pi, np.pi)
-        if not shows_enough(world, look(anchor, yaw, -0.15, 0.0)):
+        if not shows_enough(world, looking(anchor, yaw, -0.15, 0.0)):
             continue
         target = anchor + rng.uniform(1.5, 3.0) * np.array([np.cos(yaw), np.sin(yaw), -0.15])
         near = spots[np.linalg.norm(spots - anchor, axis=1) < rng.uniform(0.6, 1.5)]
@@ -159,7 +159,7 @@ def _grouped_poses(world: World, rng: Rng, count: int) -> list[Array]:
             forward = target + rng.normal(0, 0.25, 3) - eye
             turned = float(np.arctan2(forward[1], forward[0]))
             pitch = float(np.clip(np.arctan2(forward[2], np.hypot(*forward[:2])), -0.7, 0.4))
-            pose = look(eye, turned, pitch, rng.normal(0, 0.12))
+            pose = looking(eye, turned, pitch, rng.normal(0, 0.12))
             if shows_enough(world, pose):
                 group.append(pose)
         poses += group

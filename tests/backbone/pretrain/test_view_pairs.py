@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from reloc.backbone.pretrain import pairs
-from reloc.backbone.pretrain.pairs import (
+from reloc.backbone.pretrain import view_pairs
+from reloc.backbone.pretrain.view_pairs import (
     PhotoPairs,
     cell_centers,
     inside_image,
@@ -36,9 +36,9 @@ def shown(image, pixels):
 @pytest.fixture
 def clean(monkeypatch):
     """Views are not taken again nor covered, so that their values can be compared."""
-    monkeypatch.setattr(pairs, "retaken", lambda image, rng: image)
+    monkeypatch.setattr(view_pairs, "retaken", lambda image, rng: image)
     monkeypatch.setattr(
-        pairs, "with_blocks", lambda image, rng: (image, np.ones(image.shape, bool))
+        view_pairs, "with_blocks", lambda image, rng: (image, np.ones(image.shape, bool))
     )
 
 
@@ -109,7 +109,7 @@ def test_the_same_number_gives_the_same_pair_with_noise_and_all():
 
 
 def test_no_match_lies_under_a_block(monkeypatch):
-    monkeypatch.setattr(pairs, "retaken", lambda image, rng: image)
+    monkeypatch.setattr(view_pairs, "retaken", lambda image, rng: image)
     source = PhotoPairs([np.full((300, 300), 200, np.uint8)], size=96)
     covered = 0
     for seed in range(60):

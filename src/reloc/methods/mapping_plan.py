@@ -2,20 +2,27 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from reloc.landmarks.building import LandmarkOptions
-from reloc.methods.ace.options import LEAST_SECONDS
+from reloc.methods.ace.options import LEAST_SECONDS, MappingOptions
 from reloc.methods.ace.training import TrainingSnapshot
+from reloc.methods.dsacstar.options import DsacStarOptions
 from reloc.methods.held_back import PartedScene, part
 from reloc.methods.landmarks import (
     MadeLandmarks,
     landmark_seconds,
     make_landmarks,
 )
+from reloc.methods.ridge.options import RidgeOptions
 from reloc.progress import Progress, silent
 from reloc.reconstruct.preview import preview_seconds, preview_views
 from reloc.sampling import evenly
 from reloc.scenes.scene import Frame, Scene, posed
+
+# The method goes by the type: heads trained on features (ACE), fitted in closed form, or a whole
+# network trained on the scene (DSAC*).
+MethodOptions: TypeAlias = MappingOptions | RidgeOptions | DsacStarOptions
 
 # Frames that a finished map is measured on, at most; and a cautious guess for two cores, by which
 # a time limit is planned.
@@ -26,30 +33,35 @@ SHARE_OF_LIMIT = 0.06
 
 @dataclass(frozen=True)
 class MappingPlan:
-    """What a mapping is made from and what for its time goes.
+    """What a map is made from, and where the time for it goes.
 
     Attributes:
         frames: all mapping frames of the scene.
         parted: the scene, in frames to learn from and frames that are held back.
+        options: of the method, for the whole mapping.
         landmarks: how many, and how they are made.
-        time_limit: of the whole mapping, in seconds; None if there is none.
     """
 
     frames: tuple[Frame, ...]
     parted: PartedScene
+    options: MethodOptions
     landmarks: LandmarkOptions
-    time_limit: float | None = None
 
     @property
-    def training_limit(self) -> float | None:
-        """Seconds for all that comes before landmarks, preview points and measuring."""
-        limit = self.time_limit
-        if limit is None:
-            return None
+    def time_limit(self) -> float | None:
+        """Of the whole mapping, in seconds; None if there is none."""
+        return _time_limit(self.options)
+
+    @property
+    def training_options(self) -> MethodOptions:
+        """The options, with the time for all but landmarks, preview points and measuring."""
+        if isinstance(self.options, RidgeOptions) or self.options.time_limit is None:
+            return self.options
+        limit = self.options.time_limit
         after = preview_seconds(limit) + SECONDS_PER_CHECKED * self._checked
         if self.landmarks.count:
             after += landmark_seconds(self.frames, limit)
-        return max(limit - after, min(limit, LEAST_SECONDS))
+        return replace(self.options, time_limit=max(limit - after, min(limit, LEAST_SECONDS)))
 
     @property
     def preview_views(self) -> int:
@@ -104,15 +116,18 @@ class MappingPlan:
 
 def plan_mapping(
     scene: Scene,
+    options: MethodOptions,
     landmarks: LandmarkOptions,
-    *,
-    time_limit: float | None = None,
 ) -> MappingPlan:
     """Plans the mapping of a scene.
 
     Args:
         scene: its ``mapping`` frames are used.
+        options: of the method.
         landmarks: how many, and how they are made.
-        time_limit: of the whole mapping, in seconds; None if there is none.
     """
-    return MappingPlan(scene.mapping, part(scene), landmarks, time_limit)
+    return MappingPlan(scene.mapping, part(scene), options, landmarks)
+
+
+def _time_limit(options: MethodOptions) -> float | None:
+    return None if isinstance(options, RidgeOptions) else options.time_limit

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from reloc.capture.pairs import SEARCHED_PIXELS, find_features
+from reloc.capture.tentative_matches import SEARCHED_PIXELS, find_features
 from reloc.geometry import Camera
 
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from reloc.backbone.adapter import ContextAdapter
+from reloc.backbone.meta.adapter_trainer import MetaOptions, meta_train
 from reloc.backbone.meta.episode_loss import Episode, EpisodeFitOptions, Rows
-from reloc.backbone.meta.trainer import MetaOptions, meta_train
 from reloc.errors import MapError, OptionError
 
 OPTIONS = MetaOptions(

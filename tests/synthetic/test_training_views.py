@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from reloc.geometry import Camera, transformed
-from reloc.synthetic.pairs import correspondences, render_training_views
 from reloc.synthetic.photo import Conditions
 from reloc.synthetic.render import render
 from reloc.synthetic.rooms import make_room
+from reloc.synthetic.training_views import correspondences, render_training_views
 
 pytestmark = pytest.mark.usefixtures("coarse")
 
