@@ -173,7 +173,7 @@ def wall_frames(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def keypoints_once() -> Iterator[None]:
-    """Keypoints of a picture, which are made of its pixels alone, are found once for a test file."""
+    """Keypoints of a photo, which are of its pixels alone, are found once in a test file."""
     from reloc.images.sift import sift
 
     known: dict[Any, Any] = {}

@@ -133,7 +133,9 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
 def test_lists_are_files_of_the_scene(room: Path, worker: Worker, tmp_path: Path) -> None:
     held_back = tmp_path / "held.txt"
     held_back.write_text("train/rgb/00000.jpg\n")
-    job = MapJob(str(room), str(tmp_path / "a.safetensors"), SMALL, query=str(held_back), landmarks=0)
+    job = MapJob(
+        str(room), str(tmp_path / "a.safetensors"), SMALL, query=str(held_back), landmarks=0
+    )
     outcome = worker.make(job)
     assert outcome.state == "done", outcome.reason
     assert "train/rgb/00000.jpg" not in [c.name for c in SceneMap.load(Path(job.out)).cameras]

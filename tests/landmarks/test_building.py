@@ -10,7 +10,6 @@ from reloc.landmarks.matching import LandmarkMatcher, seen_keypoints
 from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.solver import SolverOptions, solve_pose
 
-
 pytestmark = pytest.mark.usefixtures("keypoints_once")
 
 
