@@ -53,6 +53,7 @@ def centroid(image: np.ndarray, pixel: np.ndarray, reach: int) -> np.ndarray:
     return np.array([(columns * window).sum(), (rows * window).sum()]) / window.sum() + (x, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3])
 @pytest.mark.parametrize(
     ("name", "strength"),

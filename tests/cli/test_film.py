@@ -19,7 +19,6 @@ def short(monkeypatch):
         monkeypatch.setattr(script, part, 0.16)
 
 
-@pytest.mark.slow
 def test_a_finished_map_is_filmed(reloc, place, made_map, tmp_path):
     out = tmp_path / "place.mp4"
     done = reloc("film", made_map, place, out, "--height", 90)

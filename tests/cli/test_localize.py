@@ -109,6 +109,7 @@ def test_frames_of_a_video_have_times(reloc, made_map, made_place, tmp_path, suf
     assert names == [f"{path.as_posix()}#{n:06d}" for n in (0, 3, 6)]
 
 
+@pytest.mark.slow
 def test_formats_hold_the_same_poses(reloc, made_map, made_place, tmp_path):
     images = made_place / "train" / "rgb"
     outs = {name: tmp_path / name for name in ("json", "tum", "ace", "colmap")}

@@ -146,6 +146,7 @@ def test_a_place_parted_among_heads_is_told(mapped, place, tmp_path):
     assert mapped(place, "--heads", "auto", "--quiet").status == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_map(mapped, made_place, tmp_path):
     outs = [tmp_path / name for name in "abc"]
     for out, seed in zip(outs, (4, 4, 5), strict=True):
@@ -404,8 +405,8 @@ def same_maps(*paths):
     ("where", "error"),
     [
         ("reloc.methods.dispatch.with_preview", KeyboardInterrupt),
-        ("reloc.cli.map_.write_training_history", OutputError),
-        ("reloc.cli.map_.make_film", KeyboardInterrupt),
+        pytest.param("reloc.cli.map_.write_training_history", OutputError, marks=pytest.mark.slow),
+        pytest.param("reloc.cli.map_.make_film", KeyboardInterrupt, marks=pytest.mark.slow),
     ],
 )
 def test_training_that_is_done_is_not_lost_to_what_comes_after(
@@ -441,6 +442,7 @@ def own_signals():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 def test_a_second_interruption_while_saving_destroys_nothing(
     mapped, made_place, tmp_path, monkeypatch, own_signals
@@ -482,6 +484,7 @@ def test_a_full_disk_under_the_log_ends_in_one_line_and_goes_on(mapped, made_pla
     assert not (tmp_path / "map.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no links there")
 def test_a_link_keeps_its_target_and_a_device_stays_one(mapped, made_place, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")

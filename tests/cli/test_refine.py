@@ -38,6 +38,7 @@ def test_a_map_is_refined_and_tells_of_it(reloc, small_map, made_place, tmp_path
     assert reloc("localize", out, made_place / "test" / "rgb").status == 0
 
 
+@pytest.mark.slow
 def test_a_backbone_may_be_trained_along(reloc, small_map, made_place, tmp_path):
     out = tmp_path / "refined.safetensors"
     arguments = ("refine", small_map, made_place, out, "--train-backbone", *SHORT)

@@ -108,6 +108,7 @@ def test_heads_made_by_jobs_are_joined_to_the_very_map_of_one_worker(
     assert one.info.keys() == other.info.keys()
 
 
+@pytest.mark.slow
 def test_heads_of_a_map_that_is_there_are_not_made_again(
     hall: Path, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -135,6 +135,7 @@ regions = st.builds(
 )
 
 
+@pytest.mark.slow
 @few
 @given(
     st.lists(regions, min_size=1, max_size=3).map(tuple),
@@ -152,6 +153,7 @@ def test_maps_of_any_sizes(
     check(TARGETS["map"], {NAME: file_of(made.save, NAME)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "file", "packed"), [("zip", "hall.zip", zip_of), ("tar", "hall.tar.gz", tar_of)]
 )

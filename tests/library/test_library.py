@@ -189,6 +189,7 @@ def test_the_latest_maps_stay_in_memory(library):
     assert library.kept() == {"place-3", "place-1", "place-4"}
 
 
+@pytest.mark.slow
 def test_a_replaced_map_is_read_again(library):
     place = localizer(library)
     assert next(place.localize_many([Query("a", photo(5), CAMERA)])).localized
@@ -502,6 +503,7 @@ def sizes_seen(library, image, camera=CAMERA):
     return oracle.sizes
 
 
+@pytest.mark.slow
 def test_only_what_is_in_no_map_is_looked_at_in_other_turns(library):
     assert sizes_seen(library, photo(3)) == [(240, 320)]
     lost = sizes_seen(library, photo(40))

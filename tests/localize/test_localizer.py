@@ -205,6 +205,7 @@ def test_estimates_come_in_order_and_bad_queries_do_not_stop_the_rest(tmp_path):
     assert "none.jpg" in estimates[2].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["network", "head", "pose"])
 @pytest.mark.parametrize(
     "error",

@@ -165,6 +165,7 @@ def test_heads_of_regions_that_look_otherwise_are_not_run():
     assert sum(r.head.asked > 0 for r in regions) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(3))
 def test_of_too_many_cameras_those_of_the_region_that_the_image_looks_like_are_tried(at):
     """Six cameras of one size, of which each region was made from two."""

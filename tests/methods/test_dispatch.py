@@ -61,7 +61,10 @@ def looked(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_views")
-@pytest.mark.parametrize("method", COMMANDS)
+@pytest.mark.parametrize(
+    "method",
+    ["ridge", *(pytest.param(method, marks=pytest.mark.slow) for method in ("mlp", "dsacstar"))],
+)
 def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypatch, tmp_path):
     monkeypatch.setitem(PRESETS, "draft", TOY)
     options: Any

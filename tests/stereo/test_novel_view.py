@@ -108,6 +108,7 @@ def test_cells_look_at_what_a_camera_beside_sees_in_their_middle(corner, which, 
     assert view.usable.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same(corner):
     first, second, other = (drawn(corner, corner.landscape, seed)[1] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.image, second.image)

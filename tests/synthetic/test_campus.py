@@ -54,6 +54,7 @@ def doors(space):
     return middles * (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_buildings_are_rooms_along_corridors(spaces):
     assert Counter(space.kind for space in spaces) == {"room": 9, "corridor": 2}
     assert [s.name for s in spaces][7:10] == ["room-007", "corridor-000", "room-008"]
@@ -64,6 +65,7 @@ def test_buildings_are_rooms_along_corridors(spaces):
             assert gap >= WALL - 1e-9
 
 
+@pytest.mark.slow
 def test_each_room_has_a_door_where_its_corridor_has_one(spaces):
     corridors = np.concatenate([doors(s) for s in spaces if s.kind == "corridor"])
     rooms = np.concatenate([doors(s) for s in spaces if s.kind == "room"])
@@ -74,6 +76,7 @@ def test_each_room_has_a_door_where_its_corridor_has_one(spaces):
     assert sorted(apart.argmin(axis=0)) == list(range(9))
 
 
+@pytest.mark.slow
 def test_rooms_look_alike_but_not_the_same(spaces):
     rooms = [space.world for space in spaces if space.kind == "room"]
     assert all(tuple(world.size) == ROOM for world in rooms)

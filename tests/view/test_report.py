@@ -130,6 +130,7 @@ def test_every_frame_is_in_the_table_with_keys_to_sort_by(written: str) -> None:
     assert "off by 0 cm, 0°; 40 landmarks agree" in page.texts
 
 
+@pytest.mark.slow
 def test_where_heads_were_not_asked_no_inliers_are_told(tmp_path: Path) -> None:
     (found,) = (f for f in evaluation(scene_name="a", map_name="b").frames if f.localized)
     alone = replace(found, inliers=0, landmark_inliers=70, landmarks_alone=True)

@@ -64,6 +64,7 @@ def weights(module):
     return torch.cat([p.detach().flatten() for p in module.parameters()])
 
 
+@pytest.mark.slow
 def test_it_learns_which_inputs_tell_the_place(tmp_path):
     module, losses = trained(tmp_path, validate=lambda module: {"share": 0.5})
     means = [figures["mean_loss"] for figures in losses if "mean_loss" in figures]

@@ -127,6 +127,7 @@ def test_progress_tells_loss_and_hits(contrast, tmp_path):
     assert all(np.isfinite(m["loss"]) and 0 <= m["correct"] <= 1 for _, _, m in told)
 
 
+@pytest.mark.slow
 def test_it_learns_to_match(contrast, tmp_path):
     options = replace(
         TOY, steps=40, pairs=4, channels=16, width=16, learning_rate=5e-3, checkpoint_every=100

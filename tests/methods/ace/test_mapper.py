@@ -242,7 +242,7 @@ def test_a_head_learns_from_its_own_frames_alone(corridor, backbone):
         assert torch.equal(a, b) == kept
 
 
-@pytest.mark.parametrize("views", [24, 96])
+@pytest.mark.parametrize("views", [24, pytest.param(96, marks=pytest.mark.slow)])
 def test_heads_made_one_by_one_are_those_of_the_whole_map(
     scene, backbone, views, monkeypatch, tmp_path
 ):
@@ -328,7 +328,9 @@ def early_checks(monkeypatch):
 
 @pytest.mark.usefixtures("early_checks", "every_step")
 @pytest.mark.parametrize("heads", [1, 2])
-@pytest.mark.parametrize("at", [2, 6, 8, 11])
+@pytest.mark.parametrize(
+    "at", [6, *(pytest.param(at, marks=pytest.mark.slow) for at in (2, 8, 11))]
+)
 def test_a_mapping_that_ends_early_goes_on_to_the_same_map(corridor, backbone, tmp_path, heads, at):
     options = replace(TOY, heads=heads, steps=400, views=60)
     given = {"options": options, "held_back": corridor.mapping[3:6]}
@@ -414,7 +416,7 @@ def test_a_diverged_training_leaves_no_checkpoint(scene, backbone, tmp_path, mon
     assert not path.exists()
 
 
-@pytest.mark.parametrize("at", [3, 12])
+@pytest.mark.parametrize("at", [3, pytest.param(12, marks=pytest.mark.slow)])
 def test_several_heads_go_on_where_they_were_interrupted(
     corridor, backbone, tmp_path, every_step, at
 ):

@@ -114,6 +114,7 @@ def on_wall(buffer, rows):
     return known.mean(), np.mean(np.abs(np.concatenate(z)[:, 2] / WALL - 1) < 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [0.6 * WALL, WALL, 1.6 * WALL])
 def test_a_depth_that_is_about_right_is_kept(frames, extractor, told):
     assert surveyed(frames, extractor, most=9, depth=told).depth == told
@@ -128,6 +129,7 @@ def test_a_depth_that_walls_belie_is_corrected(frames, extractor, tmp_path):
     assert right > 0.9
 
 
+@pytest.mark.slow
 def test_the_survey_and_the_views_after_it_know_where_the_wall_is(frames, extractor, tmp_path):
     told = []
     survey = surveyed(frames, extractor, most=9, progress=lambda stage, n, of: told.append(stage))
@@ -146,6 +148,7 @@ def test_the_survey_and_the_views_after_it_know_where_the_wall_is(frames, extrac
     assert right > 0.9
 
 
+@pytest.mark.slow
 def test_the_same_survey_finds_the_same(frames, extractor):
     first, second = (surveyed(frames, extractor, most=5).samples for _ in range(2))
     assert len(first) == len(second) == 5

@@ -33,7 +33,9 @@ def weights(scene_map):
     return [*scene_map.own_backbone.parameters(), *scene_map.head.parameters()]
 
 
-@pytest.mark.parametrize("supervision", ["rgb", "depth", "rgbd"])
+@pytest.mark.parametrize(
+    "supervision", ["rgb", "depth", pytest.param("rgbd", marks=pytest.mark.slow)]
+)
 def test_both_stages_run_and_the_map_works_with_its_own_backbone(scene, tmp_path, supervision):
     options = replace(SHORT, supervision=supervision)
     given = small()

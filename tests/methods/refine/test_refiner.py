@@ -188,6 +188,7 @@ def test_each_head_learns_from_its_own_frames(two_heads):
         refine_map(scene_map, fewer, backbone, options=SHORT, device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [0, 1])
 def test_an_interrupted_refinement_of_several_heads_goes_on(two_heads, tmp_path, head):
     scene_map, scene, backbone = two_heads
