@@ -140,6 +140,7 @@ def test_a_map_without_meters_refuses_depth(reloc, made_map, frame, tmp_path):
     assert "the map is not in metres" in run.refusal()
 
 
+@pytest.mark.slow
 def test_depth_goes_with_the_maps_of_a_library_that_are_in_meters(reloc, made_map, frame, tmp_path):
     depth = ("--depth", frame.depth.path)
     alone = only_row(reloc("localize", made_map, frame.image, *depth))

@@ -197,6 +197,7 @@ def tagged(path, photo, *, lens=None, orientation=None, make=None, model=None):
     return path
 
 
+@pytest.mark.slow
 def test_exif_decides_where_the_size_is_the_maps_and_the_image_where_it_stays_open(
     reloc, made_map, made_place, tmp_path
 ):
@@ -217,6 +218,7 @@ def test_exif_decides_where_the_size_is_the_maps_and_the_image_where_it_stays_op
     assert found == ["exif", "scaled"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [6, 8])
 def test_a_photo_stored_on_its_side_is_found_with_either_camera(
     reloc, made_map, made_place, tmp_path, orientation

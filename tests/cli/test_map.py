@@ -132,6 +132,7 @@ def test_impossible_heads_are_refused(mapped, made_place, option):
     assert option[0][2:] in mapped(made_place, *option).refusal()
 
 
+@pytest.mark.slow
 def test_a_place_parted_among_heads_is_told(mapped, place, tmp_path):
     for number in range(7):  # enough frames for two heads
         for kind in ("rgb", "poses", "calibration"):
@@ -183,7 +184,10 @@ BAD_POSES = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD_POSES)
+@pytest.mark.parametrize(
+    "kind",
+    ["nan", *(pytest.param(kind, marks=pytest.mark.slow) for kind in [*BAD_POSES][1:])],
+)
 def test_frames_with_bad_poses_are_skipped_counted_and_shown(mapped, place, kind):
     write_pose(place, 2, BAD_POSES[kind])
     run = mapped(place)
@@ -204,6 +208,7 @@ def test_frames_with_bad_images_are_skipped_counted_and_shown(mapped, place):
     assert ": 5 frames, " in run.out
 
 
+@pytest.mark.slow
 def test_frames_without_calibration_are_skipped_counted_and_shown(mapped, place):
     (place / "train" / "calibration" / "00003.txt").unlink()
     run = mapped(place)
@@ -227,6 +232,7 @@ def transforms(place, names, *, width=160, height=120):
     return root
 
 
+@pytest.mark.slow
 def test_duplicate_names_count_once(mapped, place):
     names = [f"{n:05d}.jpg" for n in range(7)]
     run = mapped(transforms(place, [*names, names[0]]))
@@ -268,6 +274,7 @@ def test_all_images_broken_late_is_refused(mapped, place, tmp_path):
     assert not (tmp_path / "map.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_black_images_end_in_a_map_or_one_line(mapped, place):
     for number in range(7):
         cv2.imwrite(str(image_file(place, number)), np.zeros((120, 160, 3), np.uint8))
@@ -335,6 +342,7 @@ def test_features_that_find_no_room_are_told_before_any_work(
     assert "TMPDIR" in message
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_pieces(mapped, made_place, tmp_path, monkeypatch, small_files):
     monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], width=128))
     out = tmp_path / "map.safetensors"
@@ -505,6 +513,7 @@ def test_a_damaged_checkpoint_is_refused(mapped, made_place, tmp_path, content):
     assert "without --resume" in message
 
 
+@pytest.mark.slow
 def test_resume_without_a_checkpoint_starts(mapped, made_place, tmp_path):
     assert mapped(made_place, "--resume").status == 0
     assert (tmp_path / "map.safetensors").exists()

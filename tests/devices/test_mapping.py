@@ -42,6 +42,7 @@ def test_one_head_with_all_that_a_map_holds(ring, backbone, world):
     assert "landmarks" in made.info
 
 
+@pytest.mark.slow
 def test_several_heads_filmed_interrupted_and_resumed(ring, backbone, world, tmp_path):
     film = Recorder(ring.mapping, backbone, short_side=64, device=world.device)
 
@@ -59,6 +60,7 @@ def test_several_heads_filmed_interrupted_and_resumed(ring, backbone, world, tmp
     assert film.recording().snapshots[-1].fraction == 1
 
 
+@pytest.mark.slow
 def test_compression_by_what_the_images_show(ring, backbone, world):
     made = map_scene(ring, backbone, options=TOY, device=world.device).scene_map
     extractor = FeatureExtractor(backbone, device=world.device)

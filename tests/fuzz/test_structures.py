@@ -98,6 +98,7 @@ def test_any_value_in_any_field(name: str, file: str) -> None:
     run()
 
 
+@pytest.mark.slow
 @few
 @given(st.dictionaries(st.sampled_from(["scene", "map", "heads", "steps", "preset"]), values))
 def test_any_value_in_a_manifest(changed: dict[str, Any]) -> None:

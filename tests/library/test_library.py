@@ -163,6 +163,7 @@ def test_a_hint_rules_out_all_others(library):
         localizer(library, hint=Hint("nowhere"))
 
 
+@pytest.mark.slow
 def test_foreign_and_bad_images_are_refused_one_by_one(library, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     queries = [
@@ -536,6 +537,7 @@ def asked(monkeypatch):
     return answers
 
 
+@pytest.mark.slow
 def test_landmarks_of_one_map_are_asked_if_they_are_sure(library, asked):
     """Each map has a number of landmarks that is its own."""
     known, _ = landmarks_of(make_cloud(points=50))

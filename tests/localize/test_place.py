@@ -189,6 +189,7 @@ def test_regions_without_views_are_never_left_out():
     assert found(localizer(regions, shortlist=2))
 
 
+@pytest.mark.slow
 def test_an_image_that_no_region_knows_is_refused():
     estimate = localizer([region(0.0) for _ in range(4)]).localize(photo())
     assert not estimate.localized

@@ -85,6 +85,7 @@ def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypa
     assert looked == [48, 48]
 
 
+@pytest.mark.slow
 def test_a_worker_of_a_fleet_makes_the_same(room, looked, tmp_path):
     threads = torch.get_num_threads()
     out = tmp_path / "fleet.safetensors"

@@ -43,7 +43,8 @@ def covariance(points, rays, *, groups=None, pose=POSE, scale=2.0):
     return leave_out_covariance(cells(points, rays), pose, groups, scale=scale)
 
 
-@pytest.mark.parametrize("together", [1, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("together", [1, 5])
 def test_it_predicts_the_spread_of_poses_under_errors(together):
     points, rays = scene(120)
     groups = each(points) // together

@@ -33,6 +33,7 @@ def drawn(corner, camera, seed, **options):
     return photo, view
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("which", ["landscape", "portrait"])
 def test_cells_show_what_their_pixel_of_the_photo_shows(corner, which, seed):

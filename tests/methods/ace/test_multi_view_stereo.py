@@ -120,6 +120,7 @@ def test_a_depth_that_is_about_right_is_kept(frames, extractor, told):
     assert surveyed(frames, extractor, most=9, depth=told).depth == told
 
 
+@pytest.mark.slow
 def test_a_depth_that_walls_belie_is_corrected(frames, extractor, tmp_path):
     survey = surveyed(frames, extractor, most=9, depth=4.5 * WALL)
     buffer = buffer_after(frames, extractor, survey, views=0, tmp_path=tmp_path)
@@ -158,6 +159,7 @@ def test_the_same_survey_finds_the_same(frames, extractor):
         assert torch.equal(one.features, other.features)
 
 
+@pytest.mark.slow
 def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
     frames, extractor, monkeypatch
 ):
@@ -201,6 +203,7 @@ def test_a_survey_that_is_made_again_sees_the_frames_of_the_first(frames, extrac
     assert survey.swept == 2
 
 
+@pytest.mark.slow
 def test_a_survey_ends_at_its_limits(frames, extractor):
     for limits, due, swept in (
         ({"most": 4}, 4, 4),

@@ -61,6 +61,7 @@ def test_reprojection_errors_fall(scene, supervision):
     assert after < 0.3 * before
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
     path = tmp_path / "state"
     whole = map_scene_dsacstar(scene, small(), options=SHORT, device="cpu")
