@@ -49,6 +49,11 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ.setdefault(name, "1")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest tests come first, so that no worker is left alone with one of them."""
+    items.sort(key=lambda item: item.path.name != "test_real_scenes.py")
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A temporary folder of all workers of this run."""
@@ -173,7 +178,7 @@ def wall_frames(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 @pytest.fixture(scope="module")
 def keypoints_once() -> Iterator[None]:
-    """Keypoints of a picture, which are made of its pixels alone, are found once for a test file."""
+    """Keypoints of a photo, which are of its pixels alone, are found once in a test file."""
     from reloc.images.sift import sift
 
     known: dict[Any, Any] = {}

@@ -73,6 +73,7 @@ def test_calibration_error_and_coverage(script):
     assert report.coverage([judged(0.1, 0.1)]) == {}
 
 
+@pytest.mark.slow
 def test_a_fit_finds_how_much_larger_errors_are_and_what_tells_wrong_poses(script):
     fit = script("calibration_fit")
     rng = np.random.default_rng(0)

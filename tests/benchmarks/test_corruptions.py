@@ -53,6 +53,7 @@ def centroid(image: np.ndarray, pixel: np.ndarray, reach: int) -> np.ndarray:
     return np.array([(columns * window).sum(), (rows * window).sum()]) / window.sum() + (x, y)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, 3])
 @pytest.mark.parametrize(
     ("name", "strength"),
@@ -73,6 +74,7 @@ def test_points_reproject_to_where_they_are_seen(
         np.testing.assert_allclose(centroid(changed.image, pixel, reach), pixel, atol=0.25)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_truth_changes_only_with_the_geometry(module: ModuleType, photo, name: str) -> None:
     corruption = module.CORRUPTIONS[name]

@@ -30,6 +30,7 @@ def test_a_first_pose_is_off_by_as_much_as_that_of_heads(script: Script) -> None
     assert not np.allclose(firsts[0], firsts[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["SIFT, whole image", "SIFT, short side 240", "corners, RootSIFT"])
 def test_a_kind_finds_keypoints_in_pixels_of_the_image(script: Script, kind: str) -> None:
     detect = script("landmark_detectors").KINDS[kind].query

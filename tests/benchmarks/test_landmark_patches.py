@@ -5,6 +5,7 @@ from types import ModuleType
 
 import cv2
 import numpy as np
+import pytest
 
 from reloc.geometry import pose_error, pose_from, rotation_from_vector
 from reloc.images.files import read_image
@@ -31,6 +32,7 @@ def test_a_patch_is_found_in_other_light(script: Script) -> None:
     assert not flat[1].any()
 
 
+@pytest.mark.slow
 def test_patches_give_the_pose_of_another_photo(script: Script, wall_frames) -> None:
     module = script("landmark_patches")
     frames, query = wall_frames[::2], wall_frames[3]

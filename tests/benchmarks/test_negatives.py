@@ -26,6 +26,7 @@ def photos(module, tmp_path):
     return module.Photos(*map(frames, range(5)))
 
 
+@pytest.mark.slow
 def test_every_kind_is_made_of_its_photos(module, photos):
     assert module.possible_kinds(photos) == tuple(module.KINDS)
     assert "sibling" not in module.possible_kinds(module.Photos(own=photos.own))

@@ -60,6 +60,7 @@ def test_recall_is_that_of_the_spoiled_queries(module, scene) -> None:
     assert module.measured(scene, told, "darkened", 5, progress=silent)["5cm_5deg"] < 50
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_where_it_stopped(module, scene, tmp_path, monkeypatch) -> None:
     made = []
 

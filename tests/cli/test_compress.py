@@ -25,6 +25,7 @@ def test_a_smaller_map_is_written(reloc, made_map, made_place, tmp_path, options
     np.testing.assert_array_equal(small.origin, whole.origin)
 
 
+@pytest.mark.slow
 def test_a_small_map_has_few_bits_and_fewer_landmarks(reloc, made_map, made_place, tmp_path):
     path, out = tmp_path / "whole.safetensors", tmp_path / "small.safetensors"
     whole = SceneMap.load(made_map)

@@ -26,6 +26,7 @@ def distance(row, frame):
     return pose_error(np.array(row["world_from_cam"]), frame.world_from_cam)[0]
 
 
+@pytest.mark.slow
 def test_a_file_of_depth_changes_the_pose_for_the_better(reloc, made_map, deep_place):
     frames = open_scene(deep_place).mapping
     errors = []
@@ -37,6 +38,7 @@ def test_a_file_of_depth_changes_the_pose_for_the_better(reloc, made_map, deep_p
     assert np.median(errors, axis=0)[1] < 0.1
 
 
+@pytest.mark.slow
 def test_a_folder_is_paired_by_name_and_need_not_be_complete(reloc, made_map, deep_place, tmp_path):
     frames = open_scene(deep_place).mapping
     folder = tmp_path / "depth"
@@ -71,6 +73,7 @@ def test_one_bad_depth_file_is_a_matter_of_its_image(reloc, made_map, deep_place
         assert reason in row["reason"]
 
 
+@pytest.mark.slow
 def test_unit_resolution_and_camera_of_the_depth_may_differ(reloc, made_map, frame, tmp_path):
     expected = only_row(reloc("localize", made_map, frame.image, "--depth", frame.depth.path))
     stored = cv2.imread(str(frame.depth.path), cv2.IMREAD_UNCHANGED)
@@ -137,6 +140,7 @@ def test_a_map_without_meters_refuses_depth(reloc, made_map, frame, tmp_path):
     assert "the map is not in metres" in run.refusal()
 
 
+@pytest.mark.slow
 def test_depth_goes_with_the_maps_of_a_library_that_are_in_meters(reloc, made_map, frame, tmp_path):
     depth = ("--depth", frame.depth.path)
     alone = only_row(reloc("localize", made_map, frame.image, *depth))
@@ -150,6 +154,7 @@ def test_depth_goes_with_the_maps_of_a_library_that_are_in_meters(reloc, made_ma
     assert here["world_from_cam"] == alone["world_from_cam"]
 
 
+@pytest.mark.slow
 def test_eval_uses_the_depth_of_the_scene_if_it_is_told_to(
     reloc, made_map, made_place, deep_place, tmp_path
 ):

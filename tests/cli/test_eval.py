@@ -56,6 +56,7 @@ def test_json_holds_the_figures_of_the_specification(reloc, made_map, place, see
     assert "localizing: 2/2" in run.err
 
 
+@pytest.mark.slow
 def test_a_report_shows_the_worst_frames(reloc, made_map, place, seen, tmp_path):
     run = reloc("eval", made_map, place, "--query", seen, "--report", tmp_path / "report")
     assert run.status == 0, run.err

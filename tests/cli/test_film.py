@@ -10,6 +10,8 @@ from reloc.methods.ace.trainer import HeadTrainer
 from reloc.scenes import open_scene
 from reloc.view.film import read_training_history, script
 
+TOY = ("--method", "mlp", "--preset", "draft", "--device", "cpu", "--landmarks", "0")
+
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch):
@@ -17,7 +19,6 @@ def short(monkeypatch):
         monkeypatch.setattr(script, part, 0.16)
 
 
-@pytest.mark.slow
 def test_a_finished_map_is_filmed(reloc, place, made_map, tmp_path):
     out = tmp_path / "place.mp4"
     done = reloc("film", made_map, place, out, "--height", 90)
@@ -33,12 +34,11 @@ def test_a_finished_map_is_filmed(reloc, place, made_map, tmp_path):
 def test_a_mapping_is_filmed_and_the_map_is_the_same(reloc, place, toy, tmp_path):
     film = tmp_path / "place.gif"
     maps = [tmp_path / "filmed.safetensors", tmp_path / "plain.safetensors"]
-    arguments = ("--method", "mlp", "--preset", "draft", "--device", "cpu")
-    done = reloc("map", place, maps[0], *arguments, "--film", film)
+    done = reloc("map", place, maps[0], *TOY, "--film", film)
     assert done.status == 0, done.err
     with Image.open(film) as image:
         assert getattr(image, "n_frames", 1) == 8
-    assert reloc("map", place, maps[1], *arguments).status == 0
+    assert reloc("map", place, maps[1], *TOY).status == 0
     filmed, plain = (dict(SceneMap.load(path).head.named_parameters()) for path in maps)
     assert all(torch.equal(filmed[name], plain[name]) for name in plain)
 
@@ -46,8 +46,7 @@ def test_a_mapping_is_filmed_and_the_map_is_the_same(reloc, place, toy, tmp_path
 @pytest.mark.slow
 def test_a_growth_is_kept_and_filmed_later(reloc, place, toy, tmp_path):
     made, growth, film = tmp_path / "m.safetensors", tmp_path / "growth", tmp_path / "pictures"
-    arguments = ("--method", "mlp", "--preset", "draft", "--device", "cpu")
-    done = reloc("map", place, made, *arguments, "--growth", growth)
+    done = reloc("map", place, made, *TOY, "--growth", growth)
     assert done.status == 0, done.err
     assert len(read_training_history(growth).snapshots) >= 2
     done = reloc("film", made, place, film, "--growth", growth, "--height", 90)
@@ -69,19 +68,7 @@ def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_pat
             raise KeyboardInterrupt
         return step(self, fraction)
 
-    arguments = (
-        "map",
-        place,
-        made,
-        "--method",
-        "mlp",
-        "--preset",
-        "draft",
-        "--device",
-        "cpu",
-        "--growth",
-        growth,
-    )
+    arguments = ("map", place, made, *TOY, "--growth", growth)
     monkeypatch.setattr(HeadTrainer, "step", interrupted)
     assert reloc(*arguments).status == 1
     before = read_training_history(growth)

@@ -109,6 +109,7 @@ def test_frames_of_a_video_have_times(reloc, made_map, made_place, tmp_path, suf
     assert names == [f"{path.as_posix()}#{n:06d}" for n in (0, 3, 6)]
 
 
+@pytest.mark.slow
 def test_formats_hold_the_same_poses(reloc, made_map, made_place, tmp_path):
     images = made_place / "train" / "rgb"
     outs = {name: tmp_path / name for name in ("json", "tum", "ace", "colmap")}
@@ -196,6 +197,7 @@ def tagged(path, photo, *, lens=None, orientation=None, make=None, model=None):
     return path
 
 
+@pytest.mark.slow
 def test_exif_decides_where_the_size_is_the_maps_and_the_image_where_it_stays_open(
     reloc, made_map, made_place, tmp_path
 ):
@@ -216,6 +218,7 @@ def test_exif_decides_where_the_size_is_the_maps_and_the_image_where_it_stays_op
     assert found == ["exif", "scaled"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("orientation", [6, 8])
 def test_a_photo_stored_on_its_side_is_found_with_either_camera(
     reloc, made_map, made_place, tmp_path, orientation

@@ -61,6 +61,7 @@ def test_as_a_process(small_scene, tmp_path):
     assert bad.stderr == f"reloc: error: {tmp_path / 'nowhere'}: no such folder\n"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere file names are text")
 def test_names_need_not_be_text(small_scene):
     odd = small_scene.rename(small_scene.with_name("small-\udcff"))

@@ -132,6 +132,7 @@ def test_impossible_heads_are_refused(mapped, made_place, option):
     assert option[0][2:] in mapped(made_place, *option).refusal()
 
 
+@pytest.mark.slow
 def test_a_place_parted_among_heads_is_told(mapped, place, tmp_path):
     for number in range(7):  # enough frames for two heads
         for kind in ("rgb", "poses", "calibration"):
@@ -146,6 +147,7 @@ def test_a_place_parted_among_heads_is_told(mapped, place, tmp_path):
     assert mapped(place, "--heads", "auto", "--quiet").status == 0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_map(mapped, made_place, tmp_path):
     outs = [tmp_path / name for name in "abc"]
     for out, seed in zip(outs, (4, 4, 5), strict=True):
@@ -182,7 +184,10 @@ BAD_POSES = {
 }
 
 
-@pytest.mark.parametrize("kind", BAD_POSES)
+@pytest.mark.parametrize(
+    "kind",
+    ["nan", *(pytest.param(kind, marks=pytest.mark.slow) for kind in [*BAD_POSES][1:])],
+)
 def test_frames_with_bad_poses_are_skipped_counted_and_shown(mapped, place, kind):
     write_pose(place, 2, BAD_POSES[kind])
     run = mapped(place)
@@ -203,6 +208,7 @@ def test_frames_with_bad_images_are_skipped_counted_and_shown(mapped, place):
     assert ": 5 frames, " in run.out
 
 
+@pytest.mark.slow
 def test_frames_without_calibration_are_skipped_counted_and_shown(mapped, place):
     (place / "train" / "calibration" / "00003.txt").unlink()
     run = mapped(place)
@@ -226,6 +232,7 @@ def transforms(place, names, *, width=160, height=120):
     return root
 
 
+@pytest.mark.slow
 def test_duplicate_names_count_once(mapped, place):
     names = [f"{n:05d}.jpg" for n in range(7)]
     run = mapped(transforms(place, [*names, names[0]]))
@@ -267,6 +274,7 @@ def test_all_images_broken_late_is_refused(mapped, place, tmp_path):
     assert not (tmp_path / "map.safetensors").exists()
 
 
+@pytest.mark.slow
 def test_black_images_end_in_a_map_or_one_line(mapped, place):
     for number in range(7):
         cv2.imwrite(str(image_file(place, number)), np.zeros((120, 160, 3), np.uint8))
@@ -334,6 +342,7 @@ def test_features_that_find_no_room_are_told_before_any_work(
     assert "TMPDIR" in message
 
 
+@pytest.mark.slow
 def test_a_full_disk_leaves_no_pieces(mapped, made_place, tmp_path, monkeypatch, small_files):
     monkeypatch.setitem(PRESETS, "draft", replace(PRESETS["draft"], width=128))
     out = tmp_path / "map.safetensors"
@@ -404,8 +413,8 @@ def same_maps(*paths):
     ("where", "error"),
     [
         ("reloc.methods.completion.with_preview", KeyboardInterrupt),
-        ("reloc.cli.map_.write_training_history", OutputError),
-        ("reloc.cli.map_.make_film", KeyboardInterrupt),
+        pytest.param("reloc.cli.map_.write_training_history", OutputError, marks=pytest.mark.slow),
+        pytest.param("reloc.cli.map_.make_film", KeyboardInterrupt, marks=pytest.mark.slow),
     ],
 )
 def test_training_that_is_done_is_not_lost_to_what_comes_after(
@@ -441,6 +450,7 @@ def own_signals():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signals there")
 def test_a_second_interruption_while_saving_destroys_nothing(
     mapped, made_place, tmp_path, monkeypatch, own_signals
@@ -482,6 +492,7 @@ def test_a_full_disk_under_the_log_ends_in_one_line_and_goes_on(mapped, made_pla
     assert not (tmp_path / "map.safetensors").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no links there")
 def test_a_link_keeps_its_target_and_a_device_stays_one(mapped, made_place, tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "real")
@@ -502,6 +513,7 @@ def test_a_damaged_checkpoint_is_refused(mapped, made_place, tmp_path, content):
     assert "without --resume" in message
 
 
+@pytest.mark.slow
 def test_resume_without_a_checkpoint_starts(mapped, made_place, tmp_path):
     assert mapped(made_place, "--resume").status == 0
     assert (tmp_path / "map.safetensors").exists()

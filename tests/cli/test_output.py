@@ -9,7 +9,7 @@ import pytest
 PROGRAM = f"'{sys.executable}' -m reloc"
 
 
-@pytest.mark.parametrize("command", ["--help", "info --help"])
+@pytest.mark.parametrize("command", ["--help", pytest.param("info --help", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     ("output", "status", "words"),
     [

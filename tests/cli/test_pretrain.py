@@ -63,6 +63,7 @@ def test_a_backbone_of_photos_is_written(reloc, small_network, photos, tmp_path)
     assert backbone.fingerprint not in run.out
 
 
+@pytest.mark.slow
 def test_training_goes_on_after_an_interruption(
     reloc, small_network, photos, tmp_path, monkeypatch
 ):
@@ -140,6 +141,7 @@ def room(made_scene):
     return made_scene(mapping=12, queries=2)
 
 
+@pytest.mark.slow
 def test_a_posed_scene_is_learned_from(reloc, small_network, room, photos, tmp_path):
     mix = ("--scenes", room, "--photos", photos, "--mix", "scenes=2,photos=1")
     run = reloc("pretrain", tmp_path / "out", *mix, "--steps", 2, *SIZE)

@@ -4,18 +4,23 @@ import json
 
 import pytest
 
+from reloc.cli.main import main
 from reloc.maps import SceneMap
+from reloc.methods.ace import PRESETS
+
+from .conftest import TOY
 
 SHORT = ("--steps", 3, "--views", 3, "--hypotheses", 4, "--quiet")
 
 
-@pytest.fixture
-def small_map(reloc, toy, made_place, tmp_path):
-    path = tmp_path / "small.safetensors"
-    assert (
-        reloc("map", made_place, path, "--method", "mlp", "--preset", "draft", "--quiet").status
-        == 0
-    )
+@pytest.fixture(scope="module")
+def small_map(made_place, tmp_path_factory):
+    """A map of a few steps; not to be written to."""
+    path = tmp_path_factory.mktemp("small") / "small.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(PRESETS, "draft", TOY)
+        options = ("--method", "mlp", "--preset", "draft", "--landmarks", "0", "--quiet")
+        assert main(["map", str(made_place), str(path), *options]) == 0
     return path
 
 
@@ -33,6 +38,7 @@ def test_a_map_is_refined_and_tells_of_it(reloc, small_map, made_place, tmp_path
     assert reloc("localize", out, made_place / "test" / "rgb").status == 0
 
 
+@pytest.mark.slow
 def test_a_backbone_may_be_trained_along(reloc, small_map, made_place, tmp_path):
     out = tmp_path / "refined.safetensors"
     arguments = ("refine", small_map, made_place, out, "--train-backbone", *SHORT)

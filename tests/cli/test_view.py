@@ -107,6 +107,7 @@ def test_a_recording_without_rerun_names_the_extra(reloc, made_map, tmp_path, mo
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_an_evaluation_of_other_poses_is_refused(reloc, made_map, place, tmp_path):
     figures = tmp_path / "eval.json"
     assert reloc("eval", made_map, place, "--json", figures).status == 0

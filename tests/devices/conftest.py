@@ -18,7 +18,7 @@ from .emulator import World
 CAMERA = Camera.pinhole(width=96, height=72, fx=80)
 
 
-@pytest.fixture(params=["cuda", "mps"])
+@pytest.fixture(params=["cuda", pytest.param("mps", marks=pytest.mark.slow)])
 def world(request) -> Iterator[World]:
     """The device that is emulated; in the end nothing may have been refused, caught or not."""
     with emulated(request.param) as made:

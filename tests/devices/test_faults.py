@@ -115,6 +115,7 @@ FAULTS = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "owner", "name", "call", "kind"),
     [(*fault, kind) for *fault, kinds in FAULTS for kind in kinds],

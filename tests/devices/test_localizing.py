@@ -62,6 +62,7 @@ def test_queries_in_threads_and_as_tensors_of_the_device(world):
     assert any(line.endswith("synchronize") for line in world.waits())
 
 
+@pytest.mark.slow
 def test_a_library(several, world, tmp_path):
     library = MapLibrary(tmp_path / "library", create=True)
     lost = replace(several, regions=several.regions[:3])

@@ -32,6 +32,7 @@ def weights_are_of_the_host(scene_map):
     )
 
 
+@pytest.mark.slow
 def test_one_head_with_all_that_a_map_holds(ring, backbone, world):
     """Preview points, which the map is asked for, and landmarks, of which noise has none."""
     made = dispatch.map_scene(
@@ -41,6 +42,7 @@ def test_one_head_with_all_that_a_map_holds(ring, backbone, world):
     assert "landmarks" in made.info
 
 
+@pytest.mark.slow
 def test_several_heads_filmed_interrupted_and_resumed(ring, backbone, world, tmp_path):
     film = Recorder(ring.mapping, backbone, short_side=64, device=world.device)
 
@@ -58,6 +60,7 @@ def test_several_heads_filmed_interrupted_and_resumed(ring, backbone, world, tmp
     assert film.recording().snapshots[-1].fraction == 1
 
 
+@pytest.mark.slow
 def test_compression_by_what_the_images_show(ring, backbone, world):
     made = map_scene(ring, backbone, options=TOY, device=world.device).scene_map
     extractor = FeatureExtractor(backbone, device=world.device)
@@ -73,6 +76,7 @@ def test_a_closed_form(ring, backbone, world):
     assert weights_are_of_the_host(made)
 
 
+@pytest.mark.slow
 def test_a_whole_network(ring, backbone, world):
     options = DsacStarOptions(
         steps=4, end_to_end=0.5, hypotheses=4, cells=40, width=16, blocks=1, short_side=64

@@ -122,6 +122,7 @@ def test_differentiable_ransac(options, world):
             torch.testing.assert_close(ours, theirs)
 
 
+@pytest.mark.slow
 def test_rendering(world):
     room = make_room(2)
     room = replace(room, solids=room.solids[:20])

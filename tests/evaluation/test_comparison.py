@@ -148,6 +148,7 @@ def test_a_frame_that_stands_twice_is_refused() -> None:
         compare([one, twice], LABELS)
 
 
+@pytest.mark.slow
 def test_thousands_of_frames() -> None:
     one = evaluation([0.1] * 3000)
     other = replace(

@@ -57,6 +57,7 @@ def test_a_video_is_localized(run, map_file, scene, tmp_path):
     np.testing.assert_allclose(first, scene.mapping[0].world_from_cam[:3, 3], atol=NEAR)
 
 
+@pytest.mark.slow
 def test_frames_that_arrive_one_by_one_are_written_at_once(run, map_file, photos, scene, tmp_path):
     focal = scene.mapping[0].camera.fx
     run("robotics_loop", map_file, photos, focal, tmp_path / "trajectory.txt")
@@ -101,6 +102,7 @@ def test_the_place_of_a_photo_is_found_among_several(run, map_file, scene, tmp_p
     assert f"{photo} is in kitchen, at" in run("many_places", tmp_path / "maps", photo, map_file)
 
 
+@pytest.mark.slow
 def test_depth_is_taken_from_beside_the_photos(run, map_file, scene, tmp_path):
     for frame in scene.mapping[:3]:
         shutil.copy(frame.image, tmp_path)
@@ -113,12 +115,14 @@ def test_depth_is_taken_from_beside_the_photos(run, map_file, scene, tmp_path):
     assert any(plain != measured for plain, measured in told)
 
 
+@pytest.mark.slow
 def test_errors_are_measured_and_plotted(run, map_file, scene, tmp_path):
     printed = run("evaluate_and_plot", map_file, scene.root, tmp_path / "errors.png")
     assert "recall {" in printed
     assert read_image(tmp_path / "errors.png").shape == (300, 800, 3)
 
 
+@pytest.mark.slow
 def test_photos_become_a_colmap_model(run, map_file, photos, scene, tmp_path):
     printed = run("export_colmap", map_file, photos, tmp_path / "model")
     assert "7 of 7 photos" in printed

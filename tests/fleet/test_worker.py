@@ -51,6 +51,7 @@ def same(one: Path, other: Path) -> bool:
     return all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
 
 
+@pytest.mark.slow
 def test_a_map_is_that_of_the_verb(
     room: Path, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,6 +109,7 @@ def test_heads_made_by_jobs_are_joined_to_the_very_map_of_one_worker(
     assert one.info.keys() == other.info.keys()
 
 
+@pytest.mark.slow
 def test_heads_of_a_map_that_is_there_are_not_made_again(
     hall: Path, worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -130,6 +132,7 @@ def test_heads_of_a_map_that_is_there_are_not_made_again(
     assert [path.name for path in tmp_path.iterdir()] == ["a.safetensors"]
 
 
+@pytest.mark.slow
 def test_lists_are_files_of_the_scene(room: Path, worker: Worker, tmp_path: Path) -> None:
     held_back = tmp_path / "held.txt"
     held_back.write_text("train/rgb/00000.jpg\n")

@@ -24,6 +24,7 @@ def test_broken_inputs_are_refused_or_read(target: Target, tmp_path: Path) -> No
     assert not faults, "\n".join(faults)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
 def test_valid_inputs_are_read(target: Target, tmp_path: Path) -> None:
     """What the others are changed from is read to its end, or faults could hide behind that."""

@@ -118,6 +118,7 @@ def test_one_number_or_word_is_another(
     assert ending(name, replaced(name, file, old, new), tmp_path) in ("refused", "loaded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

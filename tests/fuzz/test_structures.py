@@ -98,6 +98,7 @@ def test_any_value_in_any_field(name: str, file: str) -> None:
     run()
 
 
+@pytest.mark.slow
 @few
 @given(st.dictionaries(st.sampled_from(["scene", "map", "heads", "steps", "preset"]), values))
 def test_any_value_in_a_manifest(changed: dict[str, Any]) -> None:
@@ -135,6 +136,7 @@ regions = st.builds(
 )
 
 
+@pytest.mark.slow
 @few
 @given(
     st.lists(regions, min_size=1, max_size=3).map(tuple),
@@ -152,6 +154,7 @@ def test_maps_of_any_sizes(
     check(TARGETS["map"], {NAME: file_of(made.save, NAME)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "file", "packed"), [("zip", "hall.zip", zip_of), ("tar", "hall.tar.gz", tar_of)]
 )

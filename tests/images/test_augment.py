@@ -76,6 +76,7 @@ def test_a_plain_view_of_the_right_size_is_the_image():
     assert view.scale == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [LANDSCAPE, PORTRAIT, ODD])
 @pytest.mark.parametrize("short_side", [240, 480, 700])
 @pytest.mark.parametrize("seed", [0, 1])

@@ -9,7 +9,7 @@ import pytest
 from reloc.geometry import pose_from, rotation_from_vector
 from reloc.landmarks.building import LandmarkOptions, build_landmarks
 
-pytestmark = pytest.mark.usefixtures("keypoints_once")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("keypoints_once")]
 OPTIONS = LandmarkOptions(count=2000)
 
 

@@ -60,6 +60,7 @@ def test_the_unit_of_length_changes_nothing(built, wall_frames):
     assert (landmarks.descriptors == built[0].descriptors).all()
 
 
+@pytest.mark.slow
 def test_larger_photos_give_as_many_landmarks_with_errors_as_of_smaller_ones(wall_frames):
     from dataclasses import replace
 
@@ -101,6 +102,7 @@ def test_too_few_frames_make_no_landmarks(wall_frames, count):
     assert len(landmarks) == counts.points == 0
 
 
+@pytest.mark.slow
 def test_a_camera_that_only_turns_makes_none(wall_frames):
     from dataclasses import replace
 
@@ -114,6 +116,7 @@ def test_a_camera_that_only_turns_makes_none(wall_frames):
     assert len(landmarks) == 0
 
 
+@pytest.mark.slow
 def test_descriptors_are_those_of_the_photos(built, wall_frames):
     landmarks, _ = built
     frame = wall_frames[0]

@@ -163,6 +163,7 @@ def test_a_hint_rules_out_all_others(library):
         localizer(library, hint=Hint("nowhere"))
 
 
+@pytest.mark.slow
 def test_foreign_and_bad_images_are_refused_one_by_one(library, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     queries = [
@@ -189,6 +190,7 @@ def test_the_latest_maps_stay_in_memory(library):
     assert library.kept() == {"place-3", "place-1", "place-4"}
 
 
+@pytest.mark.slow
 def test_a_replaced_map_is_read_again(library):
     place = localizer(library)
     assert next(place.localize_many([Query("a", photo(5), CAMERA)])).localized
@@ -502,6 +504,7 @@ def sizes_seen(library, image, camera=CAMERA):
     return oracle.sizes
 
 
+@pytest.mark.slow
 def test_only_what_is_in_no_map_is_looked_at_in_other_turns(library):
     assert sizes_seen(library, photo(3)) == [(240, 320)]
     lost = sizes_seen(library, photo(40))
@@ -534,6 +537,7 @@ def asked(monkeypatch):
     return answers
 
 
+@pytest.mark.slow
 def test_landmarks_of_one_map_are_asked_if_they_are_sure(library, asked):
     """Each map has a number of landmarks that is its own."""
     known, _ = landmarks_of(make_cloud(points=50))

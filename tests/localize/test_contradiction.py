@@ -97,6 +97,7 @@ def test_where_both_agree_the_pose_is_surer_than_by_either(cloud, answer):
     assert off(both, truth) < 0.005
 
 
+@pytest.mark.slow
 def test_many_landmarks_decide_against_heads_and_it_is_said(cloud, answer, elsewhere):
     truth = cloud.views[VIEW].world_from_cam
     agreed, contradicted = answer(truth), answer(elsewhere)

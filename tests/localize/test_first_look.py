@@ -111,6 +111,7 @@ def test_where_they_are_not_all_is_as_with_heads_first(place, few):
     assert set(estimate.seconds) == {"read", "keypoints", "backbone", "head", "pose", "landmarks"}
 
 
+@pytest.mark.slow
 def test_a_photo_of_another_place_goes_to_the_network(place):
     place.keypoints = make_cloud(points=500, seed=9).keypoints[VIEW]
     place.backbone.outliers = 1.0
@@ -146,6 +147,7 @@ def test_landmarks_that_are_asked_by_region_wait_for_the_network(place, monkeypa
     assert estimate.landmark_inliers > 200 and not estimate.landmarks_alone
 
 
+@pytest.mark.slow
 def test_many_photos_are_answered_as_single_ones_are(place):
     localizer, sharp = place.localizer(), place.keypoints
     foreign = make_cloud(points=500, seed=9).keypoints[VIEW]

@@ -60,6 +60,7 @@ def test_a_rough_pose_becomes_exact(cloud, solver, seed):
     assert angle < 0.03
 
 
+@pytest.mark.slow
 def test_large_keypoints_count_less(cloud, solver):
     from dataclasses import replace
 
@@ -102,6 +103,7 @@ def test_a_wrong_first_pose_is_left(cloud, solver):
     assert errors(found, cloud)[0] < 0.005
 
 
+@pytest.mark.slow
 def test_the_covariance_says_how_far_off_a_pose_is(cloud):
     """Over fresh noise, motions in units of the covariance have the size that they should."""
     solver = LandmarkSolver(landmarks_of(cloud)[0])

@@ -112,6 +112,7 @@ def test_true_coordinates_give_the_true_pose(camera, short_side):
     assert all(value >= 0 for value in estimate.seconds.values())
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error")
 def test_color_gray_and_files_are_the_same_to_it(tmp_path):
     place, gray = localizer(), photo()
@@ -175,6 +176,7 @@ def test_noise_is_not_localized():
     assert "\n" not in estimate.reason
 
 
+@pytest.mark.slow
 def test_poses_of_a_map_that_is_not_reliable_are_not_believed():
     sure = localizer().localize(photo())
     doubted = Localizer(made_map(reliability=0.2), Oracle(), device="cpu").localize(photo())
@@ -205,6 +207,7 @@ def test_estimates_come_in_order_and_bad_queries_do_not_stop_the_rest(tmp_path):
     assert "none.jpg" in estimates[2].reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["network", "head", "pose"])
 @pytest.mark.parametrize(
     "error",
@@ -376,6 +379,7 @@ def test_of_several_cameras_that_may_be_the_image_tells_the_right_one(cameras):
     assert set(estimate.seconds) == {"read", "backbone", "head", "pose"}
 
 
+@pytest.mark.slow
 def test_every_estimate_says_where_its_camera_comes_from():
     place = localizer()
     given = place.localize(photo(), LANDSCAPE)
@@ -464,6 +468,7 @@ def test_a_zoomed_query_is_looked_at_as_large_as_the_mapping_photos_show_things(
         assert estimate.localized
 
 
+@pytest.mark.slow
 def test_a_long_picture_of_a_wide_lens_is_no_larger_than_a_view_may_be():
     wide = Camera.pinhole(width=9000, height=300, fx=60)
     oracle = Watched(wide)
@@ -487,6 +492,7 @@ def sky(camera):
     return picture
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", [1, 2, 3])
 def test_a_query_that_lies_otherwise_is_found_in_another_turn(turn):
     place = localizer(UprightOnly(PORTRAIT))
@@ -502,6 +508,7 @@ def test_a_query_that_lies_otherwise_is_found_in_another_turn(turn):
     assert estimate.seconds["backbone"] > 0
 
 
+@pytest.mark.slow
 def test_only_what_is_not_found_is_looked_at_again():
     found, lost = UprightOnly(), UprightOnly()
     assert localizer(found).localize(sky(LANDSCAPE)).localized
@@ -510,6 +517,7 @@ def test_only_what_is_not_found_is_looked_at_again():
     assert lost.sizes == [(300, 400), (300, 400), (400, 300), (400, 300)]
 
 
+@pytest.mark.slow
 def test_where_gravity_is_known_a_photo_is_looked_at_once(tmp_path):
     lens = Lens(turn=0)
     frame = MappingCamera("0.jpg", POSE, LANDSCAPE, lens)
@@ -528,6 +536,7 @@ def with_landmarks(**options):
     return made_map(landmarks=landmarks, **options)
 
 
+@pytest.mark.slow
 def test_keypoints_are_found_while_the_network_works(monkeypatch):
     """The network waits for them; one after the other would wait forever."""
     looking, answers = threading.Event(), []

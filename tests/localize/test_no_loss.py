@@ -22,6 +22,8 @@ from reloc.synthetic import Conditions, bake, make_room, render
 from reloc.synthetic.paths import looking
 from reloc.synthetic.world import Material
 
+pytestmark = pytest.mark.slow
+
 CAMERA = Camera.pinhole(width=320, height=240, fx=260)
 SHARP = Conditions(noise=2.0)
 BLURRED = Conditions(noise=2.0, motion=(24.0, 0.6))

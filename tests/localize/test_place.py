@@ -165,6 +165,7 @@ def test_heads_of_regions_that_look_otherwise_are_not_run():
     assert sum(r.head.asked > 0 for r in regions) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(3))
 def test_of_too_many_cameras_those_of_the_region_that_the_image_looks_like_are_tried(at):
     """Six cameras of one size, of which each region was made from two."""
@@ -188,6 +189,7 @@ def test_regions_without_views_are_never_left_out():
     assert found(localizer(regions, shortlist=2))
 
 
+@pytest.mark.slow
 def test_an_image_that_no_region_knows_is_refused():
     estimate = localizer([region(0.0) for _ in range(4)]).localize(photo())
     assert not estimate.localized

@@ -57,6 +57,7 @@ def test_the_view_is_that_of_the_upright_picture_and_its_rays_are_stored_ones(
     assert inside.mean() > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("turn", TAGS)
 def test_depth_stored_as_the_photo_is_lies_along_the_same_rays(tmp_path, photo, turn):
     x, y = np.meshgrid(np.arange(200) + 0.5, np.arange(300) + 0.5)

@@ -62,7 +62,10 @@ def looked(monkeypatch):
 
 
 @pytest.mark.usefixtures("small_views")
-@pytest.mark.parametrize("method", COMMANDS)
+@pytest.mark.parametrize(
+    "method",
+    ["ridge", *(pytest.param(method, marks=pytest.mark.slow) for method in ("mlp", "dsacstar"))],
+)
 def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypatch, tmp_path):
     monkeypatch.setitem(PRESETS, "draft", TOY)
     options: Any
@@ -83,6 +86,7 @@ def test_python_gives_the_map_of_the_command_line(method, room, looked, monkeypa
     assert looked == [48, 48]
 
 
+@pytest.mark.slow
 def test_a_worker_of_a_fleet_makes_the_same(room, looked, tmp_path):
     threads = torch.get_num_threads()
     out = tmp_path / "fleet.safetensors"

@@ -43,6 +43,7 @@ def covariance(points, rays, *, groups=None, pose=POSE, scale=2.0):
     return leave_out_covariance(cells(points, rays), pose, groups, scale=scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("together", [1, 5])
 def test_it_predicts_the_spread_of_poses_under_errors(together):
     points, rays = scene(120)

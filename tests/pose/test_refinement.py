@@ -164,6 +164,7 @@ def test_precise_points_improve_a_pose_by_their_weight():
     assert typical["both"] < 0.5 * typical["equal"] < 0.6 * typical["cells"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scale", [1.0, 5.0])
 def test_the_covariance_is_the_spread_of_poses_under_noise(scale):
     motions, predicted = [], []

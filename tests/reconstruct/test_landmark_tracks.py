@@ -28,6 +28,7 @@ def test_landmarks_are_seen_where_their_keypoints_are(landmarks, wall_frames):
     assert np.median(lengths) >= 3
 
 
+@pytest.mark.slow
 def test_they_have_the_colors_of_the_photos(landmarks, wall_frames):
     points = landmark_tracks(landmarks, wall_frames)
     frame = wall_frames[4]
@@ -37,6 +38,7 @@ def test_they_have_the_colors_of_the_photos(landmarks, wall_frames):
     assert np.abs(points.rgb[seen.points] - own).mean() < 20
 
 
+@pytest.mark.slow
 def test_photos_that_cannot_be_used_show_none(landmarks, wall_frames):
     bad = [
         replace(wall_frames[0], image=wall_frames[0].image.with_name("none.png")),
@@ -48,6 +50,7 @@ def test_photos_that_cannot_be_used_show_none(landmarks, wall_frames):
     assert len(landmark_tracks(landmarks, bad)) == 0
 
 
+@pytest.mark.slow
 def test_points_of_two_kinds_keep_their_tracks(landmarks, wall_frames):
     one = landmark_tracks(landmarks, wall_frames)
     both = one.joined(one)

@@ -104,6 +104,7 @@ def _told(root: Path) -> str | None:
     return None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_any_value_in_any_place_of_a_text_file(tmp_path, place, layout):
     files = list(layout(place, tmp_path))
@@ -158,6 +159,7 @@ def _id(value: Any) -> str:
     return "deep" if value is DEEP else str(value)[:8].encode("unicode_escape").decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", VALUES, ids=_id)
 def test_any_value_in_any_field_of_transforms_json(tmp_path, place, value):
     place.image(tmp_path / "images/0.png")

@@ -13,6 +13,7 @@ from reloc.images.sources import named_images
 from reloc.scenes import open_scene
 
 pytest.importorskip("pycolmap")
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ def test_counts(shared_scenes, name, layout, mapping, queries, unit, extent):
     check_mappable(scene)
 
 
+@pytest.mark.slow
 def test_redkitchen_with_sfm_poses(shared_scenes):
     native = open_scene(shared_scenes / "redkitchen")
     scene = open_scene(shared_scenes / "redkitchen", poses=Path("poses_sfm.txt"))
@@ -41,6 +42,7 @@ def test_redkitchen_with_sfm_poses(shared_scenes):
     assert 0.005 < np.median(apart) < 0.1
 
 
+@pytest.mark.slow
 def test_depth_counts(shared_scenes):
     for name, count in (("redkitchen", 175), ("hololens", 94)):
         scene = open_scene(shared_scenes / name)
@@ -65,6 +67,7 @@ def test_points_fall_on_their_observations(shared_scenes, name):
     assert np.median(np.concatenate(errors)) < 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hololens", "redkitchen"])
 def test_depth_of_neighbouring_frames_agrees(shared_scenes, name):
     """Depth moved through both poses into the next frame meets the depth measured there."""

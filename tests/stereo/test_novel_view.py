@@ -33,6 +33,7 @@ def drawn(corner, camera, seed, **options):
     return photo, view
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("which", ["landscape", "portrait"])
 def test_cells_show_what_their_pixel_of_the_photo_shows(corner, which, seed):
@@ -108,6 +109,7 @@ def test_cells_look_at_what_a_camera_beside_sees_in_their_middle(corner, which, 
     assert view.usable.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_same_seed_draws_the_same(corner):
     first, second, other = (drawn(corner, corner.landscape, seed)[1] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first.image, second.image)

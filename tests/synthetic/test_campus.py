@@ -24,6 +24,11 @@ def spaces():
 
 
 @pytest.fixture(scope="module")
+def two_rooms():
+    return make_campus(2, seed=2)
+
+
+@pytest.fixture(scope="module")
 def written(coarse, tmp_path_factory):
     told = []
     scene = write_campus(
@@ -49,6 +54,7 @@ def doors(space):
     return middles * (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_buildings_are_rooms_along_corridors(spaces):
     assert Counter(space.kind for space in spaces) == {"room": 9, "corridor": 2}
     assert [s.name for s in spaces][7:10] == ["room-007", "corridor-000", "room-008"]
@@ -59,6 +65,7 @@ def test_buildings_are_rooms_along_corridors(spaces):
             assert gap >= WALL - 1e-9
 
 
+@pytest.mark.slow
 def test_each_room_has_a_door_where_its_corridor_has_one(spaces):
     corridors = np.concatenate([doors(s) for s in spaces if s.kind == "corridor"])
     rooms = np.concatenate([doors(s) for s in spaces if s.kind == "room"])
@@ -69,6 +76,7 @@ def test_each_room_has_a_door_where_its_corridor_has_one(spaces):
     assert sorted(apart.argmin(axis=0)) == list(range(9))
 
 
+@pytest.mark.slow
 def test_rooms_look_alike_but_not_the_same(spaces):
     rooms = [space.world for space in spaces if space.kind == "room"]
     assert all(tuple(world.size) == ROOM for world in rooms)
@@ -90,19 +98,19 @@ def test_rooms_look_alike_but_not_the_same(spaces):
 
 
 @pytest.mark.slow
-def test_a_seed_makes_one_campus(spaces):
-    again, fewer, other = make_campus(9, seed=2), make_campus(2, seed=2), make_campus(2, seed=3)
+def test_a_seed_makes_one_campus(spaces, two_rooms):
+    again, fewer, other = make_campus(9, seed=2), two_rooms, make_campus(2, seed=3)
     assert [s.world.seed for s in again] == [s.world.seed for s in spaces]
     assert [s.world.seed for s in fewer][:2] == [s.world.seed for s in spaces][:2]
     assert {s.world.seed for s in fewer}.isdisjoint(s.world.seed for s in other)
 
 
 @pytest.mark.slow
-def test_every_space_is_walked_twice_on_different_paths(written):
+def test_every_space_is_walked_twice_on_different_paths(written, two_rooms):
     scene, told = written
     assert (len(scene.mapping), len(scene.queries)) == (4 * 2 + 8, 2 + 2)
     assert told == [(n, 20) for n in range(1, 21)]
-    spaces = {space.name: space for space in make_campus(2, seed=2)}
+    spaces = {space.name: space for space in two_rooms}
     seen: Counter[Any] = Counter()
     for frame in (*scene.mapping, *scene.queries):
         space = spaces[frame.image.name[:-10]]
@@ -127,9 +135,9 @@ def test_what_is_on_disk_is_the_scene(written):
 
 
 @pytest.mark.slow
-def test_depth_leads_to_surfaces_of_the_room(written):
+def test_depth_leads_to_surfaces_of_the_room(written, two_rooms):
     scene, _ = written
-    spaces = {space.name: space for space in make_campus(2, seed=2)}
+    spaces = {space.name: space for space in two_rooms}
     for frame in scene.mapping[::3]:
         space = spaces[frame.image.name[:-10]]
         depth = read_depth(frame.depth.path) * frame.depth.unit

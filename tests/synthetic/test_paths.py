@@ -8,7 +8,9 @@ from reloc.synthetic.paths import looking, shows_enough, walk
 from reloc.synthetic.rooms import make_room
 
 
-@pytest.mark.parametrize("seed", [0, 3, 8])
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (3, 8))]
+)
 def test_walks_are_clear_and_differ(seed):
     world = make_room(seed)
     first, second = walk(world, seed=0, count=20), walk(world, seed=1, count=8)

@@ -51,6 +51,7 @@ def test_what_lies_on_a_piece_goes_with_it(room, other):
     assert np.mean(np.abs(kept) < 1e-9) > 0.8
 
 
+@pytest.mark.slow
 def test_seeds_move_it_otherwise(room, other):
     assert moves(rearranged(room, seed=1).solids, other.solids).max() == 0
     assert moves(rearranged(room).solids, other.solids).max() > 0.3

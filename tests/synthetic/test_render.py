@@ -25,6 +25,7 @@ def pose(baked):
     return look_at(baked.world.size * (0.3, 0.4, 0.6), baked.world.size * (0.8, 0.7, 0.3))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_pixels(baked, pose):
     conditions = any_conditions(np.random.default_rng(0))
     first = render(baked, CAMERA, pose, conditions=conditions)

@@ -32,6 +32,7 @@ def shifted(pose, by):
     return moved
 
 
+@pytest.mark.slow
 def test_keypoints_are_where_the_pose_puts_their_landmarks(matcher, frame):
     photo = read_image(frame.image)
     pixels, rows = agreeing_landmarks(matcher, photo, frame.world_from_cam, frame.camera)
@@ -45,6 +46,7 @@ def test_keypoints_are_where_the_pose_puts_their_landmarks(matcher, frame):
     assert len(agreeing_landmarks(matcher, photo, wrong, frame.camera)[1]) < 0.2 * len(rows)
 
 
+@pytest.mark.slow
 def test_an_overlay_has_a_cross_at_each_and_tells_their_number(matcher, frame):
     photo = read_image(frame.image)
     pose = frame.world_from_cam

@@ -49,7 +49,7 @@ def comparison(
     )
 
 
-@pytest.mark.parametrize("maps", [2, 8])
+@pytest.mark.parametrize("maps", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_a_page_of_several_maps(tmp_path: Path, maps: int) -> None:
     write_comparison_page(tmp_path / "new" / "index.html", comparison(maps=maps))
     text = (tmp_path / "new" / "index.html").read_text(encoding="utf-8")
@@ -94,6 +94,7 @@ def test_winners_are_counted_and_need_poses() -> None:
     assert winners_plan(compare(blind, ("a", "b"))) is None
 
 
+@pytest.mark.slow
 def test_all_frames_lost() -> None:
     lost = evaluation([None, None])
     assert "no frame was localized" in comparison_html(compare([lost, lost], ("a", "b")))

@@ -68,6 +68,7 @@ def test_curves_of_a_scene_without_meters_are_in_percent_of_extent() -> None:
 EXTREMES: list[list[float | None]] = [[None, None], [0.0, 0.0], [0.1], [1e9, 1e-12]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offsets", EXTREMES)
 @pytest.mark.parametrize(("unit", "extent"), [("metre", 8.0), ("unknown", 0.0)])
 def test_extremes_are_drawn(
@@ -78,6 +79,7 @@ def test_extremes_are_drawn(
     top_view(result, frames(ring())).draw_without_rendering()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("offsets", EXTREMES)
 @pytest.mark.parametrize("cameras", [0, 1])
 def test_few_mapping_cameras_are_drawn(offsets: list[float | None], cameras: int) -> None:

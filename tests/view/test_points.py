@@ -74,6 +74,7 @@ def test_points_off_to_the_side_do_not_fold_back_through_distortion() -> None:
     assert len(drawn(image, GREEN)) == 1
 
 
+@pytest.mark.slow
 def test_too_much_to_paint_is_painted_smaller() -> None:
     count = MAX_PAINTED // 50
     points = np.random.default_rng(0).uniform(-1, 1, (count, 3))

@@ -107,6 +107,7 @@ def test_references_within_the_page_resolve(written: str) -> None:
     assert wanted <= ids
 
 
+@pytest.mark.slow
 def test_hostile_names_stay_text() -> None:
     result = evaluation((HOSTILE, HOSTILE + "2"), scene_name=HOSTILE, map_name="\udcff.reloc")
     worst = [WorstFrame(HOSTILE + "2", PHOTO, None)]
@@ -130,6 +131,7 @@ def test_every_frame_is_in_the_table_with_keys_to_sort_by(written: str) -> None:
     assert "off by 0 cm, 0°; 40 landmarks agree" in page.texts
 
 
+@pytest.mark.slow
 def test_where_heads_were_not_asked_no_inliers_are_told(tmp_path: Path) -> None:
     (found,) = (f for f in evaluation(scene_name="a", map_name="b").frames if f.localized)
     alone = replace(found, inliers=0, landmark_inliers=70, landmarks_alone=True)
@@ -140,6 +142,7 @@ def test_where_heads_were_not_asked_no_inliers_are_told(tmp_path: Path) -> None:
     assert keys[3:5] == ["-1", "70"]
 
 
+@pytest.mark.slow
 def test_all_lost_and_no_mapping_poses() -> None:
     queries = [Frame("a", Path("x"), CAMERA, np.eye(4))]
     result = evaluate([], queries, scene_extent=0, map_bytes=0, mapping_seconds=None)

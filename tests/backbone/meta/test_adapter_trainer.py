@@ -64,6 +64,7 @@ def weights(module):
     return torch.cat([p.detach().flatten() for p in module.parameters()])
 
 
+@pytest.mark.slow
 def test_it_learns_which_inputs_tell_the_place(tmp_path):
     module, losses = trained(tmp_path, validate=lambda module: {"share": 0.5})
     means = [figures["mean_loss"] for figures in losses if "mean_loss" in figures]
@@ -73,6 +74,7 @@ def test_it_learns_which_inputs_tell_the_place(tmp_path):
     assert sum("share" in figures for figures in losses) == 4
 
 
+@pytest.mark.slow
 def test_training_that_was_stopped_goes_on_as_if_it_had_not_been(tmp_path):
     (tmp_path / "whole").mkdir()
     whole, _ = trained(tmp_path / "whole")

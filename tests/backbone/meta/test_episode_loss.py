@@ -52,6 +52,7 @@ def reference():
     return loss.detach(), gradients(module)
 
 
+@pytest.mark.slow
 def test_gradient_and_loss_are_those_of_plain_autograd():
     loss, expected = reference()
     module = network()

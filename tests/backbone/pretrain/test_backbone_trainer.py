@@ -19,6 +19,7 @@ def weights(network):
     return torch.cat([tensor.flatten().float() for tensor in network.state_dict().values()])
 
 
+@pytest.mark.slow
 def test_training_repeats_exactly(contrast, tmp_path):
     one, two = (pretrain(contrast(), TOY, checkpoint=tmp_path / name) for name in ("a", "b"))
     assert torch.equal(weights(one), weights(two))
@@ -45,6 +46,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_happened(contrast, tmp_path):
     assert torch.equal(weights(resumed), weights(whole))
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_loses_no_step(contrast, tmp_path):
     options, path = replace(TOY, checkpoint_every=100), tmp_path / "interrupted"
     whole = pretrain(contrast(), options, checkpoint=tmp_path / "whole")
@@ -127,6 +129,7 @@ def test_progress_tells_loss_and_hits(contrast, tmp_path):
     assert all(np.isfinite(m["loss"]) and 0 <= m["correct"] <= 1 for _, _, m in told)
 
 
+@pytest.mark.slow
 def test_it_learns_to_match(contrast, tmp_path):
     options = replace(
         TOY, steps=40, pairs=4, channels=16, width=16, learning_rate=5e-3, checkpoint_every=100

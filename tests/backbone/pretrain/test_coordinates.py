@@ -97,6 +97,7 @@ def test_a_head_learns_from_its_own_room_alone():
     assert heads.biases[-1].grad[1].abs().min() > 0
 
 
+@pytest.mark.slow
 def test_heads_and_backbone_learn_together_and_repeat(tmp_path):
     options = replace(TOY, steps=60, channels=16, width=16, learning_rate=5e-3)
     told = []

@@ -68,6 +68,7 @@ def test_matches_show_the_same_point(views):
     assert matches(*views, stride=8)[1][:, 0].min() > HIDDEN - 1
 
 
+@pytest.mark.slow
 def test_unknown_depth_gives_no_match(views):
     half = Wall(LENS, np.eye(4), 160, near=np.nan)
     first = PosedView(views[0].view, LENS, np.eye(4), half)
@@ -76,6 +77,7 @@ def test_unknown_depth_gives_no_match(views):
     assert before[:, 0].min() >= 160
 
 
+@pytest.mark.slow
 def test_pairs_show_the_same_point_and_repeat(views, monkeypatch):
     monkeypatch.setattr(view_pairs, "retaken", lambda image, rng: image)
     source = PosedPairs(views, name="wall", size=160)
@@ -89,6 +91,7 @@ def test_pairs_show_the_same_point_and_repeat(views, monkeypatch):
         assert np.array_equal(pair.second, source.pair(seed).second)
 
 
+@pytest.mark.slow
 def test_views_that_share_nothing_are_refused(views):
     away = wall_view(FLAT, pose_from(np.eye(3), [30.0, 0.0, 0.0]))
     with pytest.raises(SceneError, match="wall: no two"):

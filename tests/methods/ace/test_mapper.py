@@ -224,6 +224,7 @@ def test_several_heads_share_one_pass_over_the_images(corridor, backbone, tmp_pa
     ]
 
 
+@pytest.mark.slow
 def test_a_head_learns_from_its_own_frames_alone(corridor, backbone):
     """Other pictures in one half of the place leave the head of the other half as it was."""
     options = replace(TOY, heads=2, views=48)
@@ -242,6 +243,7 @@ def test_a_head_learns_from_its_own_frames_alone(corridor, backbone):
         assert torch.equal(a, b) == kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("views", [24, 96])
 def test_heads_made_one_by_one_are_those_of_the_whole_map(
     scene, backbone, views, monkeypatch, tmp_path
@@ -327,6 +329,7 @@ def early_checks(monkeypatch):
 
 
 @pytest.mark.usefixtures("early_checks", "every_step")
+@pytest.mark.slow
 @pytest.mark.parametrize("heads", [1, 2])
 @pytest.mark.parametrize("at", [2, 6, 8, 11])
 def test_a_mapping_that_ends_early_goes_on_to_the_same_map(corridor, backbone, tmp_path, heads, at):
@@ -351,6 +354,7 @@ def test_a_mapping_that_ends_early_goes_on_to_the_same_map(corridor, backbone, t
     assert told_of(resumed) == told_of(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("early_checks")
 def test_what_is_asked_for_that_is_not_reached_takes_all_steps(corridor, backbone):
     options = replace(TOY, heads=1, steps=20, until="1mm 0.01deg")
@@ -367,6 +371,7 @@ def told_of(result):
     return {name: value for name, value in result.scene_map.info.items() if name != "seconds"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heads", [1, 2])
 def test_a_training_that_was_finished_is_not_done_again(
     corridor, backbone, tmp_path, monkeypatch, heads
@@ -414,6 +419,7 @@ def test_a_diverged_training_leaves_no_checkpoint(scene, backbone, tmp_path, mon
     assert not path.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [3, 12])
 def test_several_heads_go_on_where_they_were_interrupted(
     corridor, backbone, tmp_path, every_step, at

@@ -114,11 +114,13 @@ def on_wall(buffer, rows):
     return known.mean(), np.mean(np.abs(np.concatenate(z)[:, 2] / WALL - 1) < 0.05)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("told", [0.6 * WALL, WALL, 1.6 * WALL])
 def test_a_depth_that_is_about_right_is_kept(frames, extractor, told):
     assert surveyed(frames, extractor, most=9, depth=told).depth == told
 
 
+@pytest.mark.slow
 def test_a_depth_that_walls_belie_is_corrected(frames, extractor, tmp_path):
     survey = surveyed(frames, extractor, most=9, depth=4.5 * WALL)
     buffer = buffer_after(frames, extractor, survey, views=0, tmp_path=tmp_path)
@@ -128,6 +130,7 @@ def test_a_depth_that_walls_belie_is_corrected(frames, extractor, tmp_path):
     assert right > 0.9
 
 
+@pytest.mark.slow
 def test_the_survey_and_the_views_after_it_know_where_the_wall_is(frames, extractor, tmp_path):
     told = []
     survey = surveyed(frames, extractor, most=9, progress=lambda stage, n, of: told.append(stage))
@@ -146,6 +149,7 @@ def test_the_survey_and_the_views_after_it_know_where_the_wall_is(frames, extrac
     assert right > 0.9
 
 
+@pytest.mark.slow
 def test_the_same_survey_finds_the_same(frames, extractor):
     first, second = (surveyed(frames, extractor, most=5).samples for _ in range(2))
     assert len(first) == len(second) == 5
@@ -155,6 +159,7 @@ def test_the_same_survey_finds_the_same(frames, extractor):
         assert torch.equal(one.features, other.features)
 
 
+@pytest.mark.slow
 def test_the_depth_settles_the_same_on_the_few_frames_that_are_asked(
     frames, extractor, monkeypatch
 ):
@@ -198,6 +203,7 @@ def test_a_survey_that_is_made_again_sees_the_frames_of_the_first(frames, extrac
     assert survey.swept == 2
 
 
+@pytest.mark.slow
 def test_a_survey_ends_at_its_limits(frames, extractor):
     for limits, due, swept in (
         ({"most": 4}, 4, 4),

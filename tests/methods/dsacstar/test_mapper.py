@@ -34,7 +34,9 @@ def weights(scene_map):
     return [*scene_map.own_backbone.parameters(), *scene_map.head.parameters()]
 
 
-@pytest.mark.parametrize("supervision", ["rgb", "depth", "rgbd"])
+@pytest.mark.parametrize(
+    "supervision", ["rgb", "depth", pytest.param("rgbd", marks=pytest.mark.slow)]
+)
 def test_both_stages_run_and_the_map_works_with_its_own_backbone(scene, tmp_path, supervision):
     options = replace(SHORT, supervision=supervision)
     given = small()
@@ -60,6 +62,7 @@ def test_reprojection_errors_fall(scene, supervision):
     assert after < 0.3 * before
 
 
+@pytest.mark.slow
 def test_an_interrupted_training_goes_on_to_the_same_map(scene, tmp_path):
     path = str(tmp_path / "state")
     whole = map_scene_dsacstar(scene, small(), options=SHORT, device="cpu")

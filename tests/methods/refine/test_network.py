@@ -47,6 +47,7 @@ def test_the_map_holds_the_backbone_that_it_was_refined_with(two_heads, tmp_path
     assert refined.info["refined"]["views"] == 8
 
 
+@pytest.mark.slow
 def test_a_map_with_a_backbone_of_its_own_is_refined_further(place):
     scene_map, scene, backbone = place
     once = refine_map(scene_map, scene, backbone, options=SHORT, device="cpu").scene_map
@@ -54,6 +55,7 @@ def test_a_map_with_a_backbone_of_its_own_is_refined_further(place):
     assert len({scene_map.backbone, once.backbone, twice.backbone}) == 3
 
 
+@pytest.mark.slow
 def test_each_head_learns_from_its_own_frames(two_heads):
     scene_map, scene, backbone = two_heads
     options = replace(SHORT, batch=1, steps=1)

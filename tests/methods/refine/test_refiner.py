@@ -104,6 +104,7 @@ def test_a_hopeless_head_stays_finite():
     assert all(torch.equal(before[n], p) for n, p in head.named_parameters())
 
 
+@pytest.mark.slow
 def test_the_seed_decides_and_the_map_handed_in_stays(place):
     scene_map, scene, backbone = place
     before = [p.clone() for p in scene_map.head.parameters()]
@@ -153,6 +154,7 @@ def test_a_checkpoint_of_another_map_is_told_by_its_weights_not_by_their_sum(pla
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("heads", [1, 2])
 def test_a_refinement_that_was_finished_is_not_done_again(request, tmp_path, monkeypatch, heads):
     scene_map, scene, backbone = request.getfixturevalue("place" if heads == 1 else "two_heads")
@@ -189,6 +191,7 @@ def test_each_head_learns_from_its_own_frames(two_heads):
         refine_map(scene_map, fewer, backbone, options=SHORT, device="cpu")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", [0, 1])
 def test_an_interrupted_refinement_of_several_heads_goes_on(two_heads, tmp_path, head):
     scene_map, scene, backbone = two_heads

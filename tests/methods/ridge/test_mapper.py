@@ -118,6 +118,7 @@ def on_wall(mapper, rows):
     return (points[rows, 2] / 3 - 1).abs().lt(0.05).double().mean()
 
 
+@pytest.mark.slow
 def test_frames_that_see_the_same_tell_how_far_away_it_is(wall_frames, tmp_path, monkeypatch):
     """Poses alone, and few: swept depths put points where the wall is, also those of later ones."""
     monkeypatch.setattr(ridge_mapper, "MAX_SWEPT", 4)

@@ -35,6 +35,7 @@ def test_more_draws_give_more_right_hypotheses(problem, make):
     assert right[1] > 2 * right[0]
 
 
+@pytest.mark.slow
 @KINDS
 def test_the_gradient_is_that_of_finite_differences(problem, make):
     matches, _ = problem(images=2, cells=7, noise=20.0)

@@ -51,6 +51,7 @@ def test_distance_errors_are_those_of_a_loop(several):
             torch.testing.assert_close(errors[image, hypothesis], expected)
 
 
+@pytest.mark.slow
 def test_gradients_are_those_of_finite_differences(several):
     matches, poses = several
     points = matches.scene_coordinates.clone().requires_grad_()

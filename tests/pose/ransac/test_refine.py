@@ -51,6 +51,7 @@ def test_it_ends_at_a_minimum(starting, options):
     assert (off < 0.02).all()
 
 
+@pytest.mark.slow
 @ALL
 def test_the_gradient_is_that_of_finite_differences(starting, options):
     matches, _, start = starting

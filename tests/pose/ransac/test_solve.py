@@ -136,6 +136,7 @@ def test_hopeless_images_have_finite_losses_and_gradients(problem, options, what
         assert (losses == 0).all()
 
 
+@pytest.mark.slow
 @KINDS
 def test_nothing_waits_for_the_device(problem, options):
     """On the meta device there are no values, so that whatever asks for one fails."""

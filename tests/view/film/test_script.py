@@ -147,6 +147,7 @@ def test_the_last_figures_are_those_of_the_evaluation(frames, monkeypatch):
     assert told[-1] == ["4 of 4", "75 %", "0.300 cm"]
 
 
+@pytest.mark.slow
 def test_rays_go_to_the_landmarks_that_decided_a_pose(wall_frames):
     landmarks, _ = build_landmarks(wall_frames, depth=3.0, options=LandmarkOptions(count=300))
     queries = wall_frames[3:5]
