@@ -1,5 +1,7 @@
 """Poses by landmarks: near a first pose, anywhere, and where there is nothing to see."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from reloc.geometry import (
     transformed,
 )
 from reloc.landmarks.keypoints import Keypoints
+from reloc.landmarks.vantages import Vantages
 from reloc.localize.landmark_solver import LandmarkSolver
 
 from ..landmarks.conftest import CAMERA, make_cloud
@@ -60,10 +63,34 @@ def test_a_rough_pose_becomes_exact(cloud, solver, seed):
     assert angle < 0.03
 
 
+def test_what_frames_beside_it_show_decides_a_pose(cloud):
+    """Where poses of mapping frames do not fit together, as far from another as they are."""
+    landmarks, rows = landmarks_of(cloud)
+    elsewhere = np.arange(len(rows)) % 3 > 0
+    points = landmarks.points + np.where(elsewhere[:, None], (0.02, 0, 0), 0)
+    pose = cloud.views[QUERY].world_from_cam
+    steps = np.array([-0.2, 0, 0.2, 2, 3, 4])
+    seen = np.where(steps < 1, ~elsewhere[:, None], elsewhere[:, None])
+    vantages = Vantages(
+        pose[:3, 3] + steps[:, None] * pose[:3, 0],
+        np.tile(pose[:3, 2], (6, 1)).astype(np.float32),
+        4.5,
+        seen,
+    )
+    plain = replace(landmarks, points=points)
+    found = [
+        LandmarkSolver(known).solve(cloud.keypoints[QUERY], CAMERA, None)
+        for known in (plain, replace(plain, vantages=vantages))
+    ]
+    assert errors(found[0], cloud)[0] > 0.01
+    assert errors(found[1], cloud)[0] < 0.005
+    # How many agree, and with them how sure a pose is, is told of all.
+    assert found[0].inliers == found[1].inliers
+    assert found[0].confidence == found[1].confidence
+
+
 @pytest.mark.slow
 def test_large_keypoints_count_less(cloud, solver):
-    from dataclasses import replace
-
     plain = cloud.keypoints[QUERY]
     first = cloud.views[QUERY].world_from_cam
     large = np.arange(len(plain)) % 2 == 1

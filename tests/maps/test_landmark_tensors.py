@@ -11,6 +11,7 @@ from reloc.errors import MapError
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
 from reloc.landmarks.reduction import ReductionOptions, reduced
+from reloc.landmarks.vantages import Vantages
 from reloc.maps import landmark_tensors
 from reloc.maps.scene_map import SceneMap
 
@@ -33,6 +34,12 @@ def made_landmarks(count=50, *, around=(0, 0, 0), seed=0):
         sizes=rng.uniform(0.01, 0.5, count).astype(np.float32),
         descriptors=basis.codes(units),
         basis=basis,
+        vantages=Vantages(
+            rng.normal(size=(20, 3)) * 4 + around,
+            (directions[rng.integers(count, size=20)] / 9).astype(np.float32),
+            1.7,
+            rng.uniform(size=(count, 20)) < 0.2,
+        ),
     )
 
 
@@ -72,6 +79,21 @@ def test_landmarks_come_back_as_they_were(saved):
     assert after.basis.step == before.basis.step
 
 
+def test_vantages_come_back(saved):
+    before = made_landmarks(around=made_map().origin).vantages
+    after = SceneMap.load(saved).landmarks.vantages
+    assert (after.seen == before.seen).all()
+    assert np.abs(after.centers - before.centers).max() < 2e-6
+    np.testing.assert_array_equal(after.axes, before.axes)
+    assert after.depth == pytest.approx(before.depth)
+
+
+def test_the_first_maps_with_landmarks_tell_no_vantages(saved):
+    told = (landmark_tensors.VANTAGES, landmark_tensors.SHOWN, landmark_tensors.DEPTH)
+    rewritten(saved, tensors=dict.fromkeys(told))
+    assert SceneMap.load(saved).landmarks.vantages is None
+
+
 def test_saving_again_changes_nothing(saved, tmp_path):
     SceneMap.load(saved).save(tmp_path / "again.reloc")
     SceneMap.load(tmp_path / "again.reloc").save(tmp_path / "third.reloc")
@@ -94,13 +116,15 @@ def test_what_was_rounded_comes_back_exactly(tmp_path, bits):
     assert stored.shape == (500, 3 * bits)
 
 
-def test_a_landmark_takes_45_bytes(tmp_path):
+def test_a_landmark_takes_53_bytes(tmp_path):
     sizes = []
     for count in (1000, 3000):
         path = tmp_path / f"{count}.reloc"
-        replace(made_map(), landmarks=made_landmarks(count)).save(path)
+        landmarks, axes = made_landmarks(count), np.zeros((64, 3), np.float32)
+        groups = Vantages(np.zeros((64, 3)), axes, 1.0, np.zeros((count, 64), bool))
+        replace(made_map(), landmarks=replace(landmarks, vantages=groups)).save(path)
         sizes.append(path.stat().st_size)
-    assert 45 <= (sizes[1] - sizes[0]) / 2000 < 45.1
+    assert 53 <= (sizes[1] - sizes[0]) / 2000 < 53.1
 
 
 def test_maps_without_landmarks_are_of_the_version_before(tmp_path):
@@ -149,6 +173,10 @@ HOSTILE = {
     "descriptors of another kind": lambda t: {
         "landmarks.descriptors": t["landmarks.descriptors"].float()
     },
+    "a vantage beyond all measure": changed("landmarks.vantages", 3, 1e30),
+    "no depth": changed("landmarks.depth", 0, 0.0),
+    "half of the vantages": lambda t: {"landmarks.vantages": t["landmarks.vantages"][:8].clone()},
+    "what no vantage shows": lambda t: {"landmarks.shown": None},
     "points in a row": lambda t: {"landmarks.points": t["landmarks.points"].reshape(-1).clone()},
 }
 

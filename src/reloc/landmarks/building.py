@@ -24,6 +24,7 @@ from reloc.landmarks.pairs import view_pairs
 from reloc.landmarks.selection import cells_of_views, select_tracks
 from reloc.landmarks.tracks import join_tracks
 from reloc.landmarks.triangulation import TriangulationOptions, triangulate
+from reloc.landmarks.vantages import vantages_of
 from reloc.prefetching import prefetched
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
@@ -114,6 +115,7 @@ class MatchedFrames:
 
     Attributes:
         frames: with poses.
+        depth: typical depth of the scene, in scene units.
         origin: (3,) around which the poses of ``views`` are.
         keypoints: of each frame.
         views: of each frame, with rays and descriptors of its keypoints.
@@ -121,6 +123,7 @@ class MatchedFrames:
     """
 
     frames: tuple[Frame, ...]
+    depth: float
     origin: Array
     keypoints: tuple[Keypoints, ...]
     views: tuple[View, ...]
@@ -194,7 +197,7 @@ def matched_frames(
         for pose, frame, found in zip(poses, frames, keypoints, strict=True)
     ]
     matches = _matches(views, depth, options, progress)
-    return MatchedFrames(tuple(frames), origin, tuple(keypoints), tuple(views), matches)
+    return MatchedFrames(tuple(frames), depth, origin, tuple(keypoints), tuple(views), matches)
 
 
 def landmarks_of(matched: MatchedFrames, *, options: LandmarkOptions) -> ObservedLandmarks:
@@ -238,12 +241,14 @@ def landmarks_of(matched: MatchedFrames, *, options: LandmarkOptions) -> Observe
         kept=len(chosen),
     )
     own = kept.only(np.isin(kept.track, chosen))
-    return ObservedLandmarks(
+    observations = np.stack([np.searchsorted(chosen, own.track), own.views], axis=1)
+    landmarks = replace(
         described(own, found, chosen, poses, focals, keypoints, matched.origin),
-        counts,
-        np.stack([np.searchsorted(chosen, own.track), own.views], axis=1),
-        frames,
+        vantages=vantages_of(
+            poses_of(frames), observations, count=len(chosen), depth=matched.depth
+        ),
     )
+    return ObservedLandmarks(landmarks, counts, observations, frames)
 
 
 def _keypoints(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from reloc.geometry import Camera
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
 from reloc.landmarks.matching import LandmarkMatcher
+from reloc.landmarks.vantages import of_both
 from reloc.sampling import even_picks
 
 Array = NDArray[np.float64]
@@ -32,6 +33,7 @@ def with_both(one: Landmarks | None, other: Landmarks | None) -> Landmarks | Non
         sizes=np.concatenate([one.sizes, other.sizes]),
         descriptors=np.concatenate([one.descriptors, codes]),
         bits=max(one.bits, other.bits),
+        vantages=of_both(one.vantages, other.vantages),
     )
     return both.subset(even_picks(len(both), MAX_LANDMARKS))
 

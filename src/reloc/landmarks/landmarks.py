@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import Codes, DescriptorBasis
+from reloc.landmarks.vantages import Vantages
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -29,6 +30,7 @@ class Landmarks:
         descriptors: (N, D) int8 mean descriptors of the views, in codes of ``basis``.
         basis: of the descriptors.
         bits: that a file takes for each number of a descriptor.
+        vantages: from where they were seen; None in maps that do not tell it.
     """
 
     points: Array
@@ -39,6 +41,7 @@ class Landmarks:
     descriptors: Codes
     basis: DescriptorBasis
     bits: int = 6
+    vantages: Vantages | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -53,6 +56,7 @@ class Landmarks:
             spreads=self.spreads[rows],
             sizes=self.sizes[rows],
             descriptors=self.descriptors[rows],
+            vantages=None if self.vantages is None else self.vantages.subset(rows),
         )
 
 

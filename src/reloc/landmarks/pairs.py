@@ -24,20 +24,20 @@ def view_pairs(world_from_cam: Array, *, depth: float, neighbors: int) -> list[t
     centers, axes = world_from_cam[:, :3, 3] / depth, world_from_cam[:, :3, 2]
     pairs: set[tuple[int, int]] = set()
     for view, (center, axis) in enumerate(zip(centers, axes, strict=True)):
-        far = _measure(centers - center, axes @ axis)
+        far = how_far(centers - center, axes @ axis)
         far[view] = np.inf
         chosen: list[int] = []
         for row in np.argsort(far, kind="stable"):
             if far[row] > FARTHEST or len(chosen) == neighbors:
                 break
-            gaps = _measure(centers[chosen] - centers[row], axes[chosen] @ axes[row])
+            gaps = how_far(centers[chosen] - centers[row], axes[chosen] @ axes[row])
             if far[row] > APART and (gaps > APART).all():
                 chosen.append(int(row))
         pairs |= {(min(view, other), max(view, other)) for other in chosen}
     return sorted(pairs)
 
 
-def _measure(shift: Array, cosine: Array) -> Array:
-    """How far apart views are (N,): shift (N, 3) in depths, cosine (N,) of the turn."""
+def how_far(shift: Array, cosine: Array) -> Array:
+    """How far apart views are (N,): shift (N, 3) in typical depths, cosine (N,) of the turn."""
     turn = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
     return np.hypot(np.linalg.norm(shift, axis=1), turn / TURN_DEG)

@@ -13,7 +13,7 @@ from reloc.pose.correspondences import Correspondences, Kind
 from reloc.pose.covariance import leave_out_covariance
 from reloc.pose.evidence import CHANCE_OF_LANDMARKS, enclosed, occupied
 from reloc.pose.focal_fit import FocalFit, focal_fit
-from reloc.pose.refinement import RefinementOptions, refined_pose
+from reloc.pose.refinement import RefinedPose, RefinementOptions, refined_pose
 from reloc.pose.solver import REFERENCE_SHORT_SIDE, SolverOptions, solve_pose
 from reloc.scenes.depth import DepthAlongRays
 
@@ -29,6 +29,9 @@ WORST_POINT = 1.0
 # Diameter of a keypoint that errs as scale and gate expect, in pixels of an image with a short side
 # of 480. Larger ones err more, with the root of their diameter, of which that ratio is bounded.
 EXACT_SIZE, SIZES_APART = 4.0, (0.25, 20.0)
+# Of a last refinement: bounds of the median error that sets its scale, in what is expected of
+# keypoints, and how many such errors a landmark may be off.
+MEDIANS, GATE_OF_MEDIANS = (0.3, 2.0), 3.0
 SEARCH = SolverOptions(threshold=6.0, refine_scale=1.0, max_iterations=5000)
 # Landmarks so far from each other are two, as a share of their depth; and fewer than so many agree
 # with some pose by chance.
@@ -87,6 +90,15 @@ class LandmarkSolverOptions:
 
 
 @dataclass(frozen=True)
+class _Agreeing:
+    """A pose around the origin of a solver, with the rows of the landmarks that agree with it."""
+
+    pose: Array
+    pairs: Correspondences
+    rows: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class LandmarkSolution:
     """A pose that landmarks agree with.
 
@@ -129,6 +141,7 @@ class LandmarkSolver:
         self.options = options or LandmarkSolverOptions()
         # Around their middle coordinates keep all their digits.
         self._origin = landmarks.points.mean(axis=0)
+        self._vantages = landmarks.vantages
         self._matcher = LandmarkMatcher(replace(landmarks, points=landmarks.points - self._origin))
 
     def solve(
@@ -280,9 +293,11 @@ class LandmarkSolver:
             gate = self.options.gate if last else window
             errs = np.sqrt(np.clip(seen.sizes[keys] / (unit * EXACT_SIZE), *SIZES_APART))
             pairs = self._correspondences(seen, camera, keys, rows, unit * scale * errs)
+            if depths is not None:
+                pairs = replace(pairs, depths=depths[keys])
             refined = refined_pose(
                 pose,
-                pairs if depths is None else replace(pairs, depths=depths[keys]),
+                pairs,
                 options=RefinementOptions(scale=1.0, gate=gate / scale, rounds=2 if last else 1),
             )
             if refined is None:
@@ -290,30 +305,66 @@ class LandmarkSolver:
             pose = refined.world_from_cam
         assert refined is not None
         inliers = int(refined.inliers.sum())
+        agreeing = seen.pixels[keys[refined.inliers]]
         visible = self._matcher.visible(pose, camera)[1]
         beyond = max(0.0, inliers - self.options.chance * len(visible))
-        near, keys, rows = pairs[refined.inliers], keys[refined.inliers], rows[refined.inliers]
-        depths = transformed(inverted(pose), near.scene_coordinates)[:, 2]
-        deviations = self._matcher.landmarks.deviations[rows] * camera.focal / depths
         errors = refined.errors[refined.inliers]
-        hidden = np.hypot(
-            KEYPOINT_DEVIATION * unit, np.minimum(POINT_DEVIATION * deviations, WORST_POINT * unit)
-        )
-        each = np.arange(inliers)
-        world_from_cam = pose.copy()
+        exact = self._beside(refined, pairs, rows)
+        depth, covariance = self._exactness(exact, camera, unit)
+        world_from_cam = exact.pose.copy()
         world_from_cam[:3, 3] += self._origin
         return LandmarkSolution(
             world_from_cam,
-            # Landmarks err nearly independently: each is left out by itself.
-            leave_out_covariance(near, pose, each, scale=self.options.scale, hidden=hidden),
+            covariance,
             inliers,
             len(visible),
             confidence=beyond / (beyond + self.options.least),
-            spread=occupied(seen.pixels[keys], camera),
+            spread=occupied(agreeing, camera),
             error=float(np.sqrt((errors**2).mean())) / unit,
-            enclosed=enclosed(seen.pixels[keys], visible, camera),
-            depth=float(np.median(depths)),
+            enclosed=enclosed(agreeing, visible, camera),
+            depth=depth,
         )
+
+    def _beside(
+        self, found: RefinedPose, pairs: Correspondences, rows: NDArray[np.int64]
+    ) -> _Agreeing:
+        """The pose refined on the landmarks that mapping frames beside it show.
+
+        The loss is as wide as their median error: where poses of mapping frames are exact, less is
+        far off than where they are not.
+        """
+        if self._vantages is not None:
+            pose = found.world_from_cam.copy()
+            pose[:3, 3] += self._origin
+            shown = self._vantages.beside(pose, rows, found.inliers)
+            agree, errors = found.inliers[shown], found.errors[shown] / pairs.sigmas[shown]
+            median = np.clip(np.median(errors[agree]), *MEDIANS)
+            near = replace(pairs[shown], sigmas=median * pairs.sigmas[shown])
+            options = RefinementOptions(scale=1.0, gate=GATE_OF_MEDIANS)
+            closer = refined_pose(found.world_from_cam, near, options=options)
+            if closer is not None:
+                found, pairs, rows = closer, near, rows[shown]
+        return _Agreeing(found.world_from_cam, pairs[found.inliers], rows[found.inliers])
+
+    def _exactness(
+        self, exact: _Agreeing, camera: Camera, unit: float
+    ) -> tuple[float, Array | None]:
+        """Median depth of landmarks that agree with a pose, and the covariance of the pose."""
+        pairs = exact.pairs
+        depths = transformed(inverted(exact.pose), pairs.scene_coordinates)[:, 2]
+        deviations = self._matcher.landmarks.deviations[exact.rows] * camera.focal / depths
+        hidden = np.hypot(
+            KEYPOINT_DEVIATION * unit, np.minimum(POINT_DEVIATION * deviations, WORST_POINT * unit)
+        )
+        # Landmarks err nearly independently: each is left out by itself.
+        covariance = leave_out_covariance(
+            replace(pairs, depths=None),
+            exact.pose,
+            np.arange(len(pairs)),
+            scale=self.options.scale,
+            hidden=hidden,
+        )
+        return float(np.median(depths)), covariance
 
     def _correspondences(
         self,

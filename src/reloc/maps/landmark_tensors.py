@@ -1,4 +1,4 @@
-"""Landmarks in the file of a map: 45 bytes each, or less in a map that was compressed."""
+"""Landmarks in the file of a map: 53 bytes each, or less in a map that was compressed."""
 
 import math
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from torch import Tensor
 from reloc.images.sift import LENGTH
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
+from reloc.landmarks.vantages import MOST_GROUPS, Vantages
 from reloc.maps.packing import BITS, packed_integers, unpacked_integers
 from reloc.tensor_files import Layout
 
@@ -19,6 +20,7 @@ Array = NDArray[np.float64]
 POINTS, VIEWED, MEASURES = "landmarks.points", "landmarks.viewed", "landmarks.measures"
 DESCRIPTORS, MEAN = "landmarks.descriptors", "landmarks.mean"
 BASIS, STEP, FACTORS = "landmarks.basis", "landmarks.step", "landmarks.factors"
+VANTAGES, SHOWN, DEPTH = "landmarks.vantages", "landmarks.shown", "landmarks.depth"
 # Largest number of half precision; sizes are in units of the scale of the map.
 _MOST = 60_000.0
 
@@ -45,7 +47,14 @@ def landmark_tensors(landmarks: Landmarks, *, origin: Array, scale: float) -> di
         STEP: np.array([landmarks.basis.step], np.float32),
     }
     tensors = {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in arrays.items()}
-    return {**tensors, DESCRIPTORS: packed_integers(integers, bits=landmarks.bits)}
+    tensors[DESCRIPTORS] = packed_integers(integers, bits=landmarks.bits)
+    vantages = landmarks.vantages
+    if vantages is not None:
+        own = np.c_[(vantages.centers - origin) / scale, vantages.axes]
+        tensors[VANTAGES] = torch.from_numpy(own.astype(np.float32))
+        tensors[SHOWN] = torch.from_numpy(np.packbits(vantages.seen, axis=1))
+        tensors[DEPTH] = torch.tensor([vantages.depth / scale], dtype=torch.float32)
+    return tensors
 
 
 def _integers(landmarks: Landmarks) -> tuple[Tensor, NDArray[np.uint8]]:
@@ -93,6 +102,20 @@ def landmark_layouts(found: Mapping[str, Layout]) -> dict[str, Layout]:
         MEAN: Layout("F16", (LENGTH,)),
         BASIS: Layout("F16", (LENGTH, length)),
         STEP: Layout("F32", (1,)),
+        **_vantage_layouts(found, count),
+    }
+
+
+def _vantage_layouts(found: Mapping[str, Layout], count: int) -> dict[str, Layout]:
+    if VANTAGES not in found:
+        return {}  # as in the first maps with landmarks
+    shape = found[VANTAGES].shape
+    if len(shape) != 2 or not 0 < shape[0] <= MOST_GROUPS:
+        raise ValueError("an impossible number of vantages")
+    return {
+        VANTAGES: Layout("F32", (shape[0], 6)),
+        SHOWN: Layout("U8", (count, -(-shape[0] // 8))),
+        DEPTH: Layout("F32", (1,)),
     }
 
 
@@ -151,4 +174,20 @@ def landmarks_of(
         descriptors=np.clip(integers * factors, -127, 127).astype(np.int8),
         basis=DescriptorBasis(tensors[MEAN].float().numpy(), tensors[BASIS].float().numpy(), step),
         bits=bits,
+        vantages=_vantages(tensors, origin=origin, scale=scale, most=most),
     )
+
+
+def _vantages(
+    tensors: Mapping[str, Tensor], *, origin: Array, scale: float, most: float
+) -> Vantages | None:
+    if VANTAGES not in tensors:
+        return None
+    own = tensors[VANTAGES].double().numpy()
+    centers, axes, depth = scale * own[:, :3], own[:, 3:], scale * float(tensors[DEPTH][0])
+    if np.abs(centers).max() > most or np.linalg.norm(axes, axis=1).max() > 1.001:
+        raise ValueError("a vantage beyond all measure")
+    if not 0 < depth < most:
+        raise ValueError("vantages of impossible size")
+    seen = np.unpackbits(tensors[SHOWN].numpy(), axis=1, count=len(own)).astype(bool)
+    return Vantages(centers + origin, axes.astype(np.float32), depth, seen)
