@@ -30,7 +30,7 @@ from reloc.cli.main import main
 from reloc.geometry import look_at
 from reloc.library.library import MapLibrary, is_library
 from reloc.methods.ace import PRESETS, MappingOptions
-from reloc.methods.ace.trainer import HeadTrainer
+from reloc.methods.ace.trainer import HeadsTrainer
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
 from reloc.methods.refine.pose_trainer import PoseTrainer
@@ -42,7 +42,7 @@ from reloc.training import loop
 CHECKPOINT_SECONDS = 0.3
 CHECKPOINT_STEPS = 2
 TRAINED = (
-    (HeadTrainer, "step"),
+    (HeadsTrainer, "step"),
     (PoseTrainer, "step"),
     (SceneNetworkTrainer, "step"),
     (Contrast, "loss"),

@@ -1,12 +1,13 @@
 """Reading ahead: in order, bounded, with errors at their item and no thread left behind."""
 
+import os
 import threading
 import time
 from itertools import count
 
 import pytest
 
-from reloc.prefetching import prefetched
+from reloc.prefetching import prefetched, reading_threads
 
 
 @pytest.fixture(autouse=True)
@@ -88,3 +89,13 @@ def test_a_consumer_that_stops_leaves_nothing_running(raises):
     else:
         stop()
     assert 1 <= len(began) < 200
+
+
+def test_there_is_a_thread_for_each_core_and_never_one_alone(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {3}, raising=False)
+    assert reading_threads() == 2
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(7)))
+    assert reading_threads() == 7
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert reading_threads() == 5

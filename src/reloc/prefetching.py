@@ -1,5 +1,6 @@
 """Reading ahead: items are made ready in threads while those before them are in use."""
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,6 +9,12 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def reading_threads() -> int:
+    """How many threads read images ahead: one for each core that the process may use, or two."""
+    usable = getattr(os, "sched_getaffinity", None)  # Linux alone tells which
+    return max(2, len(usable(0)) if usable else os.cpu_count() or 1)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 
 from reloc.maps import SceneMap
-from reloc.methods.ace.trainer import HeadTrainer
+from reloc.methods.ace.trainer import HeadsTrainer
 from reloc.scenes import open_scene
 from reloc.view.film import read_training_history, script
 
@@ -61,7 +61,7 @@ def test_a_growth_is_kept_and_filmed_later(reloc, place, toy, tmp_path):
 @pytest.mark.slow
 def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_path, monkeypatch):
     made, growth = tmp_path / "m.safetensors", tmp_path / "growth"
-    step = HeadTrainer.step
+    step = HeadsTrainer.step
 
     def interrupted(self, fraction):
         if fraction >= 0.5:
@@ -69,12 +69,12 @@ def test_the_growth_of_an_interrupted_mapping_goes_on(reloc, place, toy, tmp_pat
         return step(self, fraction)
 
     arguments = ("map", place, made, *TOY, "--growth", growth)
-    monkeypatch.setattr(HeadTrainer, "step", interrupted)
+    monkeypatch.setattr(HeadsTrainer, "step", interrupted)
     assert reloc(*arguments).status == 1
     before = read_training_history(growth)
     # The fifth of ten steps is the last one; whether there was time to look at it, the clock says.
     assert before.snapshots[-1].fraction <= 0.5
-    monkeypatch.setattr(HeadTrainer, "step", step)
+    monkeypatch.setattr(HeadsTrainer, "step", step)
     done = reloc(*arguments, "--resume")
     assert done.status == 0, done.err
     after = read_training_history(growth)

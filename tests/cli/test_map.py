@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from reloc.errors import OutputError, SceneError
 from reloc.maps import SceneMap
 from reloc.methods.ace import PRESETS
-from reloc.methods.ace.trainer import HeadTrainer
+from reloc.methods.ace.trainer import HeadsTrainer
 from reloc.training import loop
 
 from .conftest import TOY
@@ -33,16 +33,16 @@ import json, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from reloc.cli.main import main
 from reloc.methods.ace import PRESETS, MappingOptions
-from reloc.methods.ace.trainer import HeadTrainer
+from reloc.methods.ace.trainer import HeadsTrainer
 from reloc.training import loop
 
-step = HeadTrainer.step
+step = HeadsTrainer.step
 
 def slow(self, fraction):
     step(self, fraction)
     time.sleep(0.3)
 
-HeadTrainer.step = slow
+HeadsTrainer.step = slow
 loop.CHECKPOINT_SECONDS = 0.0
 PRESETS["draft"] = MappingOptions(**json.loads(sys.argv[1]))
 sys.exit(main(sys.argv[2:]))
@@ -436,7 +436,7 @@ def test_training_that_is_done_is_not_lost_to_what_comes_after(
     assert line.endswith("no room; the same command with --resume goes on")
     assert partial.exists()
     assert out.exists() == where.endswith("make_film"), "a film that failed does not cost the map"
-    monkeypatch.setattr(HeadTrainer, "step", None)
+    monkeypatch.setattr(HeadsTrainer, "step", None)
     assert mapped(made_place, "--resume").status == 0
     assert same_maps(out, whole)
     assert not partial.exists()
@@ -459,7 +459,7 @@ def test_a_second_interruption_while_saving_destroys_nothing(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
     monkeypatch.setattr(tempfile, "tempdir", None)
     (tmp_path / "scratch").mkdir()
-    step, fsync, steps = HeadTrainer.step, os.fsync, []
+    step, fsync, steps = HeadsTrainer.step, os.fsync, []
 
     def interrupted(self, fraction):
         step(self, fraction)
@@ -472,7 +472,7 @@ def test_a_second_interruption_while_saving_destroys_nothing(
             os.kill(os.getpid(), signal.SIGINT)
         fsync(handle)
 
-    monkeypatch.setattr(HeadTrainer, "step", interrupted)
+    monkeypatch.setattr(HeadsTrainer, "step", interrupted)
     monkeypatch.setattr(os, "fsync", again)
     run = mapped(made_place, "--quiet")
     assert run.status == 1

@@ -21,6 +21,7 @@ from .emulator import (
     set_world,
     world,
 )
+from .graphs import of_graphs
 from .rules import moved
 
 _FACTORIES = (
@@ -80,6 +81,7 @@ def _of_cuda() -> Iterator[tuple[Any, str, Any]]:
         "manual_seed": lambda seed: world().note("reseeds the device"),
     }.items():
         yield torch.cuda, name, value
+    yield from of_graphs()
 
 
 def _of_mps() -> Iterator[tuple[Any, str, Any]]:

@@ -7,12 +7,13 @@ import torch
 from reloc.backbone import FeatureExtractor, descriptor
 from reloc.backbone.adapter import ContextAdapter
 from reloc.heads import MlpHead
-from reloc.heads.batched import _MlpBatch
+from reloc.heads.batched import BatchedHeads
 from reloc.localize import Localizer
 from reloc.localize.place import Place
 from reloc.mapping.stereo_survey import StereoSurvey
 from reloc.mapping.views import prepare_view
 from reloc.maps.scene_map import Region
+from reloc.methods.ace.batches import BatchSampler
 from reloc.methods.ace.feature_buffer import FeatureBuffer
 from reloc.pose.ransac import RansacOptions, solve
 from reloc.stereo import sweep
@@ -71,8 +72,9 @@ def drawn():
             9, channels=8, cam_from_world=torch.eye(3, 4)[None], device=device, features=features
         )
         buffer.append(torch.zeros(9, 8), torch.zeros(9, 2), 80.0, 0, torch.zeros(9))
-        features, *_, poses = buffer.batch(buffer.drawn(5, torch.Generator(device)))
-        return features[:, :4] @ poses[0].T
+        sampler = BatchSampler([buffer], size=5, seed=0)
+        batch = sampler.batch(sampler.numbers(0))
+        return batch.features[0, :, :4] @ batch.cam_from_world[0, 0].T
 
     return run
 
@@ -102,13 +104,13 @@ FAULTS = [
     ("seen", descriptor, "global_descriptor", "to_device", EVERYWHERE),
     ("seen", descriptor, "global_descriptor", "cpu", EVERYWHERE),
     ("localized", FeatureExtractor, "_by_cell", "to", EVERYWHERE),
-    ("localized", _MlpBatch, "__init__", "to", EVERYWHERE),
+    ("localized", BatchedHeads, "__init__", "to", EVERYWHERE),
     ("localized", Place, "seen", "cpu", EVERYWHERE),
-    ("surveyed", sweep, "_cosines", "to_device", EVERYWHERE),
-    ("surveyed", sweep, "_cosines", "cpu", EVERYWHERE),
+    ("surveyed", sweep, "_places", "to_device", EVERYWHERE),
+    ("surveyed", sweep, "_best_rung", "cpu", EVERYWHERE),
     ("surveyed", StereoSurvey, "_choose_directions", "to", EVERYWHERE),
     ("surveyed", StereoSurvey, "_choose_directions", "cpu", ON_MPS),
-    ("drawn", FeatureBuffer, "batch", "to", EVERYWHERE),
+    ("drawn", BatchSampler, "batch", "to_device", EVERYWHERE),
     ("drawn", FeatureBuffer, "empty", "to", EVERYWHERE),
     ("searched", solve, "_with_float64", "float64_device", ON_MPS),
     ("adapted", ContextAdapter, "begin_at", "cpu", EVERYWHERE),

@@ -48,7 +48,7 @@ def test_several_heads_filmed_interrupted_and_resumed(ring, backbone, world, tmp
 
     def stop(snapshot):
         film(snapshot)
-        if snapshot.steps == 7:
+        if snapshot.steps == 9:
             raise KeyboardInterrupt
 
     where = {"options": SEVERAL, "device": world.device, "checkpoint": tmp_path / "state"}

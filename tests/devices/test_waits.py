@@ -10,7 +10,6 @@ from reloc.backbone.pretrain.options import PretrainOptions
 from reloc.heads.mlp import new_head
 from reloc.mapping.poses import centered_cam_from_world
 from reloc.methods.ace.feature_buffer import FeatureBuffer
-from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions
 from reloc.methods.dsacstar import DsacStarOptions
 from reloc.methods.dsacstar.network_trainer import SceneNetworkTrainer
 from reloc.methods.refine.heads import seen_by_head
@@ -43,17 +42,6 @@ def waits_of_steps(world, trainer):
 
 def toy_head():
     return new_head(channels=8, width=16, blocks=1, scale=1.0, seed=0)
-
-
-def test_a_step_of_mapping(ring, cuda):
-    poses = centered_cam_from_world(ring.mapping, np.zeros(3))
-    buffer = FeatureBuffer.empty(100, channels=8, cam_from_world=poses, device=cuda.device)
-    features = torch.randn(50, 8, dtype=torch.bfloat16).to(cuda.device)
-    buffer.append(features, torch.randn(50, 2), 80.0, 1, torch.ones(50))
-    trainer = HeadTrainer(
-        toy_head().to(cuda.device), buffer, TrainerOptions(batch=32), amp=torch.bfloat16
-    )
-    assert waits_of_steps(cuda, trainer) == {}
 
 
 def test_views_on_their_way_into_the_buffer(ring, cuda):

@@ -210,25 +210,17 @@ STATES: dict[str, tuple[str, Callable[[dict[str, Any]], Any]]] = {
         "dsacstar-resume",
         lambda s: _trainer(s).update(means=torch.tensor(1.0)),
     ),
-    "a parameter less": ("map-resume", lambda s: _trainer(s)["head"].popitem()),
+    "a parameter less": ("map-resume", lambda s: _trainer(s)["weights"].pop()),
     "a flat velocity": (
         "map-resume",
-        lambda s: _trainer(s)["optimisers"][0]["state"][0].update(velocity=torch.zeros(3)),
+        lambda s: _trainer(s)["velocities"].__setitem__(0, torch.zeros(3)),
     ),
     "a sparse memory": (
         "map-resume",
-        lambda s: _trainer(s)["optimisers"][1]["state"][0].update(
-            exp_avg=_trainer(s)["optimisers"][1]["state"][0]["exp_avg"].to_sparse()
-        ),
+        lambda s: _trainer(s)["means"].__setitem__(0, _trainer(s)["means"][0].to_sparse()),
     ),
-    "a memory that forgot its steps": (
-        "map-resume",
-        lambda s: _trainer(s)["optimisers"][1]["state"][0].pop("step"),
-    ),
-    "text for a state": (
-        "map-resume",
-        lambda s: _trainer(s)["optimisers"].__setitem__(0, "abc"),
-    ),
+    "a memory that is missing": ("map-resume", lambda s: _trainer(s).pop("squares")),
+    "text for a state": ("map-resume", lambda s: _trainer(s)["figures"].__setitem__(0, "abc")),
     "views without number": ("map-resume", lambda s: s.update(views=None)),
     "seconds that are none": ("map-resume", lambda s: s.update(spent=float("nan"))),
     "views in a list": ("refine-resume", lambda s: s["ongoing"].update(views=[4])),

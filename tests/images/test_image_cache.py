@@ -1,5 +1,6 @@
 """Images that are decoded once, within bounds of memory."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 import cv2
@@ -65,3 +66,15 @@ def test_an_image_that_was_damaged_is_read_again(paths):
         cache.read(paths[0])
     paths[0].write_bytes(whole)
     assert cache.read(paths[0]).shape == (30, 40)
+
+
+@pytest.mark.parametrize(("pages", "expected"), [(1, 512 << 20), (10 << 20, int(0.1 * (40 << 30)))])
+def test_more_is_kept_where_memory_is_free(pages, expected, monkeypatch):
+    sizes = {"SC_AVPHYS_PAGES": pages, "SC_PAGE_SIZE": 4096}
+    monkeypatch.setattr(os, "sysconf", sizes.__getitem__, raising=False)
+    assert image_cache.room() == expected
+
+
+def test_machines_that_do_not_tell_have_some_room(monkeypatch):
+    monkeypatch.delattr(os, "sysconf", raising=False)
+    assert image_cache.room() == 512 << 20

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from reloc.devices import to_device
 from reloc.heads.head import Head
-from reloc.heads.mlp import MlpHead, homogeneous_point
+from reloc.heads.mlp import MlpHead
+from reloc.heads.stacked import StackedMlps
 
 
 class BatchedHeads:
@@ -25,15 +26,18 @@ class BatchedHeads:
 
     def __init__(self, heads: Sequence[Head], *, device: torch.device, dtype: torch.dtype) -> None:
         self.device, self.dtype = device, dtype
-        by_size: dict[tuple[int, ...], list[int]] = {}
+        by_size: dict[tuple[int, ...], dict[int, MlpHead]] = {}
         for number, head in enumerate(heads):
             if isinstance(head, MlpHead):
-                by_size.setdefault(tuple(head.spec().values()), []).append(number)
-        groups = [numbers for numbers in by_size.values() if len(numbers) > 1]
+                by_size.setdefault(tuple(head.spec().values()), {})[number] = head
+        groups = [group for group in by_size.values() if len(group) > 1]
         # For each head its batch and its place therein.
         self._place = {n: (g, i) for g, group in enumerate(groups) for i, n in enumerate(group)}
         self._batches = [
-            _MlpBatch([heads[n] for n in group], device=device, dtype=dtype) for group in groups
+            StackedMlps.of(tuple(group.values()))
+            .mapped(lambda part: part.to(device))
+            .rounded(dtype)
+            for group in groups
         ]
         self._single: dict[int, nn.Module] = {
             n: copy.deepcopy(head).to(device).eval()
@@ -70,46 +74,7 @@ class BatchedHeads:
             # One copy that nobody waits for, where lists as indices would be one each.
             rows, indices = to_device(torch.tensor(pairs).T, out.device)
             batched = self._batches[batch]
-            everyone = [index for _, index in pairs] == list(range(len(batched.scale)))
-            out[rows] = batched(features, None if everyone else indices)
+            if [index for _, index in pairs] != list(range(len(batched.scale))):
+                batched = batched.picked(indices)
+            out[rows] = batched(features.to(self.dtype).expand(len(pairs), *features.shape))
         return out
-
-
-class _MlpBatch:
-    """Weights (H, outputs, inputs) and biases (H, 1, outputs) of H MLPs of one size."""
-
-    def __init__(self, heads: Sequence[Head], *, device: torch.device, dtype: torch.dtype) -> None:
-        states = [dict(head.named_parameters()) for head in heads]
-        first = heads[0]
-        assert isinstance(first, MlpHead)
-        self.blocks = first.blocks
-
-        def stacked(layer: str, to: torch.dtype) -> tuple[Tensor, Tensor]:
-            weights = torch.stack([s[f"{layer}.weight"].detach().to(device, to) for s in states])
-            biases = torch.stack([s[f"{layer}.bias"].detach().to(device, to) for s in states])
-            return weights, biases[:, None]
-
-        layers = [f"body.{b}.layers.{k}" for b in range(self.blocks) for k in range(3)]
-        self.hidden = {layer: stacked(layer, dtype) for layer in ("inlet", *layers, "outlet")}
-        self.point = stacked("point", torch.float32)
-        self.scale = torch.stack([head.scale.detach().to(device) for head in heads])[:, None, None]
-
-    def __call__(self, features: Tensor, which: Tensor | None) -> Tensor:
-        """(len(which), N, 3), as ``MlpHead.forward`` computes them one by one; None is all."""
-
-        def of_those(weights: Tensor) -> Tensor:
-            return weights if which is None else weights[which]
-
-        def applied(weights: Tensor, biases: Tensor, x: Tensor) -> Tensor:
-            return torch.baddbmm(of_those(biases), x, of_those(weights).mT)
-
-        scale = of_those(self.scale)
-        x = features.to(self.hidden["inlet"][0].dtype).expand(len(scale), *features.shape)
-        x = applied(*self.hidden["inlet"], x).relu_()
-        for block in range(self.blocks):
-            y = x
-            for k in range(3):
-                y = applied(*self.hidden[f"body.{block}.layers.{k}"], y).relu_()
-            x = x + y
-        x = applied(*self.hidden["outlet"], x).relu_()
-        return homogeneous_point(applied(*self.point, x.float())) * scale

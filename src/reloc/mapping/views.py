@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.errors import ImageError
+from reloc.geometry.cameras import both
+from reloc.geometry.grids import grid_rays
 from reloc.images.augment import augmented_view, cell_pixels, plain_view
 from reloc.images.image_cache import read_gray
 from reloc.scenes.scene import Frame
@@ -88,7 +90,8 @@ def prepare_view(
             short_side=short_side,
             stride=stride,
         )
-        seen, pixels, scale, usable = drawn.image, drawn.pixels, drawn.scale, drawn.usable
+        seen, scale = drawn.image, drawn.scale
+        pixels, rays, usable = drawn.pixels, drawn.rays, drawn.usable
     else:
         if kind == "plain":
             view = plain_view(image, short_side=short_side)
@@ -96,15 +99,20 @@ def prepare_view(
             view = augmented_view(image, rng, short_side=short_side)
         seen, scale = view.image, view.scale
         pixels = view.original_pixels(cell_pixels(*seen.shape, stride=stride))
-        usable = np.all((pixels > 0) & (pixels < (width, height)), axis=1)
-    rays = camera.rays(np.clip(pixels, 0, (width, height)))
+        usable = both((pixels > 0) & (pixels < (width, height)))
+        if kind == "plain":
+            cell = stride * np.array([width / seen.shape[1], height / seen.shape[0]])
+            rows, columns = (-(-side // stride) for side in seen.shape)
+            rays = grid_rays(camera, cell / 2, cell, (rows, columns))
+        else:
+            rays = camera.rays(np.clip(pixels, 0, (width, height)))
     return PreparedView(
         frame=index,
         kind=kind,
         image=seen,
         pixels=pixels,
         rays=np.nan_to_num(rays).astype(np.float32),
-        usable=np.logical_and(usable, np.isfinite(rays).all(axis=1)),
+        usable=usable & both(np.isfinite(rays)),
         inverse_depths=known_inverse_depths(inverse_depth, pixels),
         focal=camera.focal * scale,
     )

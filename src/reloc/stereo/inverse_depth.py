@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.geometry.grids import grid_pixels
+
 Array = NDArray[np.float64]
 
 # Between neighbouring samples that differ by more than this share runs the edge of something: what
@@ -14,6 +16,32 @@ Array = NDArray[np.float64]
 EDGE = 0.15
 # Where they differ by more than this, not even the nearest one can be trusted.
 CLIFF = 0.5
+
+
+# Surfaces are drawn from samples this many times finer than they were measured, so that they stay
+# closed.
+FINER = 4
+
+
+@dataclass(frozen=True)
+class FineDepth:
+    """Inverse depth of a fine grid without gaps: for drawing, not for measuring.
+
+    Attributes:
+        first: (2,) pixel (x, y) of the original image that the first sample looks at.
+        step: (2,) pixels from one sample to the next, by axis.
+        shape: rows and columns.
+        values: (rows * columns,) float32, row by row.
+        known: (rows * columns,) whether that was measured.
+        median: of the values.
+    """
+
+    first: Array
+    step: Array
+    shape: tuple[int, int]
+    values: NDArray[np.float32]
+    known: NDArray[np.bool_]
+    median: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +78,17 @@ class InverseDepth:
         filled[~known] = np.nanmedian(self.values)
         return filled
 
+    @cached_property
+    def fine(self) -> FineDepth:
+        """The values on a grid that is ``FINER`` times finer."""
+        height, width = (side * FINER for side in self.values.shape)
+        values = cv2.resize(self.filled, (width, height), interpolation=cv2.INTER_LINEAR)
+        first, step = self.first + (0.5 / FINER - 0.5) * self.step, self.step / FINER
+        shape = (height, width)
+        known = np.isfinite(self.at(grid_pixels(first, step, shape)))
+        flat = np.asarray(values, np.float32).ravel()
+        return FineDepth(first, step, shape, flat, known, float(np.median(flat)))
+
     def at(self, pixels: Array) -> NDArray[np.float32]:
         """Inverse depths (N,) at pixels (N, 2) of the original image; NaN where not known.
 
@@ -67,16 +106,15 @@ class InverseDepth:
                 self.values[row, right],
                 self.values[below, column],
                 self.values[below, right],
-            ],
-            axis=1,
+            ]
         )
         x, y = part.T
-        weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y], axis=1)
+        weights = np.stack([(1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y])
         known = np.isfinite(around)
-        low = np.where(known, around, np.inf).min(axis=1)
-        high = np.where(known, around, -np.inf).max(axis=1)
-        linear = (np.where(known, around, 0) * weights).sum(axis=1)
-        nearest = around[np.arange(len(around)), weights.argmax(axis=1)]
-        smooth = known.all(axis=1) & (high < low * (1 + EDGE))
+        low = np.where(known, around, np.inf).min(axis=0)
+        high = np.where(known, around, -np.inf).max(axis=0)
+        linear = (np.where(known, around, 0) * weights).sum(axis=0)
+        nearest = np.take_along_axis(around, weights.argmax(axis=0)[None], axis=0)[0]
+        smooth = known.all(axis=0) & (high < low * (1 + EDGE))
         value = np.where(smooth, linear, nearest)
         return np.where(high < low * (1 + CLIFF), value, np.nan).astype(np.float32)

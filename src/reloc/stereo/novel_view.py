@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reloc.geometry import Camera, inverted, transformed
+from reloc.geometry.cameras import both
+from reloc.geometry.grids import grid_rays, ray_box
 from reloc.images.augment import Gray, antialiased, jittered, resampled_size
 from reloc.stereo.inverse_depth import InverseDepth
 
 Array = NDArray[np.float64]
 
-# Surfaces are splatted this many times finer than the depth was measured, so that they stay closed.
-FINER = 4
 # A cell whose surroundings differ by more than this share of inverse depth lies on an edge.
 EDGE = 0.12
 
@@ -32,12 +32,14 @@ class NovelView:
     Attributes:
         image: (H, W) uint8.
         pixels: (cells, 2) pixel of the original image that each cell looks at, row by row.
+        rays: (cells, 2) of these pixels.
         usable: (cells,) whether that is known for sure.
         scale: pixels of the view per pixel of the original, near the middle.
     """
 
     image: Gray
     pixels: Array
+    rays: Array
     usable: NDArray[np.bool_]
     scale: float
 
@@ -81,12 +83,13 @@ def novel_view(
     grid = (-(-height // stride), -(-width // stride))
     middle = np.array([width, height]) / 2
 
-    pixels, fine = _refined(inverse_depth)
-    ahead = 1 / float(np.median(fine))
-    old_from_new = _motion(rng, depth * max_shift, ahead, max_rotation_deg)
-    rays = camera.rays(pixels)
-    known = np.isfinite(inverse_depth.at(pixels)) & np.isfinite(rays).all(axis=1)
-    points = np.c_[np.nan_to_num(rays), np.ones(len(rays))] / fine[:, None]
+    fine = inverse_depth.fine
+    old_from_new = _motion(rng, depth * max_shift, 1 / fine.median, max_rotation_deg)
+    rays = grid_rays(camera, fine.first, fine.step, fine.shape)
+    known = fine.known & both(np.isfinite(rays))
+    points = (
+        np.c_[np.nan_to_num(rays), np.ones(len(rays))] / fine.values.astype(np.float64)[:, None]
+    )
     seen, sure = _splatted(
         transformed(inverted(old_from_new), points),
         known,
@@ -103,22 +106,23 @@ def novel_view(
     cells = (np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5) * stride
     directions = np.c_[(cells - middle) / focal, np.ones(len(cells))]
     old = transformed(old_from_new, directions / closed.reshape(-1, 1))
-    low, high = camera.ray_bounds()
+    lens = ray_box(camera)
     old_rays = old[:, :2] / np.maximum(old[:, 2:], 1e-6)
-    old_pixels = camera.pixels(np.clip(old_rays, low, high))
-    inside = ((old_rays > low) & (old_rays < high)).all(axis=1) & (old[:, 2] > 0)
-    inside &= ((old_pixels > 0) & (old_pixels < (camera.width, camera.height))).all(axis=1)
+    clipped = np.clip(old_rays, lens.low, lens.high)
+    old_pixels = camera.pixels(clipped)
+    inside = both((old_rays > lens.low) & (old_rays < lens.high)) & (old[:, 2] > 0)
+    size = (camera.width, camera.height)
+    inside &= both((old_pixels > 0) & (old_pixels < size))
+    # A lens that folds back in its corners shows there what lies elsewhere.
+    seen_rays = clipped if lens.whole else camera.rays(np.clip(old_pixels, 0, size))
 
     kernel = np.ones((3, 3), np.uint8)
     steps = np.asarray(cv2.dilate(closed, kernel)) - np.asarray(cv2.erode(closed, kernel))
     usable = inside & (np.isfinite(seen) & sure & (steps < EDGE * closed)).ravel()
-    # Cells lie on a grid of whole strides, so one affine map takes pixels of the view to it.
+    # Cells lie on a grid of whole strides, of which the view may have a part.
     table = old_pixels.reshape(*grid, 2).astype(np.float32)
-    x = np.broadcast_to((np.arange(width, dtype=np.float32) + 0.5) / stride - 0.5, (height, width))
-    y = np.broadcast_to(
-        (np.arange(height, dtype=np.float32)[:, None] + 0.5) / stride - 0.5, (height, width)
-    )
-    dense = cv2.remap(table, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    whole = (grid[1] * stride, grid[0] * stride)
+    dense = np.asarray(cv2.resize(table, whole, interpolation=cv2.INTER_LINEAR))[:height, :width]
     drawn = cv2.remap(
         antialiased(image, scale),
         # OpenCV has pixel centres at whole numbers.
@@ -127,16 +131,8 @@ def novel_view(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     )
-    return NovelView(jittered(np.asarray(drawn, np.uint8), rng, light), old_pixels, usable, scale)
-
-
-def _refined(inverse_depth: InverseDepth) -> tuple[Array, Array]:
-    """Pixels (N, 2) of a finer grid, and its inverse depths (N,) without gaps."""
-    height, width = (side * FINER for side in inverse_depth.values.shape)
-    fine = cv2.resize(inverse_depth.filled, (width, height), interpolation=cv2.INTER_LINEAR)
-    row, column = np.mgrid[0:height, 0:width]
-    places = (np.stack([column, row], axis=-1).reshape(-1, 2) + 0.5) / FINER - 0.5
-    return inverse_depth.first + places * inverse_depth.step, np.asarray(fine, np.float64).ravel()
+    relit = jittered(np.asarray(drawn, np.uint8), rng, light)
+    return NovelView(relit, old_pixels, seen_rays, usable, scale)
 
 
 def _motion(rng: np.random.Generator, shift: float, ahead: float, max_rotation_deg: float) -> Array:
@@ -167,16 +163,15 @@ def _splatted(
     nearest: float,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Inverse depth (h, w) of the nearest point in each cell, NaN for none; and if it is known."""
-    inverse = np.full(grid[0] * grid[1], np.nan, np.float32)
-    sure = np.zeros(grid[0] * grid[1], bool)
     front = points[:, 2] > nearest
     points, known = points[front], known[front]
     cells = np.floor(points[:, :2] / points[:, 2:] * focal + middle).astype(np.int64)
-    inside = ((cells >= 0) & (cells < (grid[1], grid[0]))).all(axis=1)
-    cells, depths, known = cells[inside], points[inside, 2], known[inside]
-    # Of repeated indices the last assignment stays: far ones first.
-    order = np.argsort(-depths, kind="stable")
-    target = (cells[:, 1] * grid[1] + cells[:, 0])[order]
-    inverse[target] = 1 / depths[order]
-    sure[target] = known[order]
-    return inverse.reshape(grid), sure.reshape(grid)
+    inside = both((cells >= 0) & (cells < (grid[1], grid[0])))
+    target = (cells[:, 1] * grid[1] + cells[:, 0])[inside]
+    nearness, known = 1 / points[inside, 2], known[inside]
+    inverse = np.zeros(grid[0] * grid[1])
+    np.maximum.at(inverse, target, nearness)
+    sure = np.zeros(len(inverse), bool)
+    sure[target[known & (nearness == inverse[target])]] = True
+    inverse[inverse == 0] = np.nan
+    return inverse.astype(np.float32).reshape(grid), sure.reshape(grid)

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from reloc.devices import to_device
 from reloc.geometry import Camera, inverted
+from reloc.geometry.cameras import both
+from reloc.geometry.grids import grid_rays, ray_box
 from reloc.stereo.inverse_depth import InverseDepth
 
 Array = NDArray[np.float64]
@@ -68,56 +69,81 @@ def plane_sweep(
     Returns:
         Inverse depths of every second cell by axis; NaN where the views do not agree on one.
     """
-    height, width = reference.grid
-    rows, columns = np.mgrid[0:height:EVERY, 0:width:EVERY]
-    cells = np.stack([columns.ravel(), rows.ravel()], axis=1)
-    rays = reference.camera.rays((cells + 0.5) * reference.cell)
-    chosen = torch.from_numpy(cells[:, 1] * width + cells[:, 0])
-    picked = reference.features[to_device(chosen, reference.features.device)]
-    ladder = np.linspace(FARTHEST, NEAREST, RUNGS) / depth
-    total = torch.zeros(len(cells), RUNGS)
-    seen = torch.zeros(len(cells), RUNGS)
+    device = reference.features.device
+    cells = torch.arange(len(reference.features), device=device).view(reference.grid)
+    cells = cells[::EVERY, ::EVERY]
+    features = reference.features[cells.flatten()]
+    first, step, shape = 0.5 * reference.cell, EVERY * reference.cell, (len(cells), len(cells[0]))
+    rays = grid_rays(reference.camera, first, step, shape)
+    ladder = torch.linspace(FARTHEST / depth, NEAREST / depth, RUNGS, device=device)
+    total = torch.zeros(len(features), RUNGS, device=device)
+    seen = torch.zeros_like(total)
     for other in others:
-        cosines, inside = _cosines(picked, rays, reference.world_from_cam, other, ladder)
-        total += torch.where(inside, cosines, 0.0)
+        other_from_reference = inverted(other.world_from_cam) @ reference.world_from_cam
+        columns, rows, inside = _places(rays, other_from_reference, other, ladder)
+        total += torch.where(inside, _likeness(features, other, columns, rows), 0.0)
         seen += inside
     values = _best_rung(torch.where(seen > 0, total / seen.clamp(min=1), UNSEEN), ladder)
-    values[~np.isfinite(rays).all(axis=1)] = np.nan
-    return InverseDepth(
-        values=values.reshape(rows.shape),
-        first=0.5 * reference.cell,
-        step=EVERY * reference.cell,
-    )
+    values[~both(np.isfinite(rays))] = np.nan
+    return InverseDepth(values.reshape(shape), first, step)
 
 
-def _cosines(
-    features: Tensor, rays: Array, world_from_cam: Array, other: SweepDepth, ladder: Array
-) -> tuple[Tensor, Tensor]:
-    """Likeness (N, rungs) of cells to where another view would see them, and whether it does."""
-    other_from_cam = inverted(other.world_from_cam) @ world_from_cam
-    directions = np.c_[np.nan_to_num(rays), np.ones(len(rays))] @ other_from_cam[:3, :3].T
+def _places(
+    rays: Array, other_from_reference: Array, other: SweepDepth, ladder: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Where another view would see cells at all depths of the ladder.
+
+    Returns:
+        Column and row of the cell, to fractions of it, and whether it sees them; (N, rungs) each.
+    """
+    directions = np.c_[np.nan_to_num(rays), np.ones(len(rays))] @ other_from_reference[:3, :3].T
     # Points at all depths, over their depth: the epipolar line is straight in these.
-    points = directions[:, None] + ladder[:, None] * other_from_cam[:3, 3]
-    ahead = points[..., 2] > 1e-3
-    seen_rays = points[..., :2] / np.where(ahead, points[..., 2], 1.0)[..., None]
-    low, high = other.camera.ray_bounds()
-    ahead &= ((seen_rays > low) & (seen_rays < high)).all(axis=-1)
-    pixels = other.camera.pixels(np.clip(seen_rays, low, high).reshape(-1, 2))
-    height, width = other.grid
-    # In [-1, 1] over the grid of cells, as grid_sample wants it.
-    places = (pixels / (other.cell * (width, height)) * 2 - 1).reshape(*ahead.shape, 2)
-    ahead &= (np.abs(places) < 1 - 1 / np.array([width, height])).all(axis=-1)
-    likeness = (features @ other.features.T).float().view(len(features), 1, height, width)
-    # How it is beyond the outermost cells does not matter: there the view is not ahead.
-    sampled = functional.grid_sample(
-        likeness,
-        to_device(torch.from_numpy(places).float(), likeness.device)[:, None],
-        align_corners=False,
+    x, y, z = (
+        axis[:, None] + float(shift) * ladder
+        for axis, shift in zip(
+            to_device(torch.from_numpy(directions.T).float(), ladder.device),
+            other_from_reference[:3, 3],
+            strict=True,
+        )
     )
-    return sampled[:, 0, 0].cpu(), torch.from_numpy(ahead)
+    inside = z > 1e-3
+    z = torch.where(inside, z, 1.0)
+    x, y = x / z, y / z
+    camera, box = other.camera, ray_box(other.camera)
+    (left, top), (right, bottom) = box.low.tolist(), box.high.tolist()
+    inside &= (x > left) & (x < right) & (y > top) & (y < bottom)
+    if camera.distortion:
+        # The formulas of lenses are NumPy's.
+        seen = torch.stack([x.clamp(left, right), y.clamp(top, bottom)], dim=-1).cpu().double()
+        pixels = torch.from_numpy(camera.pixels(seen.view(-1, 2).numpy())).view(seen.shape)
+        x, y = to_device(pixels.float(), ladder.device).unbind(dim=-1)
+    else:
+        x, y = x * camera.fx + camera.cx, y * camera.fy + camera.cy
+    height, width = other.grid
+    columns, rows = x / float(other.cell[0]) - 0.5, y / float(other.cell[1]) - 0.5
+    inside &= (columns > 0) & (columns < width - 1) & (rows > 0) & (rows < height - 1)
+    return columns, rows, inside
 
 
-def _best_rung(scores: Tensor, ladder: Array) -> NDArray[np.float32]:
+def _likeness(features: Tensor, other: SweepDepth, columns: Tensor, rows: Tensor) -> Tensor:
+    """Cosines (N, rungs) of features (N, d) with places of another view, linear between cells.
+
+    What it gives for places outside has no meaning.
+    """
+    cosines = features @ other.features.T
+    left, top = columns.floor(), rows.floor()
+    right, lower = columns - left, rows - top
+    _, width = other.grid
+    first = (top * width + left).long()
+
+    def at(offset: int) -> Tensor:
+        return cosines.gather(1, (first + offset).clamp(0, cosines.shape[1] - 1)).float()
+
+    above = torch.lerp(at(0), at(1), right)
+    return torch.lerp(above, torch.lerp(at(width), at(width + 1), right), lower)
+
+
+def _best_rung(scores: Tensor, ladder: Tensor) -> NDArray[np.float32]:
     """Inverse depths (N,) at the peaks of scores (N, rungs), between rungs by a parabola."""
     last = len(ladder) - 1
     best, rung = scores.max(dim=1)
@@ -125,11 +151,12 @@ def _best_rung(scores: Tensor, ladder: Array) -> NDArray[np.float32]:
     below, at, above = (scores.gather(1, (middle + o)[:, None])[:, 0] for o in (-1, 0, 1))
     bend = below - 2 * at + above
     shift = torch.where(bend < -1e-6, 0.5 * (below - above) / bend, 0.0).clamp(-0.5, 0.5)
-    near = (torch.arange(len(ladder)) - rung[:, None]).abs() <= PEAK
+    near = (torch.arange(len(ladder), device=rung.device) - rung[:, None]).abs() <= PEAK
     rivals = scores.masked_fill(near, UNSEEN)
     sure = (best > LEAST_COSINE) & (best - rivals.max(dim=1).values > LEAST_MARGIN)
     sure &= ((rivals > UNSEEN).sum(dim=1) >= LEAST_RIVALS) & (rung > 0) & (rung < last)
     # Beside what nobody sees the best may be second to what is hidden.
     sure &= (below > UNSEEN) & (above > UNSEEN)
-    values = ladder[0] + (middle + shift).numpy() * (ladder[1] - ladder[0])
-    return np.where(sure.numpy(), values, np.nan).astype(np.float32)
+    values = ladder[0] + (middle + shift) * (ladder[-1] - ladder[0]) / last
+    found: NDArray[np.float32] = torch.where(sure, values, torch.nan).cpu().numpy()
+    return found

@@ -31,8 +31,8 @@ def test_rows_stay_together():
     assert buffer.count == 13
     rows = torch.tensor([*range(8), *range(100, 105)], dtype=torch.float32)
     assert torch.equal(buffer.features[:13, 1], rows / 8)
-    assert torch.equal(buffer.rays[:13, 0], rows * 0.5)
-    assert buffer.focals[:13].tolist() == [500.0] * 8 + [300.0] * 5
+    assert torch.equal(buffer.seen[:13, 0], rows * 0.5)
+    assert buffer.seen[:13, 2].tolist() == [500.0] * 8 + [300.0] * 5
     assert buffer.frames[:13].tolist() == [2] * 8 + [3] * 5
 
 
@@ -41,7 +41,7 @@ def test_what_does_not_fit_is_dropped():
     buffer.append(*view(0, 8), 500.0, 0)
     buffer.append(*view(8, 8), 400.0, 1)
     assert buffer.count == 10
-    assert buffer.focals.tolist() == [500.0] * 8 + [400.0] * 2
+    assert buffer.seen[:, 2].tolist() == [500.0] * 8 + [400.0] * 2
     buffer.append(*view(50, 8), 300.0, 2)
     assert buffer.count == 10
     assert 2 not in buffer.frames
@@ -56,7 +56,7 @@ def test_an_empty_view_adds_nothing():
 def test_features_are_kept_in_half_precision_and_rays_in_full():
     buffer = empty(4)
     assert buffer.features.dtype == torch.bfloat16
-    assert buffer.rays.dtype == buffer.focals.dtype == torch.float32
+    assert buffer.seen.dtype == torch.float32
 
 
 def test_features_may_live_in_a_file(tmp_path):
@@ -74,9 +74,7 @@ def test_depth_is_known_only_where_it_was_given():
     first = buffer.append(*view(0, 4), 500.0, 0)
     second = buffer.append(*view(4, 4), 500.0, 1, torch.tensor([0.5, 0.0, 0.25, 2.0]))
     assert (first, second) == (slice(0, 4), slice(4, 8))
-    assert buffer.inverse_depths[:8].tolist() == [0.0] * 4 + [0.5, 0.0, 0.25, 2.0]
-    *_, inverse_depths, _ = buffer.batch(torch.tensor([7, 0]))
-    assert inverse_depths.tolist() == [2.0, 0.0]
+    assert buffer.seen[:8, 3].tolist() == [0.0] * 4 + [0.5, 0.0, 0.25, 2.0]
 
 
 @pytest.mark.parametrize(("free", "kept_on"), [(100_000, "meta"), (20_000, "cpu")])
@@ -91,7 +89,7 @@ def test_features_that_a_device_has_no_room_for_stay_with_the_host(
     )
     assert buffer.features.device.type == kept_on
     assert buffer.features.dtype == torch.float16
-    assert buffer.rays.device.type == "meta"
+    assert buffer.seen.device.type == "meta"
     assert not list(tmp_path.iterdir())
 
 

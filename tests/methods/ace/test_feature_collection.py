@@ -97,7 +97,7 @@ def test_drawn_features_belong_to_their_rays(tmp_path):
         cv2.imwrite(str(tmp_path / f"{number}.png"), ramp)
         frames.append(Frame(f"{number}.png", tmp_path / f"{number}.png", camera, np.eye(4)))
     buffer = collected(frames, capacity=150, views=2).buffer
-    expected = (buffer.rays[:, 0] * 300 + 160) / 320
+    expected = (buffer.seen[:, 0] * 300 + 160) / 320
     # The second frame's view is relit, so its levels lie on another line.
     for number in range(2):
         rows = buffer.frames[:150] == number
@@ -125,9 +125,9 @@ def test_the_same_seed_fills_the_same_buffer(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(3)]
     filled = [collected(frames, capacity=500, seed=seed).buffer for seed in (0, 0, 1)]
     assert torch.equal(filled[0].features, filled[1].features)
-    assert torch.equal(filled[0].rays, filled[1].rays)
+    assert torch.equal(filled[0].seen, filled[1].seen)
     assert torch.equal(filled[0].frames, filled[1].frames)
-    assert not torch.equal(filled[0].rays, filled[2].rays)
+    assert not torch.equal(filled[0].seen, filled[2].seen)
 
 
 def test_views_that_are_asked_for_later_are_the_same(frame_of, tmp_path):
@@ -135,7 +135,7 @@ def test_views_that_are_asked_for_later_are_the_same(frame_of, tmp_path):
     (tmp_path / "1.png").write_bytes(b"no image")
     at_once, by_one = (collected(frames, views=9, by_one=late) for late in (False, True))
     assert at_once.counts == by_one.counts
-    for name in ("features", "rays", "frames"):
+    for name in ("features", "seen", "frames"):
         assert torch.equal(
             getattr(at_once.buffer, name)[: at_once.buffer.count],
             getattr(by_one.buffer, name)[: by_one.buffer.count],
@@ -146,7 +146,7 @@ def test_every_fourth_view_of_a_frame_is_plain(frame_of):
     frames = [frame_of(LANDSCAPE, n) for n in range(2)]
     buffer = collected(frames, views=16).buffer
     focal = LANDSCAPE.focal * 160 / 300
-    plain = [abs(f / focal - 1) < 1e-5 for f in buffer.focals[: buffer.count : 100].tolist()]
+    plain = [abs(f / focal - 1) < 1e-5 for f in buffer.seen[: buffer.count : 100, 2].tolist()]
     frame = buffer.frames[: buffer.count : 100].tolist()
     assert sum(plain) == 4
     assert sorted(n for n, is_plain in zip(frame, plain, strict=True) if is_plain) == [0, 0, 1, 1]

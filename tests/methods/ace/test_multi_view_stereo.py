@@ -103,7 +103,7 @@ def buffer_after(frames, extractor, survey, *, views, tmp_path):
 
 def on_wall(buffer, rows):
     """Whether rows with a depth have that of the wall, within a twentieth."""
-    rays, inverse = buffer.rays[rows].double().numpy(), buffer.inverse_depths[rows].double().numpy()
+    rays, inverse = buffer.seen[rows, :2].double().numpy(), buffer.seen[rows, 3].double().numpy()
     known = inverse > 0
     cam = np.c_[rays, np.ones(len(rays))][known] / inverse[known, None]
     frames = buffer.frames[rows].numpy()[known]
@@ -222,7 +222,7 @@ def test_frames_of_one_spot_are_not_drawn_from_beside(frames, extractor, tmp_pat
     assert seen.swept == 3
     assert seen.inverse_depths == {}
     buffer = buffer_after(spot, extractor, seen, views=3, tmp_path=tmp_path)
-    assert not buffer.inverse_depths.any()
+    assert not buffer.seen[: buffer.count, 3].any()
 
 
 def test_few_views_are_swept_like_many(frames, extractor):

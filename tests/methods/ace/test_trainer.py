@@ -1,13 +1,18 @@
 """Training a head on a buffer whose features tell the points apart."""
 
+from dataclasses import astuple
+
 import numpy as np
 import pytest
 import torch
 
 from reloc.geometry import inverted, look_at, transformed
 from reloc.heads.mlp import new_head
+from reloc.methods.ace import optimizer
 from reloc.methods.ace.feature_buffer import FeatureBuffer
-from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions
+from reloc.methods.ace.trainer import HeadsTrainer, TrainerOptions
+
+from .plain_trainer import PlainTrainer
 
 CHANNELS, FOCAL = 24, 500.0
 
@@ -36,9 +41,21 @@ def toy_buffer(*, scale=1.0, views=12, cells=150):
     return buffer
 
 
-def trainer_of(buffer, *, scale=1.0, **options):
-    head = new_head(channels=CHANNELS, width=32, blocks=1, scale=3.0 * scale, seed=0)
-    return HeadTrainer(head, buffer, TrainerOptions(**{"batch": 256, **options}), amp=torch.float32)
+def toy_head(*, scale=1.0, seed=0):
+    return new_head(channels=CHANNELS, width=32, blocks=1, scale=3.0 * scale, seed=seed)
+
+
+def trainer_of(*buffers, scale=1.0, amp=torch.float32, **options):
+    heads = [toy_head(scale=scale, seed=number) for number in range(len(buffers))]
+    return HeadsTrainer(heads, buffers, TrainerOptions(**{"batch": 256, **options}), amp=amp)
+
+
+def parts_of(buffer, count):
+    """Overlapping shares of a buffer, with poses around different origins."""
+    for number in range(count):
+        poses = buffer.cam_from_world.clone()
+        poses[:, :, 3] -= poses[:, :, :3] @ torch.full((3,), 0.1 * number)
+        yield buffer.restricted(torch.arange(3 * number, 3 * number + 5), poses)
 
 
 def trained(trainer, steps, *, first=0, total=None):
@@ -47,8 +64,53 @@ def trained(trainer, steps, *, first=0, total=None):
     return trainer
 
 
+def flat(head):
+    return torch.cat([p.detach().flatten() for p in head.parameters()])
+
+
 def weights(trainer):
-    return torch.cat([p.detach().flatten() for p in trainer.head.parameters()])
+    return torch.cat([flat(head) for head in trainer.heads])
+
+
+@pytest.fixture
+def exact(monkeypatch):
+    """Orthogonal factors in full precision: in half, the order of sums shows at once."""
+    monkeypatch.setattr(optimizer, "training_dtype", lambda device: torch.float32)
+
+
+def test_heads_become_together_what_they_become_one_by_one(exact):
+    parts = list(parts_of(toy_buffer(), 3))
+    joint = trainer_of(*parts)
+    plain = [
+        PlainTrainer(toy_head(seed=number), part, joint.options, amp=torch.float32)
+        for number, part in enumerate(parts)
+    ]
+    for fraction in (0.0, 0.2, 0.4, 0.9):
+        numbers = joint.sampler.numbers(joint.steps)
+        joint.step(fraction)
+        for one, part, state in zip(plain, parts, joint.states(), strict=True):
+            expected = one.step(fraction, part.rows[numbers % len(part.rows)])
+            assert astuple(state) == pytest.approx(expected, rel=1e-5)
+    for one, head, average in zip(plain, joint.heads, joint.averages, strict=True):
+        assert (flat(head) - flat(one.head)).abs().max() < 5e-6
+        expected = torch.cat([mean.flatten() for mean in one.average])
+        assert (flat(average) - expected).abs().max() < 5e-6
+
+
+def test_half_precision_is_that_of_autocast():
+    buffer = toy_buffer()
+    joint = trainer_of(buffer, amp=torch.bfloat16)
+    plain = PlainTrainer(toy_head(), buffer, joint.options, amp=torch.bfloat16)
+    expected = plain.step(0.0, joint.sampler.numbers(0) % buffer.count)
+    joint.step(0.0)
+    assert astuple(joint.state()) == pytest.approx(expected, rel=1e-3)
+
+
+def test_what_a_head_learns_does_not_depend_on_those_beside_it(exact):
+    parts = list(parts_of(toy_buffer(), 3))
+    together = trained(trainer_of(*parts), 4)
+    alone = trained(trainer_of(parts[0]), 4)
+    assert (flat(together.heads[0]) - flat(alone.heads[0])).abs().max() < 5e-6
 
 
 def test_it_learns_where_the_points_are():
@@ -92,8 +154,7 @@ def test_a_stored_state_goes_on_as_if_nothing_had_happened():
 
 def test_weights_that_are_not_finite_are_told():
     trainer = trainer_of(toy_buffer())
-    with torch.no_grad():
-        trainer.head.point.bias[0] = float("nan")
+    trainer.heads[0].point.bias[0] = float("nan")
     assert not trainer.healthy()
 
 

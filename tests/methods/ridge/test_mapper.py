@@ -35,7 +35,7 @@ def scene(tmp_path):
     frames = []
     for number in range(6):
         path = tmp_path / f"{number}.png"
-        noise = rng.integers(0, 256, (9, 12), dtype=np.uint8)
+        noise = rng.integers(0, 256, (18, 24), dtype=np.uint8)
         assert cv2.imwrite(str(path), cv2.resize(noise, (96, 72), interpolation=cv2.INTER_CUBIC))
         measured = tmp_path / f"{number}.depth.png"
         assert cv2.imwrite(str(measured), np.full((72, 96), 2000, np.uint16))
@@ -71,7 +71,8 @@ def test_the_same_seed_gives_the_same_map(scene, backbone):
 
 @pytest.mark.parametrize("targets", ["rays", "depth"])
 def test_the_unit_of_length_does_not_matter(scene, backbone, targets):
-    options = replace(TOY, targets=targets)
+    # Of two ridges that are as good, rounding would choose.
+    options = replace(TOY, targets=targets, ridge=1e-2)
     meters = map_scene_ridge(scene, backbone, options=options, device="cpu")
     centimetres = map_scene_ridge(scene.scaled(100), backbone, options=options, device="cpu")
     assert centimetres.scene_map.scale == pytest.approx(100 * meters.scene_map.scale)

@@ -22,21 +22,18 @@ class FeatureBuffer:
 
     Attributes:
         features: (N, C), half precision.
-        rays: (N, 2) float32, point of each cell's viewing ray at z = 1 in its camera frame.
-        focals: (N,) float32, pixels of the (augmented) view per unit at z = 1.
+        seen: (N, 4) float32, where the features were seen: the point (x, y) of each cell's viewing
+            ray at z = 1 in its camera frame; pixels of the (augmented) view per unit at z = 1; one
+            over the depth at which the cell sees a surface, per scene unit, 0 where nobody knows.
         frames: (N,) int32, row in ``cam_from_world``.
-        inverse_depths: (N,) float32, one over the depth at which the cell sees a surface, per scene
-            unit; 0 where nobody knows.
         cam_from_world: (F, 3, 4) float32, translation relative to ``origin``.
         count: filled rows; N is the capacity.
         rows: those that batches are drawn from; None for all that are filled.
     """
 
     features: Tensor
-    rays: Tensor
-    focals: Tensor
+    seen: Tensor
     frames: Tensor
-    inverse_depths: Tensor
     cam_from_world: Tensor
     count: int = 0
     rows: Tensor | None = None
@@ -57,10 +54,8 @@ class FeatureBuffer:
             features = torch.empty(capacity, channels, dtype=dtype, device=device)
         return cls(
             features=features,
-            rays=torch.empty(capacity, 2, device=device),
-            focals=torch.empty(capacity, device=device),
+            seen=torch.empty(capacity, 4, device=device),
             frames=torch.empty(capacity, dtype=torch.int32, device=device),
-            inverse_depths=torch.zeros(capacity, device=device),
             cam_from_world=cam_from_world.to(device),
         )
 
@@ -72,22 +67,7 @@ class FeatureBuffer:
         wanted = torch.zeros(len(self.cam_from_world), dtype=torch.bool, device=self.frames.device)
         wanted[frames.to(wanted.device)] = True
         rows = wanted[self.frames[: self.count].long()].nonzero()[:, 0]
-        return replace(self, rows=rows, cam_from_world=cam_from_world.to(self.rays.device))
-
-    def drawn(self, count: int, generator: torch.Generator) -> Tensor:
-        """Random rows (count,), with replacement; the generator is on the device of the rays."""
-        within = self.count if self.rows is None else len(self.rows)
-        picks = torch.randint(within, (count,), generator=generator, device=self.rays.device)
-        return picks if self.rows is None else self.rows[picks]
-
-    def batch(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Features (n, C), rays, focals, inverse depths and cam_from_world (n, 3, 4) of some rows.
-
-        All are on the device of the rays; features may lie elsewhere, in host memory or a file.
-        """
-        features = to_device(self.features[rows.to(self.features.device)], self.rays.device)
-        poses = self.cam_from_world[self.frames[rows].long()]
-        return features, self.rays[rows], self.focals[rows], self.inverse_depths[rows], poses
+        return replace(self, rows=rows, cam_from_world=cam_from_world.to(self.seen.device))
 
     @property
     def capacity(self) -> int:
@@ -108,12 +88,14 @@ class FeatureBuffer:
         """
         take = min(len(features), self.capacity - self.count)
         rows = slice(self.count, self.count + take)
-        self.features[rows] = features[:take].to(self.features)
-        self.rays[rows] = to_device(rays[:take], self.rays.device)
-        self.focals[rows] = focal
-        self.frames[rows] = frame
+        seen = torch.zeros(take, 4)
+        seen[:, :2] = rays[:take]
+        seen[:, 2] = focal
         if inverse_depths is not None:
-            self.inverse_depths[rows] = to_device(inverse_depths[:take], self.rays.device)
+            seen[:, 3] = inverse_depths[:take]
+        self.features[rows] = features[:take].to(self.features)
+        self.seen[rows] = to_device(seen, self.seen.device)
+        self.frames[rows] = frame
         self.count += take
         return rows
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 MAX_ERROR = 1000.0
 # In units of the scene scale, the typical depth. In a room of 3 m these are close to ACE's
@@ -31,12 +32,12 @@ PARALLAX_WEIGHT = 0.5
 
 @dataclass(frozen=True)
 class LossTerms:
-    """Loss of a batch and what to watch.
+    """Losses of batches and what to watch.
 
     Attributes:
-        loss: scalar, the mean over the batch.
-        errors: (N,) reprojection errors in pixels, detached; MAX_ERROR where invalid.
-        valid: (N,) bool.
+        loss: (...) the mean over each batch.
+        errors: (..., N) reprojection errors in pixels, detached; MAX_ERROR where invalid.
+        valid: (..., N) bool.
     """
 
     loss: Tensor
@@ -60,34 +61,34 @@ def mapping_loss(
     clamp: Tensor | float,
     scale: Tensor | float,
 ) -> LossTerms:
-    """Loss of predicted scene coordinates.
+    """Losses of predicted scene coordinates, of a batch or of several side by side.
 
     Args:
-        scene_coordinates: (N, 3) in the world frame.
-        rays: (N, 2) viewing rays at z = 1, camera frame.
-        focals: (N,) pixels.
-        cam_from_world: (N, 3, 4).
-        inverse_depths: (N,) one over the depth along each ray's z; 0 where nobody knows.
-        clamp: w, in pixels.
-        scale: typical depth of the scene, in scene units.
+        scene_coordinates: (..., N, 3) in the world frame.
+        rays: (..., N, 2) viewing rays at z = 1, camera frame.
+        focals: (..., N) pixels.
+        cam_from_world: (..., N, 3, 4).
+        inverse_depths: (..., N) one over the depth along each ray's z; 0 where nobody knows.
+        clamp: w, in pixels; (..., 1) if each batch has its own.
+        scale: typical depth of the scene, in scene units; (..., 1) likewise.
     """
-    rotation, translation = cam_from_world[:, :, :3], cam_from_world[:, :, 3]
-    points = torch.einsum("nij,nj->ni", rotation, scene_coordinates) + translation
-    depth = points[:, 2:]
-    in_range = (depth[:, 0] > MIN_DEPTH * scale) & (depth[:, 0] < MAX_DEPTH * scale)
-    safe = depth.clamp(min=MIN_DEPTH * scale)
-    offsets = (points[:, :2] / safe - rays) * focals[:, None]
+    rotated = (cam_from_world[..., :3] * scene_coordinates[..., None, :]).sum(dim=-1)
+    points = rotated + cam_from_world[..., 3]
+    depth = points[..., 2]
+    nearest = MIN_DEPTH * scale
+    in_range = (depth > nearest) & (depth < MAX_DEPTH * scale)
+    safe = depth.clamp(min=nearest)
+    offsets = (points[..., :2] / safe[..., None] - rays) * focals[..., None]
     # The epsilon keeps the gradient of the norm finite at a perfect prediction.
-    errors = (offsets.square().sum(dim=1) + 1e-6).sqrt()
+    errors = (offsets.square().sum(dim=-1) + 1e-6).sqrt()
     valid = in_range & (errors < MAX_ERROR)
     bounded = clamp * torch.tanh(errors / clamp)
     known = inverse_depths > 0
-    parallax = (1 / safe[:, 0] - inverse_depths).abs() * focals * (BASELINE * scale)
+    parallax = (1 / safe - inverse_depths).abs() * focals * (BASELINE * scale)
     bounded = bounded + PARALLAX_WEIGHT * known * clamp * torch.tanh(parallax / clamp)
     proxy_depth = torch.where(known, 1 / inverse_depths.clamp(min=1e-12), PROXY_DEPTH * scale)
-    target = torch.cat([rays, torch.ones_like(depth)], dim=1) * proxy_depth[:, None]
+    target = functional.pad(rays, (0, 1), value=1.0) * proxy_depth[..., None]
     # In pixels at the proxy's distance, so that both parts of the loss speak the same unit.
-    proxy = (points - target).abs().sum(dim=1) * focals / proxy_depth
-    loss = torch.where(valid, bounded, proxy).mean()
-    detached = torch.where(valid, errors, torch.full_like(errors, MAX_ERROR)).detach()
-    return LossTerms(loss, detached, valid)
+    proxy = (points - target).abs().sum(dim=-1) * focals / proxy_depth
+    loss = torch.where(valid, bounded, proxy).mean(dim=-1)
+    return LossTerms(loss, torch.where(valid, errors, MAX_ERROR).detach(), valid)

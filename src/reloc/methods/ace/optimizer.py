@@ -7,7 +7,7 @@ turns slowly, so a factor serves for several steps.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from reloc.devices import training_dtype
 
@@ -29,58 +29,92 @@ def orthogonalized(matrices: Tensor, *, iterations: int = 5) -> Tensor:
     return x.mT if tall else x
 
 
-class Muon(torch.optim.Optimizer):
-    """Momentum, orthogonalised; matrices of one shape are treated in one batch.
+class Muon:
+    """Momentum, orthogonalised; all matrices of a stack are treated in one batch.
 
     Args:
-        matrices: two-dimensional parameters.
-        lr: step length; an update has the spectral norm of about ``lr`` times sqrt(rows/columns).
+        stacks: (..., rows, columns) each, leaves that are trained.
         momentum: Nesterov momentum.
-        every: steps that one orthogonal factor serves.
-        weight_decay: decoupled, relative to ``lr``.
+        weight_decay: decoupled, relative to the rate.
+
+    Attributes:
+        velocities: of each stack.
+        directions: orthogonal factors, as they were renewed last.
     """
 
     def __init__(
-        self,
-        matrices: list[nn.Parameter],
-        *,
-        lr: float = 0.02,
-        momentum: float = 0.95,
-        every: int = 1,
-        weight_decay: float = 0.01,
+        self, stacks: list[Tensor], *, momentum: float = 0.95, weight_decay: float = 0.01
     ) -> None:
-        defaults = {"lr": lr, "momentum": momentum, "every": every, "weight_decay": weight_decay}
-        super().__init__(matrices, defaults | {"steps": 0})
+        self.velocities = [torch.zeros_like(stack) for stack in stacks]
+        self.directions = [torch.zeros_like(stack) for stack in stacks]
+        self._stacks = stacks
+        self._momentum = momentum
+        self._weight_decay = weight_decay
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """One update of all matrices that have a gradient."""
-        for group in self.param_groups:
-            by_shape: dict[torch.Size, list[nn.Parameter]] = {}
-            for parameter in group["params"]:
-                if parameter.grad is not None:
-                    by_shape.setdefault(parameter.shape, []).append(parameter)
-            fresh = group["steps"] % group["every"] == 0
-            for (rows, columns), parameters in by_shape.items():
-                self._advance(parameters, momentum=group["momentum"], fresh=fresh)
-                length = group["lr"] * max(1.0, rows / columns) ** 0.5
-                for parameter in parameters:
-                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-                    parameter.add_(self.state[parameter]["direction"], alpha=-length)
-            group["steps"] += 1
+    def step(self, gradients: tuple[Tensor, ...], *, rate: Tensor, renew: bool) -> None:
+        """One update of all matrices.
 
-    def _advance(self, parameters: list[nn.Parameter], *, momentum: float, fresh: bool) -> None:
-        """Takes in the gradients of matrices of one shape; renews their directions if ``fresh``."""
-        looks_ahead = []
-        for parameter in parameters:
-            assert parameter.grad is not None
-            state = self.state[parameter]
-            if "velocity" not in state:
-                state["velocity"] = torch.zeros_like(parameter)
-                fresh = True
-            state["velocity"].lerp_(parameter.grad, 1 - momentum)
-            looks_ahead.append(parameter.grad.lerp(state["velocity"], momentum))
-        if fresh:
-            directions = orthogonalized(torch.stack(looks_ahead)).to(parameters[0].dtype)
-            for parameter, direction in zip(parameters, directions, strict=True):
-                self.state[parameter]["direction"] = direction.clone()
+        Args:
+            gradients: of each stack.
+            rate: () step length; an update has the spectral norm of about ``rate`` times
+                sqrt(rows/columns).
+            renew: the directions; else those of an earlier step serve once more.
+        """
+        torch._foreach_lerp_(self.velocities, gradients, 1 - self._momentum)
+        if renew:
+            ahead = torch._foreach_lerp(gradients, self.velocities, self._momentum)
+            for direction, gradient in zip(self.directions, ahead, strict=True):
+                batch = gradient.view(-1, *gradient.shape[-2:])
+                direction.copy_(orthogonalized(batch).view_as(direction))
+        torch._foreach_mul_(self._stacks, 1 - rate * self._weight_decay)
+        for stack, direction in zip(self._stacks, self.directions, strict=True):
+            rows, columns = stack.shape[-2:]
+            stack.sub_(direction * (rate * max(1.0, rows / columns) ** 0.5))
+
+
+class AdamW:
+    """AdamW (Loshchilov and Hutter, 2019) in PyTorch's fused kernel, with its rate on the device.
+
+    Args:
+        parameters: leaves that are trained, contiguous.
+        weight_decay: decoupled, relative to the rate.
+
+    Attributes:
+        means: of the gradients, for each parameter.
+        squares: likewise of their squares.
+        count: () steps made.
+    """
+
+    def __init__(self, parameters: list[Tensor], *, weight_decay: float = 0.01) -> None:
+        self.means = [torch.zeros_like(parameter) for parameter in parameters]
+        self.squares = [torch.zeros_like(parameter) for parameter in parameters]
+        self.count = torch.zeros((), device=parameters[0].device)
+        self._parameters = parameters
+        self._weight_decay = weight_decay
+
+    @torch.no_grad()
+    def step(self, gradients: tuple[Tensor, ...], *, rate: Tensor) -> None:
+        """One update of all parameters.
+
+        Args:
+            gradients: of each parameter.
+            rate: () learning rate.
+        """
+        self.count.add_(1)
+        torch._fused_adamw_(
+            self._parameters,
+            # The kernel goes by memory, whatever the strides say.
+            [gradient.contiguous() for gradient in gradients],
+            self.means,
+            self.squares,
+            (),
+            [self.count] * len(self._parameters),
+            lr=rate,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=self._weight_decay,
+            eps=1e-8,
+            amsgrad=False,
+            maximize=False,
+        )

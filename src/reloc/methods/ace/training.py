@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from reloc.backbone import FeatureExtractor
@@ -14,11 +15,17 @@ from reloc.heads.mlp import new_head
 from reloc.methods.ace.options import MappingOptions, head_width
 from reloc.methods.ace.region_features import RegionFeatures
 from reloc.methods.ace.stop_rule import StopRule
-from reloc.methods.ace.trainer import HeadTrainer, TrainerOptions, TrainingState
+from reloc.methods.ace.trainer import HeadsTrainer, TrainerOptions, TrainingState
 from reloc.progress import Progress
+from reloc.restoring import fitting
 from reloc.training import BEFORE_DECAY, Every, train
+from reloc.untrusted import items
 
 _SECONDS_BETWEEN_FIGURES = 0.5
+# In a step of all heads that are trained together; at 112 wide their activations take 1 GiB.
+MOST_FEATURES = 1 << 18
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,19 @@ class TrainedHeads:
     seconds: float
 
 
+def heads_together(device: torch.device, *, batch: int) -> int:
+    """How many heads are trained by the same operations, at most.
+
+    A processor is fastest with one at a time, whose activations stay in its caches, on each core.
+    Any other device is fastest with all, as far as its memory goes.
+
+    Args:
+        device: where.
+        batch: features of each head in a step.
+    """
+    return 1 if device.type == "cpu" else max(1, MOST_FEATURES // batch)
+
+
 class HeadsTraining:
     """Heads that are trained side by side.
 
@@ -97,7 +117,7 @@ class HeadsTraining:
         width = options.width or head_width(of, channels=extractor.channels, blocks=options.blocks)
         settings = TrainerOptions(batch=options.batch, seed=options.seed)
 
-        def trainer_of(region: RegionFeatures) -> HeadTrainer:
+        def trainer_of(group: Sequence[RegionFeatures]) -> HeadsTrainer:
             head = new_head(
                 channels=extractor.channels,
                 width=width,
@@ -105,10 +125,15 @@ class HeadsTraining:
                 scale=depth,
                 seed=options.seed,
             )
-            amp = training_dtype(extractor.device)
-            return HeadTrainer(head.to(extractor.device), region.buffer, settings, amp=amp)
+            return HeadsTrainer(
+                [head] * len(group),
+                [region.buffer for region in group],
+                settings,
+                amp=training_dtype(extractor.device),
+            )
 
-        self._trainers = [trainer_of(region) for region in regions]
+        self._together = heads_together(extractor.device, batch=options.batch)
+        self._trainers = [trainer_of(group) for group in self._grouped(self.regions)]
 
     @property
     def averages(self) -> tuple[Head, ...]:
@@ -116,12 +141,19 @@ class HeadsTraining:
 
         At a stable rate a head wanders about; by its average it shows how good it is.
         """
-        return tuple(trainer.average for trainer in self._trainers)
+        return tuple(head for trainer in self._trainers for head in trainer.averages)
 
     def learn_from(self, regions: Sequence[RegionFeatures]) -> None:
         """Goes on with more features of the same regions."""
-        for trainer, region in zip(self._trainers, regions, strict=True):
-            trainer.buffer = region.buffer
+        for trainer, group in zip(self._trainers, self._grouped(regions), strict=True):
+            trainer.learn_from([region.buffer for region in group])
+
+    def _grouped(self, values: Sequence[T]) -> list[Sequence[T]]:
+        """Values of all heads by those that are trained together."""
+        return [
+            values[first : first + self._together]
+            for first in range(0, len(values), self._together)
+        ]
 
     def run(
         self,
@@ -148,36 +180,46 @@ class HeadsTraining:
             Diverged: weights are no longer finite; found when the state is to be saved.
         """
         trainers = self._trainers
+        heads = tuple(head for trainer in trainers for head in trainer.heads)
         learners = tuple(
-            Learner(trainer.head, region.origin, region.frames)
-            for trainer, region in zip(trainers, self.regions, strict=True)
+            Learner(head, region.origin, region.frames)
+            for head, region in zip(heads, self.regions, strict=True)
         )
 
-        def watched(trainer: HeadTrainer, fraction: float) -> None:
-            if callback is not None:
-                steps = sum(trainer.steps for trainer in trainers)
-                callback(TrainingSnapshot(learners, steps, fraction, trainer.state))
+        def steps() -> int:
+            return sum(trainer.steps * len(trainer.heads) for trainer in trainers)
 
+        def watched(trainer: HeadsTrainer, fraction: float) -> None:
+            if callback is not None:
+                callback(TrainingSnapshot(learners, steps(), fraction, trainer.state))
+
+        def told(stage: str, done: int, total: int, **figures: float) -> None:
+            progress(stage, steps(), round(steps() * total / done) if done else total, **figures)
+
+        def save_by_head(state: Mapping[str, Any]) -> None:
+            # How heads are grouped depends on the device.
+            save({**state, "trainers": [h for group in state["trainers"] for h in group["heads"]]})
+
+        if stored:
+            with fitting():
+                parts = self._grouped(items(stored["trainers"], "heads", most=len(heads)))
+                stored = {**stored, "trainers": [{"heads": part} for part in parts]}
         seconds = train(
             trainers,
             stage="training",
             steps=self._options.steps,
             budget=budget,
             stored=stored,
-            save=save,
-            progress=progress,
+            save=save_by_head,
+            progress=told,
             # Asking for figures waits for the device.
             tell=Every(seconds=_SECONDS_BETWEEN_FIGURES),
             callback=watched,
             device=self._device,
             rule=rule,
         )
-        return TrainedHeads(
-            tuple(trainer.head for trainer in trainers),
-            tuple(trainer.state() for trainer in trainers),
-            sum(trainer.steps for trainer in trainers),
-            seconds,
-        )
+        states = tuple(state for trainer in trainers for state in trainer.states())
+        return TrainedHeads(heads, states, steps(), seconds)
 
 
 class GrowingRule:

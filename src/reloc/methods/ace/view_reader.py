@@ -11,13 +11,14 @@ from reloc.errors import CameraError, ImageError
 from reloc.images.image_cache import read_gray
 from reloc.mapping.views import PreparedView, prepare_view
 from reloc.methods.ace.view_schedule import ScheduledView
-from reloc.prefetching import prefetched
+from reloc.prefetching import prefetched, reading_threads
 from reloc.scenes.scene import Frame, Skipped
 from reloc.stereo import InverseDepth
 
 # A view with fewer usable cells tells nothing.
 MIN_CELLS = 16
-AHEAD = 6
+# Views that each thread has ready or in the making.
+AHEAD_OF_EACH = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,9 @@ class ViewReader:
             for slot, scheduled in enumerate(schedule)
             if scheduled.frame in of and scheduled.frame not in unusable
         )
-        with prefetched(prepare, due, ahead=min(AHEAD, len(of))) as made:
+        threads = reading_threads()
+        ahead = min(AHEAD_OF_EACH * threads, len(of))
+        with prefetched(prepare, due, ahead=ahead, workers=threads) as made:
             for (slot, scheduled), job in made:
                 frame = scheduled.frame
                 try:
