@@ -18,7 +18,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from reloc.errors import OutputError, SceneError
+from reloc.errors import OutputError
 from reloc.maps import SceneMap
 from reloc.methods.ace import PRESETS
 from reloc.methods.ace.trainer import HeadsTrainer
@@ -106,25 +106,6 @@ def test_a_map_without_landmarks_and_wishes_are_told(mapped, made_place):
     run = mapped(made_place)
     assert "; not measured" in " ".join(run.out.split())
     assert "say for instance" in mapped(made_place, "--until", "good").refusal()
-
-
-def test_the_map_that_is_replaced_may_give_its_landmarks(mapped, made_place, made_map, tmp_path):
-    """That of a damaged file is made as if there were none."""
-    given = []
-
-    def refused(*_, earlier, **__):
-        given.append(earlier)
-        raise SceneError("not now")
-
-    out = Path(shutil.copy(made_map, tmp_path / "map.safetensors"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("reloc.cli.map_.map_scene", refused)
-        assert "not now" in mapped(made_place).refusal()
-        out.write_bytes(b"no map")
-        assert "not now" in mapped(made_place).refusal()
-        out.unlink()
-        assert "not now" in mapped(made_place).refusal()
-    assert [earlier is not None for earlier in given] == [True, False, False]
 
 
 @pytest.mark.parametrize("option", [("--heads", 0), ("--heads", 10**6), ("--width", 0)])

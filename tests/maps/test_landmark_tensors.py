@@ -11,7 +11,7 @@ from reloc.errors import MapError
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.landmarks import MAX_LANDMARKS, Landmarks
 from reloc.landmarks.reduction import ReductionOptions, reduced
-from reloc.landmarks.vantages import Vantages
+from reloc.landmarks.vantages import GROUPS, Vantages
 from reloc.maps import landmark_tensors
 from reloc.maps.scene_map import SceneMap
 
@@ -116,15 +116,15 @@ def test_what_was_rounded_comes_back_exactly(tmp_path, bits):
     assert stored.shape == (500, 3 * bits)
 
 
-def test_a_landmark_takes_53_bytes(tmp_path):
+def test_a_landmark_takes_50_bytes(tmp_path):
     sizes = []
     for count in (1000, 3000):
         path = tmp_path / f"{count}.reloc"
-        landmarks, axes = made_landmarks(count), np.zeros((64, 3), np.float32)
-        groups = Vantages(np.zeros((64, 3)), axes, 1.0, np.zeros((count, 64), bool))
+        landmarks, axes = made_landmarks(count), np.zeros((GROUPS, 3), np.float32)
+        groups = Vantages(np.zeros((GROUPS, 3)), axes, 1.0, np.zeros((count, GROUPS), bool))
         replace(made_map(), landmarks=replace(landmarks, vantages=groups)).save(path)
         sizes.append(path.stat().st_size)
-    assert 53 <= (sizes[1] - sizes[0]) / 2000 < 53.1
+    assert 50 <= (sizes[1] - sizes[0]) / 2000 < 50.1
 
 
 def test_maps_without_landmarks_are_of_the_version_before(tmp_path):

@@ -45,7 +45,7 @@ class MapOptions:
         buffer_gb: Memory for features in GB; what does not fit goes to a temporary file. By
             default 2, and 8 with the preset full.
         resume: Go on with a mapping that was interrupted.
-        landmarks: Keep so many points of the place that make poses exact, 53 bytes each; 0
+        landmarks: Keep so many points of the place that make poses exact, 50 bytes each; 0
             keeps none. From their descriptors something of the photos can be made out.
         film: Film the mapping, then the queries: .mp4, .gif, or a new folder of pictures.
         growth: Keep how the map grew in this file, some 10 MB, for `reloc film`.

@@ -17,7 +17,7 @@ Indices = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 # Groups of frames that a new map tells apart, at most, and of a map of several, which a file has.
-GROUPS, MOST_GROUPS = 64, 1024
+GROUPS, MOST_GROUPS = 40, 1024
 # What so many of the nearest groups show counts, at least, and so many landmarks that agree with
 # the pose: a few do not fix it.
 NEAREST, ENOUGH = 3, 40

@@ -1,4 +1,4 @@
-"""Landmarks in the file of a map: 53 bytes each, or less in a map that was compressed."""
+"""Landmarks in the file of a map: 50 bytes each, or less in a map that was compressed."""
 
 import math
 from collections.abc import Mapping
