@@ -10,6 +10,7 @@ import numpy as np
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import Camera, orthonormalized, pose_problem, rotation_scale, same_aspect
 from reloc.images.files import NO_IMAGE, image_size, stretch_notes
+from reloc.scenes.jumps import jump_notes
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
 from reloc.scenes.scene import Array, Depth, Frame, Scene, Skipped, posed
 
@@ -74,6 +75,7 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
     notes = (
         *raw.notes,
         *remarks.lines(),
+        *(jump_notes(parts["mapping"]) if raw.tracked else ()),
         *stretch_notes([frame.image for frame in parts["mapping"] or parts["query"]]),
         skipped_note(skipped),
     )
@@ -187,7 +189,15 @@ def _rigid(pose: Array, name: str, remarks: _Remarks) -> Array:
 
 def _checked_depth(depth: RawDepth, color: Camera) -> Depth:
     width, height = image_size(depth.path)
-    return Depth(depth.path, _fitted(depth.camera or color, width, height), depth.unit)
+    if depth.confidence is not None and image_size(depth.confidence) != (width, height):
+        raise _Unusable("its confidence is of another size")
+    return Depth(
+        depth.path,
+        _fitted(depth.camera or color, width, height),
+        depth.unit,
+        confidence=depth.confidence,
+        least=depth.least,
+    )
 
 
 def _fitted(source: CameraSource, width: int, height: int) -> Camera:

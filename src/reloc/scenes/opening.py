@@ -14,6 +14,7 @@ from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.locate import find_folder
 from reloc.scenes.readers import READERS, ListReader, Reader, known_readers
 from reloc.scenes.scene import Scene
+from reloc.scenes.unpacking import archive_stem, inner_folders, is_archive, unpacked
 
 
 def open_scene(
@@ -27,7 +28,8 @@ def open_scene(
     """Reads a scene of any known layout.
 
     Args:
-        path: the scene's folder, or one of the COLMAP models in it, such as ``sparse/1``.
+        path: the scene's folder, or one of the COLMAP models in it, such as ``sparse/1``; or an
+            archive of it (.zip, .r3d, .tar.gz), which is unpacked beside itself, as ``NAME.reloc``.
         query: one image path per line, relative to the scene's folder; listed images are queries,
             all others map. Without it ``query.txt`` of the scene's folder, if there is one, else
             the split that the format itself has.
@@ -48,15 +50,29 @@ def open_scene(
         PluginError: the reader is that of another package, and failed.
     """
     root = Path(path)
-    if not root.is_dir():
+    archive = is_archive(root)
+    if not root.is_dir() and not archive:
         what = "is a file; give the folder that holds it" if root.exists() else "no such folder"
         raise SceneError(f"{root}: {what}")
     try:
         # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
         with np.errstate(over="ignore", invalid="ignore"):
-            return _opened(root, query, poses, images, layout)
+            if not archive:
+                return _opened(root, query, poses, images, layout)
+            scene = _opened(_scene_in(unpacked(root), layout), query, poses, images, layout)
+            return replace(scene, name=archive_stem(root))
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
+
+
+def _scene_in(folder: Path, layout: str | None) -> Path:
+    """The folder that a reader knows, of those in which an archive has all that it holds."""
+    folders = inner_folders(folder)
+    readers, _ = known_readers()
+    for inner in folders:
+        if any(layout in (None, reader.LAYOUT) and reader.matches(inner) for reader in readers):
+            return inner
+    return folders[-1]
 
 
 def _opened(

@@ -1,6 +1,6 @@
 """What a reader hands over: frames as a format tells of them, not yet checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
@@ -24,11 +24,15 @@ class RawDepth:
         path: 16-bit single-channel image.
         camera: its intrinsics; None when it is registered to the colour image.
         unit: scene units per stored step.
+        confidence: image of the same size that says how far each pixel is to be relied on.
+        least: what it says of pixels that count.
     """
 
     path: Path
     camera: CameraSource | None = None
     unit: float = 0.001
+    confidence: Path | None = None
+    least: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class RawScene:
         notes: one-line remarks that a user should see.
         pose_notes: remarks on the format's own poses, moot when a pose set replaces them.
         model: the COLMAP model that the frames are of.
+        tracked: whether the frames are one walk in its order, with the poses of a tracker, which
+            may have jumped.
     """
 
     frames: tuple[RawFrame, ...]
@@ -75,6 +81,7 @@ class RawScene:
     notes: tuple[str, ...] = ()
     pose_notes: tuple[str, ...] = ()
     model: Model | None = None
+    tracked: bool = False
 
 
 def no_camera(reason: str) -> CameraSource:
@@ -84,6 +91,28 @@ def no_camera(reason: str) -> CameraSource:
         raise CameraError(reason)
 
     return refuse
+
+
+def known_camera(model: str, width: float, height: float, params: Sequence[float]) -> CameraSource:
+    """The camera of numbers from a file, or the reason why they are none.
+
+    Args:
+        model: one of ``CAMERA_MODELS``.
+        width: of the image in pixels.
+        height: of the image in pixels.
+        params: in COLMAP's order.
+    """
+    if not (0 < width < 1e6 and 0 < height < 1e6):
+        return no_camera("camera has no usable image size")
+    try:
+        return Camera(model, round(width), round(height), tuple(params))
+    except CameraError as error:
+        return no_camera(str(error))
+
+
+def image_camera(model: str, params: Sequence[float]) -> CameraSource:
+    """A camera whose numbers, in COLMAP's order, are for whatever size the image has."""
+    return lambda width, height: Camera(model, width, height, tuple(params))
 
 
 def focal_camera(focal: float) -> CameraSource:

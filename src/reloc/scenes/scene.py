@@ -22,12 +22,16 @@ class Depth:
         camera: its own intrinsics, which need not be those of the colour image.
         unit: scene units per stored step (0.001 for millimetres in a metric scene).
         invalid: stored values that mean "nothing measured".
+        confidence: image of the same size that says how far each pixel is to be relied on.
+        least: what it says of pixels that count; those below it are as if not measured.
     """
 
     path: Path
     camera: Camera
     unit: float = 0.001
     invalid: tuple[int, ...] = (0, 65535)
+    confidence: Path | None = None
+    least: int = 1
 
 
 @dataclass(frozen=True)
