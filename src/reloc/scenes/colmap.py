@@ -18,9 +18,13 @@ from reloc.scenes.colmap_model import (
 from reloc.scenes.locate import Locator, leads_out, smaller_folders
 from reloc.scenes.raw import RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Model, Skipped
+from reloc.scenes.text import image_files
 
 LAYOUT = "colmap"
-LOOKS_FOR = "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0 or the folder"
+LOOKS_FOR = (
+    "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0, the folder or another "
+    "folder in it"
+)
 NAMES_IMAGES = True
 
 _NUMBERED_FOLDERS = ("sparse", "colmap/sparse")
@@ -54,7 +58,10 @@ def scene_of(path: Path) -> tuple[Path, Path | None]:
 
 
 def _models(root: Path) -> list[Path]:
-    """The folders of models in the first place where there are any."""
+    """The folders of models in the first place where there are any.
+
+    The last place is a folder of any name, unless it is a scene of its own.
+    """
     for name in _NUMBERED_FOLDERS:
         folder = root / name
         numbered = [p for p in folder.glob("*") if p.name.isdecimal() and _holds_model(p)]
@@ -62,7 +69,15 @@ def _models(root: Path) -> list[Path]:
             return sorted(numbered, key=lambda p: (len(p.name), p.name))
         if _holds_model(folder):
             return [folder]
-    return [root] if _holds_model(root) else []
+    if _holds_model(root):
+        return [root]
+    return [
+        path
+        for path in sorted(root.glob("*"))
+        if path.is_dir()
+        and _holds_model(path)
+        and not ((path / "images").is_dir() or image_files(path))
+    ]
 
 
 def _holds_model(folder: Path) -> bool:

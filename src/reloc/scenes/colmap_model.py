@@ -318,6 +318,8 @@ def _text_camera(line: str) -> CameraRow:
 
 def _text_image(line: str, seen: str, *, points: bool) -> PosedImage:
     words = line.split(maxsplit=9)
+    # COLMAP itself does not mind commas behind numbers, and some programs write them.
+    words[:9] = [word.removesuffix(",") for word in words[:9]]
     values = tuple(float(word) for word in words[1:8])
     # Triples of x, y and the point's id.
     numbers = seen.split() if points else []

@@ -25,12 +25,7 @@ def jumps(frames: Sequence[Frame]) -> list[int]:
         return []
     poses = poses_of(frames)
     distances = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
-    angles = np.array(
-        [
-            rotation_angle_deg(a[:3, :3], b[:3, :3])
-            for a, b in pairwise(poses)
-        ]
-    )
+    angles = np.array([rotation_angle_deg(a[:3, :3], b[:3, :3]) for a, b in pairwise(poses)])
     gaps = _gaps(frames)
     found = np.zeros(len(distances), np.bool_)
     for steps, least in zip((distances, angles), _LEAST, strict=True):

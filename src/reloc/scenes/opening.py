@@ -149,9 +149,10 @@ def _nothing_fits(root: Path, readers: Sequence[Reader]) -> str:
         for reader in READERS
         if name.endswith("/") and reader.matches(root / name)
     ]
-    looked = "; ".join(f"{reader.LAYOUT}: {reader.LOOKS_FOR}" for reader in readers)
+    known = ", ".join(reader.LAYOUT for reader in readers)
     message = (
         f"{root}: no known scene layout; found {', '.join(found[:8]) or 'nothing'}"
-        f"{' and more' if len(found) > 8 else ''}; looked for {looked}"
+        f"{' and more' if len(found) > 8 else ''}; known are {known}; how each is "
+        "recognised stands in docs/scenes.md"
     )
     return message + f"; give one of its scenes: {', '.join(scenes[:5])}" if scenes else message

@@ -36,6 +36,8 @@ _SPLIT_LISTS: tuple[tuple[str, Split], ...] = (
 _OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 # Units of length for each stored step of a depth image: millimetres in a scene of metres.
 _DEPTH_UNIT = 0.001
+# Seconds; beyond it, no time of a phone.
+_LATEST = 1e12
 
 
 def matches(root: Path) -> bool:
@@ -53,7 +55,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     """Reads all frames, in the world of the file: ``applied_transform`` is not undone.
 
     Intrinsics of a frame win over those of the file. The scale is arbitrary, so the unit is
-    unknown.
+    unknown, but for files of the app NeRFCapture, which are in metres.
 
     Args:
         root: the scene's folder.
@@ -65,6 +67,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     files = [(name, part, _parsed(root / name)) for name, part in _present(root)]
     locator = Locator(root, _listed(files, "file_path"), given=images)
     depths = Locator(root, _listed(files, "depth_file_path"))
+    by_phone = all(_is_of_phone(top) for _, _, top in files)
     frames, skipped, notes = list[RawFrame](), list[Skipped](), list[str]()
     for file, part, top in files:
         split = _split(root, root / file, top)
@@ -87,13 +90,32 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
                     pose_fault=fault,
                     part=part if split is None else split(listed, located.name),
                     depth=_depth(depths, top, entry),
+                    time=float(entry["timestamp"]) if by_phone else None,
                 )
             )
         if "applied_transform" in top:
             notes.append(f"{file} has an applied_transform; poses stay in the world of the file")
         notes += _unused(file, top)
     return RawScene(
-        tuple(frames), skipped=tuple(skipped), notes=(*locator.notes(), *depths.notes(), *notes)
+        tuple(frames),
+        unit="metre" if by_phone else "unknown",
+        skipped=tuple(skipped),
+        notes=(*locator.notes(), *depths.notes(), *notes),
+        tracked=by_phone,
+    )
+
+
+def _is_of_phone(top: Mapping[str, Any]) -> bool:
+    """Whether a file is one of NeRFCapture, which is metric: each frame has its time and lens.
+
+    Its ``depth_path`` is not that of nerfstudio, and often leads nowhere.
+    """
+    return bool(top["frames"]) and all(
+        isinstance(entry, dict)
+        and type(entry.get("timestamp")) in (int, float)
+        and abs(entry["timestamp"]) < _LATEST
+        and "fl_x" in entry
+        for entry in top["frames"]
     )
 
 

@@ -8,7 +8,7 @@ from reloc.errors import SceneError
 from reloc.geometry import Camera, pose_from
 from reloc.scenes.found_poses import FoundPose, of_opengl, turned_about
 from reloc.scenes.locate import Locator, leads_out
-from reloc.scenes.raw import CameraSource, RawFrame, RawScene
+from reloc.scenes.raw import CameraSource, RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Skipped
 from reloc.scenes.text import data_lines
 
@@ -18,6 +18,7 @@ NAMES_IMAGES = True
 
 _FILES = ("bundle.out", "bundle/bundle.out", "bundle.rd.out")
 _LISTS = ("list.txt", "bundle.out.list.txt", "bundle.rd.out.list.txt")
+_LEFT_OUT = "the image was not registered"
 _ROWS = 5  # focal and distortion, three of the rotation, the translation
 
 
@@ -96,6 +97,8 @@ def _cameras(file: Path) -> list[Array]:
 
 def _camera(row: Array) -> CameraSource:
     focal, k1, k2 = row.tolist()
+    if not focal:
+        return no_camera(_LEFT_OUT)
     return lambda width, height: Camera(
         "RADIAL", width, height, (focal, width / 2, height / 2, k1, k2)
     )
@@ -103,5 +106,5 @@ def _camera(row: Array) -> CameraSource:
 
 def _pose(rows: Array) -> FoundPose:
     if not rows[0, 0]:
-        return None, "the image was not registered"
+        return None, _LEFT_OUT
     return of_opengl(turned_about((pose_from(rows[1:4], rows[4]), None)))
