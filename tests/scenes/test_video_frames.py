@@ -15,7 +15,7 @@ def poses_along(xs, turns=None):
 
 
 def test_stretches_are_even_by_motion_and_not_by_time():
-    still, walking = np.zeros(50), np.arange(1, 21) * 0.05
+    still, walking = np.zeros(50), np.arange(1, 21) * 0.051
     stretches = stretches_of(poses_along(np.concatenate([still, walking])))
     assert stretches[0] == range(51)
     assert {len(stretch) for stretch in stretches[1:-1]} == {2}
