@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reloc.scenes import open_scene
+from reloc.scenes.layouts.record3d_depth import raw_size
 from tests.scenes.layouts import phones
 from tests.scenes.layouts.walks import Walk, hold, write
 
@@ -78,3 +79,17 @@ def test_impossible_sizes_of_depth(walk, tmp_path, size):
     scene = open_scene(root)
     hold(walk, scene)
     assert not has_lzfse() or "depth left out: the metadata has no usable dw and dh" in scene.notes
+
+
+def test_streams_that_lie_about_their_size(walk):
+    """Before memory is taken, with or without the package that unpacks."""
+    raw = raw_size(b"bvx-" + (5).to_bytes(4, "little") + b"depth" + b"bvx$")
+    assert raw == 5
+    assert raw_size(b"bvx-" + (2**32 - 1).to_bytes(4, "little") + b"depth" + b"bvx$") is None
+    assert raw_size(b"") is None and raw_size(b"bvx-") is None
+    if has_lzfse():
+        import lzfse
+
+        for size in (1, 100, 5000, walk.small[0].nbytes, 500_000):
+            content = np.tile(walk.small[0].ravel(), 200).tobytes()[:size]
+            assert raw_size(lzfse.compress(content)) == size

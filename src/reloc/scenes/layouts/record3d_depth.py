@@ -1,5 +1,6 @@
 """Depth of Record3D: float32 metres, compressed by LZFSE, made into images in millimetres."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +39,16 @@ def depth_images(
     width, height = (int(side or 0) for side in size)
 
     def values(path: Path, kind: type) -> NDArray[Any] | None:
+        expected = width * height * np.dtype(kind).itemsize
         try:
-            content = lzfse.decompress(path.read_bytes())
-        except (OSError, lzfse.error):
+            packed = path.read_bytes()
+            # The library takes whatever memory the blocks say that they need.
+            if raw_size(packed) != expected:
+                return None
+            content = lzfse.decompress(packed)
+        except (OSError, MemoryError, lzfse.error):
             return None
-        whole = len(content) == width * height * np.dtype(kind).itemsize
+        whole = len(content) == expected
         return np.frombuffer(content, kind).reshape(height, width) if whole else None
 
     def fill(target: Path) -> None:
@@ -67,3 +73,32 @@ def depth_images(
     }
     lost = len(packed) - len(found)
     return found, (f"{lost} frames: depth is damaged and left out",) if lost else ()
+
+
+def raw_size(packed: bytes) -> int | None:
+    """What the blocks of an LZFSE stream unpack to, in bytes; None if it is no such stream.
+
+    Blocks begin with four letters and the size of what they hold (lzfse_internal.h of the reference
+    implementation).
+    """
+    at, total = 0, 0
+    try:
+        while (kind := packed[at : at + 4]) != b"bvx$":
+            (raw,) = struct.unpack_from("<I", packed, at + 4)
+            match kind:
+                case b"bvx-":
+                    at += 8 + raw
+                case b"bvxn":
+                    at += 12 + int(struct.unpack_from("<I", packed, at + 8)[0])
+                case b"bvx2":
+                    literals, matches, header = struct.unpack_from("<3Q", packed, at + 8)
+                    at += header & 0xFFFFFFFF
+                    at += (literals >> 20 & 0xFFFFF) + (matches >> 40 & 0xFFFFF)
+                case _:
+                    return None
+            total += raw
+            if not raw:
+                return None
+    except struct.error:
+        return None
+    return total
