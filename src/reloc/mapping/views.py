@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from reloc.errors import ImageError
 from reloc.images.augment import augmented_view, cell_pixels, plain_view
 from reloc.images.image_cache import read_gray
+from reloc.scenes.masks import kept
 from reloc.scenes.scene import Frame
 from reloc.stereo import InverseDepth, novel_view
 
@@ -68,7 +69,7 @@ def prepare_view(
         read: gives the grey pixels of an image file.
 
     Raises:
-        ImageError: the image is damaged or of another size than its camera.
+        ImageError: the image or its mask is damaged, or of another size than its camera.
     """
     image = read(frame.image)
     height, width = image.shape
@@ -97,6 +98,8 @@ def prepare_view(
         seen, scale = view.image, view.scale
         pixels = view.original_pixels(cell_pixels(*seen.shape, stride=stride))
         usable = np.all((pixels > 0) & (pixels < (width, height)), axis=1)
+    if frame.mask is not None:
+        usable = usable & kept(frame.mask, pixels, width=width, height=height)
     rays = camera.rays(np.clip(pixels, 0, (width, height)))
     return PreparedView(
         frame=index,

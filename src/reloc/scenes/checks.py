@@ -75,6 +75,7 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
     notes = (
         *raw.notes,
         *remarks.lines(),
+        _mask_note(parts["mapping"]),
         *(jump_notes(parts["mapping"]) if raw.tracked else ()),
         *stretch_notes([frame.image for frame in parts["mapping"] or parts["query"]]),
         skipped_note(skipped),
@@ -90,6 +91,13 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         notes=tuple(dict.fromkeys(note for note in notes if note)),
         model=raw.model,
     )
+
+
+def _mask_note(frames: Sequence[Frame]) -> str:
+    count = sum(frame.mask is not None and frame.mask.path is not None for frame in frames)
+    if not count:
+        return ""
+    return f"{count} of {len(frames)} frames have a mask; what is black in it is not mapped"
 
 
 def skipped_note(skipped: Sequence[Skipped]) -> str:
@@ -169,7 +177,15 @@ def _checked_frame(frame: RawFrame, remarks: _Remarks) -> Frame:
             depth = _checked_depth(frame.depth, camera)
         except (ImageError, _Unusable) as error:
             remarks.add("depth left out", f"of {frame.name}: {error}")
-    return Frame(frame.name, frame.image, camera, pose, depth, frame.time)
+    mask = frame.mask
+    if mask is not None and mask.path is not None:
+        try:
+            if not same_aspect(image_size(mask.path), (width, height)):
+                raise _Unusable("its shape is not that of the image")
+        except (ImageError, _Unusable) as error:
+            remarks.add("mask left out", f"of {frame.name}: {error}")
+            mask = None
+    return Frame(frame.name, frame.image, camera, pose, depth, frame.time, mask)
 
 
 def _rigid(pose: Array, name: str, remarks: _Remarks) -> Array:

@@ -16,6 +16,7 @@ from reloc.scenes.colmap_model import (
     read_posed_images,
 )
 from reloc.scenes.locate import Locator, leads_out, smaller_folders
+from reloc.scenes.masks import MaskFolder
 from reloc.scenes.raw import RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Model, Skipped
 from reloc.scenes.text import image_files
@@ -112,6 +113,7 @@ def read(root: Path, *, images: Path | None = None, model: Path | None = None) -
     cameras = read_cameras(cameras_file)
     listed = read_posed_images(images_file)
     locator = Locator(root, [image.name for image in listed], folders=_IMAGE_FOLDERS, given=images)
+    masks = MaskFolder(root / "masks") if (root / "masks").is_dir() else None
     frames, skipped, names = list[RawFrame](), list[Skipped](), dict[str, str]()
     for image in listed:
         located = locator.find(image.name)
@@ -122,7 +124,16 @@ def read(root: Path, *, images: Path | None = None, model: Path | None = None) -
         missing = no_camera(f"{cameras_file} has no camera {str(image.camera_id)[:40]}")
         camera = cameras.get(image.camera_id, missing)
         names[image.name] = located.name
-        frames.append(RawFrame(located.name, located.path, camera, pose, pose_fault=fault))
+        frames.append(
+            RawFrame(
+                located.name,
+                located.path,
+                camera,
+                pose,
+                pose_fault=fault,
+                mask=masks.of(image.name) if masks else None,
+            )
+        )
     notes = list(locator.notes())
     others = [p for p in _models(root) if p != folder] if model is None else []
     if others:
@@ -131,8 +142,6 @@ def read(root: Path, *, images: Path | None = None, model: Path | None = None) -
             f"read {folder.relative_to(root)} with {len(listed)} images, the largest of "
             f"{len(others) + 1} models; for another open {others[0]} in place of {root}",
         )
-    if (root / "masks").is_dir():
-        notes.append("the folder masks is not used: whatever the images show is mapped")
     return RawScene(
         tuple(frames), skipped=tuple(skipped), notes=tuple(notes), model=Model(folder, names)
     )

@@ -12,6 +12,7 @@ from reloc.scenes import colmap
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.locate import find_folder
+from reloc.scenes.masks import with_masks
 from reloc.scenes.readers import READERS, ListReader, Reader, known_readers
 from reloc.scenes.scene import Scene
 from reloc.scenes.unpacking import archive_stem, inner_folders, is_archive, unpacked
@@ -23,6 +24,7 @@ def open_scene(
     query: StrPath | None = None,
     poses: StrPath | None = None,
     images: StrPath | None = None,
+    masks: StrPath | None = None,
     layout: str | None = None,
 ) -> Scene:
     """Reads a scene of any known layout.
@@ -38,6 +40,9 @@ def open_scene(
             given, then below the scene's folder.
         images: the folder of the images, where it is not where the format has it; looked for as
             given, then below the scene's folder. For formats whose files name the images.
+        masks: a folder of images called as the scene's (``a/1.jpg.png`` or ``a/1.png``), black
+            where these are not to be mapped, in place of masks of the format; looked for as
+            ``images``.
         layout: one of ``LAYOUTS`` or of a registered reader, where a folder fits several.
 
     Returns:
@@ -58,8 +63,9 @@ def open_scene(
         # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
         with np.errstate(over="ignore", invalid="ignore"):
             if not archive:
-                return _opened(root, query, poses, images, layout)
-            scene = _opened(_scene_in(unpacked(root), layout), query, poses, images, layout)
+                return _opened(root, query, poses, images, masks, layout)
+            inner = _scene_in(unpacked(root), layout)
+            scene = _opened(inner, query, poses, images, masks, layout)
             return replace(scene, name=archive_stem(root))
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
@@ -80,6 +86,7 @@ def _opened(
     query: StrPath | None,
     poses: StrPath | None,
     images: StrPath | None,
+    masks: StrPath | None,
     layout: str | None,
 ) -> Scene:
     root, model = colmap.scene_of(path) if layout in (None, colmap.LAYOUT) else (path, None)
@@ -102,6 +109,8 @@ def _opened(
     elif (root / QUERY_LIST).is_file():
         raw = with_queries(raw, root, root / QUERY_LIST)
         notes += (f"queries are those of {QUERY_LIST} in the scene's folder",)
+    if masks is not None:
+        raw = with_masks(raw, find_folder(root, masks))
     raw = replace(raw, notes=notes + raw.notes + raw.pose_notes)
     return checked_scene(raw, root=root, layout=reader.LAYOUT)
 

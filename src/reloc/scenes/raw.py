@@ -7,7 +7,7 @@ from typing import Literal, NoReturn
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.scenes.scene import Array, Model, Skipped
+from reloc.scenes.scene import Array, Mask, Model, Skipped
 
 # Formats that store a focal length without an image size mean the size of the image at hand; they
 # give a function of (width, height). It may raise CameraError to say why there is no camera.
@@ -48,6 +48,7 @@ class RawFrame:
         part: what the format's own split says; ``neither`` keeps the frame out.
         depth: measured depth, if there is any.
         time: seconds, if the format tells.
+        mask: what of the image is not mapped, if there is such.
     """
 
     name: str
@@ -58,6 +59,7 @@ class RawFrame:
     part: Literal["mapping", "query", "neither"] = "mapping"
     depth: RawDepth | None = None
     time: float | None = None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)

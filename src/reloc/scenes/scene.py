@@ -35,6 +35,19 @@ class Depth:
 
 
 @dataclass(frozen=True)
+class Mask:
+    """What of an image is not mapped; see ``reloc.scenes.masks``.
+
+    Attributes:
+        path: image of the same shape, black where the image does not count; None where it has none.
+        border: pixels along each side of the image that do not count.
+    """
+
+    path: Path | None = None
+    border: int = 0
+
+
+@dataclass(frozen=True)
 class Frame:
     """One image with its camera and, where known, its pose.
 
@@ -45,6 +58,7 @@ class Frame:
         world_from_cam: (4, 4) float64, or None if nobody knows.
         depth: measured depth, if there is any.
         time: seconds, if the format tells.
+        mask: what of the image is not mapped, if there is such.
     """
 
     name: str
@@ -53,6 +67,7 @@ class Frame:
     world_from_cam: Array | None
     depth: Depth | None = None
     time: float | None = None
+    mask: Mask | None = None
 
 
 def posed(frames: Iterable[Frame]) -> tuple[Frame, ...]:

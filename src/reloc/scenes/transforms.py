@@ -12,7 +12,7 @@ from reloc.errors import SceneError
 from reloc.scenes.locate import Locator, leads_out
 from reloc.scenes.names import NameIndex, inside
 from reloc.scenes.raw import RawDepth, RawFrame, RawScene
-from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.scene import Array, Mask, Skipped
 from reloc.scenes.text import read_text
 from reloc.scenes.transforms_camera import camera_of, ignores_tangential
 
@@ -67,6 +67,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     files = [(name, part, _parsed(root / name)) for name, part in _present(root)]
     locator = Locator(root, _listed(files, "file_path"), given=images)
     depths = Locator(root, _listed(files, "depth_file_path"))
+    masks = Locator(root, _listed(files, "mask_path"))
     by_phone = all(_is_of_phone(top) for _, _, top in files)
     frames, skipped, notes = list[RawFrame](), list[Skipped](), list[str]()
     for file, part, top in files:
@@ -91,6 +92,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
                     part=part if split is None else split(listed, located.name),
                     depth=_depth(depths, top, entry),
                     time=float(entry["timestamp"]) if by_phone else None,
+                    mask=_mask(masks, entry),
                 )
             )
         if "applied_transform" in top:
@@ -100,7 +102,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
         tuple(frames),
         unit="metre" if by_phone else "unknown",
         skipped=tuple(skipped),
-        notes=(*locator.notes(), *depths.notes(), *notes),
+        notes=(*locator.notes(), *depths.notes(), *masks.notes(), *notes),
         tracked=by_phone,
     )
 
@@ -140,17 +142,20 @@ def _depth(locator: Locator, top: Mapping[str, Any], entry: Mapping[str, Any]) -
     return RawDepth(located.path, unit=float(unit)) if good else None
 
 
+def _mask(locator: Locator, entry: Mapping[str, Any]) -> Mask | None:
+    """The mask of a frame, whose black pixels nerfstudio leaves out."""
+    listed = _path(entry, "mask_path")
+    located = None if listed is None else locator.find(listed)
+    return None if located is None else Mask(located.path)
+
+
 def _unused(file: str, top: Mapping[str, Any]) -> list[str]:
     """What the file has that is not used."""
     entries = [entry for entry in top["frames"] if isinstance(entry, dict)]
-    masks = sum(entry.get("mask_path") is not None for entry in entries)
     fisheyes = sum(ignores_tangential(top, entry) for entry in entries)
-    notes = {
-        f"{masks} frames of {file} have a mask, which is not used: whatever the images show is "
-        "mapped": masks,
-        f"{fisheyes} frames of {file} have p1 and p2, which a fisheye lens does not know": fisheyes,
-    }
-    return [note for note, count in notes.items() if count]
+    if not fisheyes:
+        return []
+    return [f"{fisheyes} frames of {file} have p1 and p2, which a fisheye lens does not know"]
 
 
 def _parsed(path: Path) -> dict[str, Any]:

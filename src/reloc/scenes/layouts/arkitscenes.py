@@ -19,6 +19,8 @@ LOOKS_FOR = "lowres_wide.traj with images and .pincam files in lowres_wide (ARKi
 _KINDS = ("lowres_wide", "vga_wide", "wide")
 _TRAJECTORY = "lowres_wide.traj"
 _TIME = re.compile(r"_(\d+\.\d+)$")
+# Seconds, radians and metres beyond it are damage.
+_LARGEST = 1e9
 # Of 0, 1 and 2.
 _LEAST_CONFIDENCE = 1
 
@@ -75,7 +77,8 @@ def _trajectory(path: Path) -> Trajectory:
             raise SceneError(
                 f"{path}:{number}: expected 'time rx ry rz tx ty tz', got {line[:80]!r}"
             )
-        if np.isfinite(values).all():
+        # Of a row that is none, numpy would make no rotation.
+        if np.isfinite(values).all() and np.abs(values).max() < _LARGEST:
             rotation = rotation_from_vector(values[1:4])
             rows.append((values[0], values[4:], quaternion_from_rotation(rotation).tolist()))
     return Trajectory(rows)

@@ -6,6 +6,7 @@ from typing import Any
 from reloc.scenes.found_poses import of_opengl, pose_of_matrix
 from reloc.scenes.json_files import read_json
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene, known_camera, no_camera
+from reloc.scenes.scene import Mask
 from reloc.scenes.text import image_files
 
 LAYOUT = "polycam"
@@ -15,6 +16,8 @@ _PAIRS = (("corrected_images", "corrected_cameras"), ("images", "cameras"))
 _POSE = [f"t_{row}{column}" for row in range(3) for column in range(4)]
 # Of 0, 127 and 255.
 _LEAST_CONFIDENCE = 127
+# Pixels along the sides of corrected images that may be black: undistorting leaves 5 to 15.
+_BORDER = 15
 
 
 def matches(root: Path) -> bool:
@@ -26,7 +29,8 @@ def read(root: Path) -> RawScene:
     """The corrected images with the corrected cameras if there are both, else the original pair.
 
     Corrected poses are those after Polycam has closed loops; its corrected images are undistorted,
-    so that each belongs to the camera of its own kind alone. Poses are camera-to-world with ARKit's
+    so that each belongs to the camera of its own kind alone, and have black borders, which are
+    masked. Poses are camera-to-world with ARKit's
     axes (OpenGL's), row by row; metres, y up. Depth is in millimetres and that of the original
     image.
 
@@ -50,6 +54,7 @@ def read(root: Path) -> RawScene:
                 pose_fault=pose[1],
                 depth=_depth(folder, image.stem, _read(original)[0] if original.exists() else None),
                 time=time,
+                mask=Mask(border=_BORDER) if images.startswith("corrected") else None,
             )
         )
     frames.sort(key=lambda frame: (len(frame.image.stem), frame.image.stem))

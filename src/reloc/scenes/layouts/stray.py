@@ -53,7 +53,8 @@ def read(root: Path) -> RawScene:
         by_number = {int(p.stem): p for p in image_files(root / _IMAGES) if p.stem.isdecimal()}
         numbered = ((at, by_number.get(_number(row))) for at, row in enumerate(rows))
         images = {at: path for at, path in numbered if path is not None}
-    last = None if "fx" in rows[0].cells else _matrix(root / "camera_matrix.csv")
+    each = all(key in rows[0].cells for key in ("fx", "fy", "cx", "cy"))
+    last = None if each else _matrix(root / "camera_matrix.csv")
     frames = []
     for at, image in sorted(images.items()):
         row, (pose, fault) = rows[at], poses[at]
