@@ -7,7 +7,7 @@ file has changed. Where nothing can be written it lives as long as the process.
 import atexit
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -24,19 +24,22 @@ atexit.register(_until_the_end.close)
 _of_this_process: dict[tuple[str, str], Path] = {}
 
 
-def derived_folder(source: Path, make: Callable[[Path], None]) -> Path:
+def derived_folder(
+    source: Path, make: Callable[[Path], None], *, sources: Sequence[Path] | None = None
+) -> Path:
     """The folder of what was made of a file, made now if it is not there or older than the file.
 
     Args:
-        source: the file.
+        source: the file, which gives the folder its name and place.
         make: fills an empty folder.
+        sources: what it is made of, if that is not ``source`` alone.
 
     Raises:
         SceneError: something else has the name of the folder.
         Whatever ``make`` raises.
     """
     folder = source.with_name(source.name + SUFFIX)
-    stamp = _stamp(source)
+    stamp = _stamp([source] if sources is None else sources)
     if _stored(folder) == stamp:
         return folder
     if folder.exists():
@@ -63,9 +66,10 @@ def derived_folder(source: Path, make: Callable[[Path], None]) -> Path:
     return temporary
 
 
-def _stamp(source: Path) -> str:
-    found = source.stat()
-    return json.dumps({"bytes": found.st_size, "changed": found.st_mtime_ns, "version": _VERSION})
+def _stamp(sources: Sequence[Path]) -> str:
+    found = [(source.name, source.stat()) for source in sources]
+    files = [[name, status.st_size, status.st_mtime_ns] for name, status in found]
+    return json.dumps({"files": files, "version": _VERSION})
 
 
 def _stored(folder: Path) -> str | None:

@@ -13,6 +13,7 @@ from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.locate import find_folder
 from reloc.scenes.masks import with_masks
+from reloc.scenes.panoramas import cut_panoramas
 from reloc.scenes.readers import READERS, ListReader, Reader, known_readers
 from reloc.scenes.scene import Scene
 from reloc.scenes.unpacking import archive_stem, inner_folders, is_archive, unpacked
@@ -111,6 +112,7 @@ def _opened(
         notes += (f"queries are those of {QUERY_LIST} in the scene's folder",)
     if masks is not None:
         raw = with_masks(raw, find_folder(root, masks))
+    raw = cut_panoramas(raw, root)
     raw = replace(raw, notes=notes + raw.notes + raw.pose_notes)
     return checked_scene(raw, root=root, layout=reader.LAYOUT)
 

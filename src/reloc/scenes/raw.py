@@ -13,7 +13,10 @@ from reloc.scenes.scene import Array, Mask, Model, Skipped
 # give a function of (width, height). It may raise CameraError to say why there is no camera.
 CameraSource = Camera | Callable[[int, int], Camera]
 
-PANORAMA = "the image is a panorama (equirectangular or the like); cut it into perspective views"
+PANORAMA = (
+    "the image is a panorama (equirectangular or the like) of another shape than 360 by 180 "
+    "degrees; cut it into perspective views"
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,10 @@ def no_camera(reason: str) -> CameraSource:
         raise CameraError(reason)
 
     return refuse
+
+
+# That of an equirectangular image, which is cut into views before frames are checked.
+PANORAMA_CAMERA = no_camera(PANORAMA)
 
 
 def known_camera(model: str, width: float, height: float, params: Sequence[float]) -> CameraSource:

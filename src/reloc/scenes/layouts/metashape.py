@@ -8,7 +8,15 @@ import numpy as np
 from reloc.errors import SceneError
 from reloc.scenes.found_poses import FoundPose, pose_of_matrix
 from reloc.scenes.locate import Locator, leads_out
-from reloc.scenes.raw import PANORAMA, CameraSource, RawFrame, RawScene, known_camera, no_camera
+from reloc.scenes.raw import (
+    PANORAMA,
+    PANORAMA_CAMERA,
+    CameraSource,
+    RawFrame,
+    RawScene,
+    known_camera,
+    no_camera,
+)
 from reloc.scenes.scene import Array, Skipped
 from reloc.scenes.text import read_text
 
@@ -131,7 +139,7 @@ def _pose(entry: ET.Element, world_from_chunk: Array | None) -> FoundPose:
 def _camera(sensor: ET.Element) -> CameraSource:
     kind = sensor.get("type", "frame")
     if kind in ("spherical", "cylindrical"):
-        return no_camera(PANORAMA)
+        return PANORAMA_CAMERA if kind == "spherical" else no_camera(PANORAMA)
     calibration = next(
         (c for c in sensor.iterfind("calibration") if c.get("class") == "adjusted"),
         sensor.find("calibration"),

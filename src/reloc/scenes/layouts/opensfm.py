@@ -9,7 +9,7 @@ from reloc.geometry import Camera
 from reloc.scenes.found_poses import FoundPose, numbers_of, pose_of_vector, turned_about
 from reloc.scenes.json_files import read_json
 from reloc.scenes.locate import Locator, leads_out
-from reloc.scenes.raw import PANORAMA, CameraSource, RawFrame, RawScene, no_camera
+from reloc.scenes.raw import PANORAMA_CAMERA, CameraSource, RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Skipped
 
 LAYOUT = "opensfm"
@@ -110,7 +110,7 @@ def _camera(entry: Any) -> CameraSource:
         return no_camera("its camera is not among the cameras of reconstruction.json")
     kind = entry.get("projection_type")
     if kind in _PANORAMAS:
-        return no_camera(PANORAMA)
+        return PANORAMA_CAMERA
     if not isinstance(kind, str) or kind not in _MODELS:
         return no_camera(f"unknown projection_type {str(kind)[:40]}; undistort the images")
     model, names = _MODELS[kind]
