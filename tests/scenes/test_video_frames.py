@@ -29,6 +29,7 @@ def test_lost_poses_begin_no_stretch():
     poses = poses_along([0.0, 1.0, 2.0])
     poses[1] = (None, "lost")
     assert stretches_of(poses) == [range(2), range(2, 3)]
+    assert stretches_of([(None, "lost")] * 3) == [] == stretches_of([])
 
 
 def test_long_walks_are_thinned():

@@ -9,6 +9,8 @@ import numpy as np
 from reloc.errors import PluginError, SceneError
 from reloc.files import StrPath
 from reloc.scenes import colmap
+from reloc.scenes.bags import LAYOUT as BAG_LAYOUT
+from reloc.scenes.bags import is_bag, session_of
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.locate import find_folder
@@ -32,7 +34,9 @@ def open_scene(
 
     Args:
         path: the scene's folder, or one of the COLMAP models in it, such as ``sparse/1``; or an
-            archive of it (.zip, .r3d, .tar.gz), which is unpacked beside itself, as ``NAME.reloc``.
+            archive of it (.zip, .r3d, .tar.gz), which is unpacked beside itself, as ``NAME.reloc``;
+            or a recording of ROS (.bag, .mcap, .db3, or the folder of one), whose images are
+            written likewise.
         query: one image path per line, relative to the scene's folder; listed images are queries,
             all others map. Without it ``query.txt`` of the scene's folder, if there is one, else
             the split that the format itself has.
@@ -56,18 +60,21 @@ def open_scene(
         PluginError: the reader is that of another package, and failed.
     """
     root = Path(path)
-    archive = is_archive(root)
-    if not root.is_dir() and not archive:
+    archive, bag = is_archive(root), is_bag(root)
+    if not root.is_dir() and not archive and not bag:
         what = "is a file; give the folder that holds it" if root.exists() else "no such folder"
         raise SceneError(f"{root}: {what}")
     try:
         # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
         with np.errstate(over="ignore", invalid="ignore"):
-            if not archive:
-                return _opened(root, query, poses, images, masks, layout)
-            inner = _scene_in(unpacked(root), layout)
-            scene = _opened(inner, query, poses, images, masks, layout)
-            return replace(scene, name=archive_stem(root))
+            if archive:
+                inner = _scene_in(unpacked(root), layout)
+                scene = _opened(inner, query, poses, images, masks, layout)
+                return replace(scene, name=archive_stem(root))
+            if bag and layout in (None, BAG_LAYOUT):
+                scene = _opened(session_of(root), query, poses, images, masks, None)
+                return replace(scene, name=root.stem, layout=BAG_LAYOUT)
+            return _opened(root, query, poses, images, masks, layout)
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
 
@@ -160,7 +167,7 @@ def _nothing_fits(root: Path, readers: Sequence[Reader]) -> str:
         for reader in READERS
         if name.endswith("/") and reader.matches(root / name)
     ]
-    known = ", ".join(reader.LAYOUT for reader in readers)
+    known = ", ".join([*(reader.LAYOUT for reader in readers), BAG_LAYOUT])
     message = (
         f"{root}: no known scene layout; found {', '.join(found[:8]) or 'nothing'}"
         f"{' and more' if len(found) > 8 else ''}; known are {known}; how each is "

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from reloc.geometry import pose_from, rotation_from_quaternion
 from reloc.scenes.scene import Array
@@ -23,11 +24,12 @@ class Trajectory:
             not finite or have no rotation, as where tracking was lost, are left out.
     """
 
-    def __init__(self, rows: Iterable[tuple[float, Sequence[float], Sequence[float]]]) -> None:
+    def __init__(self, rows: Iterable[tuple[float, ArrayLike, ArrayLike]]) -> None:
+        numbers = (np.array([time, *np.ravel(t), *np.ravel(q)]) for time, t, q in rows)
         usable = sorted(
-            (time, *translation, *wxyz)
-            for time, translation, wxyz in rows
-            if np.isfinite((time, *translation, *wxyz)).all() and np.linalg.norm(wxyz) > 1e-9
+            row.tolist()
+            for row in numbers
+            if np.isfinite(row).all() and np.linalg.norm(row[4:]) > 1e-9
         )
         self._times = [row[0] for row in usable]
         self._rows = np.array([row[1:] for row in usable], np.float64).reshape(-1, 7)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +90,7 @@ def _stretches(poses: Sequence[FoundPose], scale: float) -> list[range]:
                 continue
         starts.append(number)
         last = pose
-    return [range(a, b) for a, b in zip(starts, [*starts[1:], len(poses)], strict=True)]
+    return [range(a, b) for a, b in pairwise([*starts, len(poses)])]
 
 
 def _name(number: int) -> str:
