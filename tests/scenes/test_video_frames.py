@@ -17,7 +17,7 @@ def poses_along(xs, turns=None):
 def test_stretches_are_even_by_motion_and_not_by_time():
     still, walking = np.zeros(50), np.arange(1, 21) * 0.051
     stretches = stretches_of(poses_along(np.concatenate([still, walking])))
-    assert stretches[0] == range(51)
+    assert stretches[0] == tuple(range(51))
     assert {len(stretch) for stretch in stretches[1:-1]} == {2}
 
 
@@ -28,7 +28,7 @@ def test_turning_on_the_spot_counts():
 def test_lost_poses_begin_no_stretch():
     poses = poses_along([0.0, 1.0, 2.0])
     poses[1] = (None, "lost")
-    assert stretches_of(poses) == [range(2), range(2, 3)]
+    assert stretches_of(poses) == [(0,), (2,)]
     assert stretches_of([(None, "lost")] * 3) == [] == stretches_of([])
 
 

@@ -24,7 +24,6 @@ from reloc.scenes.trajectory import Trajectory
 from reloc.scenes.video_frames import stretches_of
 
 LAYOUT = "rosbag"
-LOOKS_FOR = "a .bag, .mcap or .db3 file, or a folder of metadata.yaml with such files (ROS)"
 
 _FILES = (".bag", ".mcap", ".db3")
 _INFO, _IMAGE, _COMPRESSED, _ODOMETRY, _TRANSFORMS = (
@@ -52,7 +51,7 @@ _LENSES = {
 }  # fmt: skip
 
 
-def is_bag(path: Path) -> bool:
+def matches(path: Path) -> bool:
     """Whether a path is a recording of ROS: a file, or a folder as ROS 2 writes it."""
     if path.is_file():
         return path.suffix.lower() in _FILES
@@ -60,7 +59,7 @@ def is_bag(path: Path) -> bool:
     return any(file.suffix.lower() in _FILES[1:] for file in files)
 
 
-def session_of(bag: Path) -> Path:
+def folder(bag: Path) -> Path:
     """The folder of a session, of layout ``lamar``, that holds what a recording shows.
 
     Raises:
@@ -218,10 +217,9 @@ def _chosen(found: _Found) -> Mapping[tuple[str, int], FoundPose]:
         poses = [tree.pose(frame, time * 1e-9) for time, frame in listed]
         of_world = [pose if top == world else (None, pose[1]) for pose, top in poses]
         stretches = stretches_of(of_world)
-        kept = [stretch[len(stretch) // 2] for stretch in stretches] or range(len(listed))[:1]
-        for at in kept:
-            if of_world[at][0] is not None or not stretches:
-                chosen[topic, listed[at][0]] = of_world[at]
+        # One image of a camera without poses, so that there is something to say of it.
+        for at in [stretch[len(stretch) // 2] for stretch in stretches] or [0]:
+            chosen[topic, listed[at][0]] = of_world[at]
     return chosen
 
 

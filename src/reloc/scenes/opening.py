@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
 from reloc.errors import PluginError, SceneError
 from reloc.files import StrPath
-from reloc.scenes import colmap
-from reloc.scenes.bags import LAYOUT as BAG_LAYOUT
-from reloc.scenes.bags import is_bag, session_of
+from reloc.scenes import bags, colmap, sens_files
 from reloc.scenes.checks import checked_scene
 from reloc.scenes.lists import QUERY_LIST, find_list, with_poses, with_queries
 from reloc.scenes.locate import find_folder
@@ -19,6 +18,23 @@ from reloc.scenes.panoramas import cut_panoramas
 from reloc.scenes.readers import READERS, ListReader, Reader, known_readers
 from reloc.scenes.scene import Scene
 from reloc.scenes.unpacking import archive_stem, inner_folders, is_archive, unpacked
+
+
+class _Converter(Protocol):
+    """A module that makes a folder, of a layout that is read, of a recording in one file."""
+
+    LAYOUT: str
+
+    def matches(self, path: Path) -> bool:
+        """Whether a path is such a recording, or a folder of one."""
+        ...
+
+    def folder(self, path: Path) -> Path:
+        """The folder, made now if it is not there. Raises SceneError."""
+        ...
+
+
+_CONVERTERS: tuple[_Converter, ...] = (bags, sens_files)
 
 
 def open_scene(
@@ -35,8 +51,8 @@ def open_scene(
     Args:
         path: the scene's folder, or one of the COLMAP models in it, such as ``sparse/1``; or an
             archive of it (.zip, .r3d, .tar.gz), which is unpacked beside itself, as ``NAME.reloc``;
-            or a recording of ROS (.bag, .mcap, .db3, or the folder of one), whose images are
-            written likewise.
+            or a recording of ROS (.bag, .mcap, .db3, or the folder of one) or of ScanNet (.sens),
+            whose images are written likewise.
         query: one image path per line, relative to the scene's folder; listed images are queries,
             all others map. Without it ``query.txt`` of the scene's folder, if there is one, else
             the split that the format itself has.
@@ -60,10 +76,12 @@ def open_scene(
         PluginError: the reader is that of another package, and failed.
     """
     root = Path(path)
-    archive, bag = is_archive(root), is_bag(root)
-    if not root.is_dir() and not archive and not bag:
+    archive, converted = is_archive(root), _converted_by(root, layout)
+    if not root.is_dir() and not archive and not converted:
         what = "is a file; give the folder that holds it" if root.exists() else "no such folder"
         raise SceneError(f"{root}: {what}")
+    if not converted and layout in [converter.LAYOUT for converter in _CONVERTERS]:
+        raise SceneError(f"{root}: no recording of layout {layout}; give its file")
     try:
         # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -71,12 +89,17 @@ def open_scene(
                 inner = _scene_in(unpacked(root), layout)
                 scene = _opened(inner, query, poses, images, masks, layout)
                 return replace(scene, name=archive_stem(root))
-            if bag and layout in (None, BAG_LAYOUT):
-                scene = _opened(session_of(root), query, poses, images, masks, None)
-                return replace(scene, name=root.stem, layout=BAG_LAYOUT)
+            if converted:
+                scene = _opened(converted.folder(root), query, poses, images, masks, None)
+                return replace(scene, name=root.stem, layout=converted.LAYOUT)
             return _opened(root, query, poses, images, masks, layout)
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
+
+
+def _converted_by(path: Path, layout: str | None) -> _Converter | None:
+    """What makes a folder of a recording, unless another layout is asked for."""
+    return next((c for c in _CONVERTERS if layout in (None, c.LAYOUT) and c.matches(path)), None)
 
 
 def _scene_in(folder: Path, layout: str | None) -> Path:
@@ -167,7 +190,7 @@ def _nothing_fits(root: Path, readers: Sequence[Reader]) -> str:
         for reader in READERS
         if name.endswith("/") and reader.matches(root / name)
     ]
-    known = ", ".join([*(reader.LAYOUT for reader in readers), BAG_LAYOUT])
+    known = ", ".join([reader.LAYOUT for reader in readers] + [c.LAYOUT for c in _CONVERTERS])
     message = (
         f"{root}: no known scene layout; found {', '.join(found[:8]) or 'nothing'}"
         f"{' and more' if len(found) > 8 else ''}; known are {known}; how each is "

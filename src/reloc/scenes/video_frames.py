@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,16 +69,21 @@ def frames_of_rows(video: Path, poses: Sequence[FoundPose], *, rows_file: Path) 
     return VideoFrames(images, missing)
 
 
-def stretches_of(poses: Sequence[FoundPose], *, most: int = MOST_FRAMES) -> list[range]:
-    """Stretches of rows over which the camera moves about equally much, at most so many."""
+def stretches_of(poses: Sequence[FoundPose], *, most: int = MOST_FRAMES) -> list[tuple[int, ...]]:
+    """Numbers of the rows with a pose, in stretches over which the camera moves equally much.
+
+    Args:
+        poses: of all rows.
+        most: stretches; where there would be more, they are longer.
+    """
     scale = 1.0
     while len(found := _stretches(poses, scale)) > most:
         scale *= 1.3
     return found
 
 
-def _stretches(poses: Sequence[FoundPose], scale: float) -> list[range]:
-    starts, last = list[int](), None
+def _stretches(poses: Sequence[FoundPose], scale: float) -> list[tuple[int, ...]]:
+    stretches, last = list[list[int]](), None
     for number, (pose, _) in enumerate(poses):
         if pose is None:
             continue
@@ -87,17 +91,18 @@ def _stretches(poses: Sequence[FoundPose], scale: float) -> list[range]:
             moved = float(np.linalg.norm(pose[:3, 3] - last[:3, 3]))
             turned = rotation_angle_deg(pose[:3, :3], last[:3, :3])
             if moved < _MOVED * scale and turned < _TURNED * scale:
+                stretches[-1].append(number)
                 continue
-        starts.append(number)
+        stretches.append([number])
         last = pose
-    return [range(a, b) for a, b in pairwise([*starts, len(poses)])]
+    return [tuple(stretch) for stretch in stretches]
 
 
 def _name(number: int) -> str:
     return f"{number:06d}.jpg"
 
 
-def _write(video: Path, target: Path, stretches: Sequence[range]) -> None:
+def _write(video: Path, target: Path, stretches: Sequence[Sequence[int]]) -> None:
     """Writes the sharpest frame of each stretch; what was best so far is replaced."""
     stretch_of = {
         number: at for at, stretch in enumerate(stretches) for number in evenly(stretch, _COMPARED)

@@ -1,7 +1,9 @@
 """Writers of what apps on phones leave: one for each, from a walk to the files of its layout."""
 
 import json
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 import cv2
@@ -202,6 +204,31 @@ def scannet(walk: Walk) -> Files:
         files[f"pose/{number + 5}.txt"] = lines(walk.poses[number])
         files[f"depth/{number + 5}.png"] = walk.depth(number)
     return files
+
+
+def sens(walk: Walk) -> bytes:
+    """ScanNet's .sens file, with one frame whose tracking was lost."""
+    height, width = walk.small.shape[1:]
+
+    def matrix(k: np.ndarray) -> bytes:
+        whole = np.eye(4, dtype="<f4")
+        whole[:3, :3] = k
+        return whole.tobytes()
+
+    name, one = b"StructureSensor", np.eye(4, dtype="<f4").tobytes()
+    content = struct.pack("<IQ", 4, len(name)) + name
+    content += matrix(walk.camera.matrix()) + one
+    content += matrix(walk.camera.resized(width, height).matrix()) + one
+    sizes = walk.camera.width, walk.camera.height, width, height
+    content += struct.pack("<2i4IfQ", 2, 1, *sizes, 1000.0, len(walk) + 1)
+    lost = np.full((4, 4), -np.inf)
+    for number, pose in enumerate([*walk.poses, lost]):
+        at = min(number, len(walk) - 1)
+        color = walk.image(at, ".jpg")
+        depth = zlib.compress(np.rint(walk.small[at] * 1000).astype("<u2").tobytes())
+        content += pose.astype("<f4").tobytes()
+        content += struct.pack("<4Q", number, number, len(color), len(depth)) + color + depth
+    return content + struct.pack("<Q", 0)
 
 
 def scannetpp(walk: Walk) -> Files:

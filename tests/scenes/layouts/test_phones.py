@@ -63,6 +63,33 @@ def test_scannet_and_poses_of_minus_infinity(walk, tmp_path):
     assert [frame.image.stem for frame in scene.mapping][3:6] == ["9", "10", "11"]
 
 
+@pytest.mark.parametrize("as_folder", [False, True])
+def test_sens_files(walk, tmp_path, as_folder):
+    path = tmp_path / "scene0000_00/scene0000_00.sens"
+    write(path.parent, {path.name: phones.sens(walk)})
+    scene = open_scene(path.parent if as_folder else path)
+    assert (scene.layout, scene.unit, scene.name) == ("sens", "metre", "scene0000_00")
+    # Numbers of 32 bits.
+    hold(walk, scene, depths=8, most_pixels=0.02)
+
+
+def test_sens_files_that_are_cut_short_or_of_another_version(walk, tmp_path):
+    content = phones.sens(walk)
+    path = tmp_path / "a.sens"
+    for cut in (2, 20, 300, 360, len(content) // 2, len(content) - 200):
+        path.write_bytes(content[:cut])
+        with pytest.raises(SceneError, match=r"a\.sens: damaged or cut short"):
+            open_scene(path)
+    path.write_bytes(b"\x03" + content[1:])
+    with pytest.raises(SceneError, match=r"a\.sens: is of version 3"):
+        open_scene(path)
+    for at in (4, 283, 291, 307, 311, 399, 407):  # sizes and counts of things
+        path.write_bytes(content[:at] + b"\xff" * 8 + content[at + 8 :])
+        with pytest.raises(SceneError, match=r"a\.sens: "):
+            open_scene(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.sens"]
+
+
 def test_scannetpp_pairs_by_name(walk, tmp_path):
     scene = open_scene(write(tmp_path, phones.scannetpp(walk)))
     assert (scene.layout, scene.unit, scene.notes) == ("scannet++", "metre", ())
