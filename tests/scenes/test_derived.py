@@ -56,3 +56,14 @@ def test_elsewhere_where_nothing_can_be_written(source, monkeypatch):
     assert folder.parent != source.parent and (folder / "a").exists()
     assert derived_folder(source, lambda folder: (folder / "b").touch()) == folder
     assert os.listdir(source.parent) == ["walk.mp4"]  # noqa: PTH208
+
+
+def test_two_processes_at_a_time(source):
+    """The second finds what the first has made meanwhile."""
+
+    def make(folder):
+        derived_folder(source, lambda other: (other / "first").touch())
+        (folder / "second").touch()
+
+    folder = derived_folder(source, make)
+    assert [path.name for path in folder.iterdir() if path.name[0] != "."] == ["first"]

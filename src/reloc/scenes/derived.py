@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from reloc.errors import SceneError
+from reloc.errors import OutputError, SceneError
 from reloc.files import atomic_folder
 from reloc.temporary import temporary_folder
 
@@ -57,8 +57,12 @@ def derived_folder(
         (target / _STAMP).write_text(stamp, encoding="utf-8")
 
     if _writable(folder.parent):
-        with atomic_folder(folder) as target:
-            filled(target)
+        try:
+            with atomic_folder(folder) as target:
+                filled(target)
+        except OutputError:
+            if _stored(folder) != stamp:  # another process may have been faster
+                raise
         return folder
     temporary = _until_the_end.enter_context(temporary_folder())
     filled(temporary)
