@@ -47,6 +47,14 @@ def _target(layout: str, writer: Callable[[Walk], Files], pattern: str) -> Targe
 
 
 TARGETS: tuple[Target, ...] = (
+    Target(
+        "capture-sens",
+        lambda _: {"scan.sens": phones.sens(_walk())},
+        1,
+        lambda folder: open_scene(folder / "scan.sens"),
+        shown,
+        share=0.3,
+    ),
     _target("stray", phones.stray, "[!dc]*"),
     _target("polycam", phones.polycam, "*corrected_cameras*"),
     _target("record3d", phones.record3d, "*[!g]"),
