@@ -1,8 +1,11 @@
 """Stray Scanner: a video whose frames belong to rows of a table."""
 
+import struct
+
 import pytest
 
 from reloc.errors import SceneError
+from reloc.images.videos import video_frames
 from reloc.scenes import open_scene
 from tests.scenes.layouts import phones
 from tests.scenes.layouts.walks import hold, write
@@ -55,3 +58,16 @@ def test_a_cut_table_is_told(walk, tmp_path):
     path.write_text("timestamp, frame\n")
     with pytest.raises(SceneError, match=r"odometry\.csv: has no column x, y, z"):
         open_scene(root)
+
+
+def test_a_video_that_players_turn_is_read_as_it_is_stored(walk, tmp_path):
+    """Intrinsics and poses belong to the stored pixels."""
+    files = dict(phones.stray(walk))
+    content = bytearray(files["rgb.mp4"])
+    at = content.index(b"tkhd") + 44
+    quarter = struct.pack(">9i", 0, 1 << 16, 0, -1 << 16, 0, 0, 72 << 16, 0, 1 << 30)
+    content[at : at + 36] = quarter
+    files["rgb.mp4"] = bytes(content)
+    root = write(tmp_path, files)
+    assert next(video_frames(root / "rgb.mp4")).gray.shape == (96, 72)
+    hold(walk, open_scene(root), depths=8)
