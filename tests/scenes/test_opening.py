@@ -77,3 +77,10 @@ def test_readers_do_not_load_torch():
     """Listing a scene must not cost the seconds that importing torch takes."""
     code = "import sys, reloc.scenes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_layout_of_recordings_asked_for_a_folder(tmp_path, place):
+    _ace(place, tmp_path)
+    for layout in ("rosbag", "sens"):
+        with pytest.raises(SceneError, match=f"no recording of layout {layout}"):
+            open_scene(tmp_path, layout=layout)

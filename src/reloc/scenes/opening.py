@@ -76,30 +76,36 @@ def open_scene(
         PluginError: the reader is that of another package, and failed.
     """
     root = Path(path)
-    archive, converted = is_archive(root), _converted_by(root, layout)
-    if not root.is_dir() and not archive and not converted:
-        what = "is a file; give the folder that holds it" if root.exists() else "no such folder"
-        raise SceneError(f"{root}: {what}")
-    if not converted and layout in [converter.LAYOUT for converter in _CONVERTERS]:
-        raise SceneError(f"{root}: no recording of layout {layout}; give its file")
     try:
         # Absurd numbers overflow to infinity, which the checks find; numpy need not warn of it.
         with np.errstate(over="ignore", invalid="ignore"):
-            if archive:
+            if is_archive(root):
                 inner = _scene_in(unpacked(root), layout)
                 scene = _opened(inner, query, poses, images, masks, layout)
                 return replace(scene, name=archive_stem(root))
-            if converted:
-                scene = _opened(converted.folder(root), query, poses, images, masks, None)
-                return replace(scene, name=root.stem, layout=converted.LAYOUT)
+            if converter := _converter_of(root, layout):
+                scene = _opened(converter.folder(root), query, poses, images, masks, None)
+                return replace(scene, name=root.stem, layout=converter.LAYOUT)
+            if not root.is_dir():
+                file = "is a file; give the folder that holds it"
+                raise SceneError(f"{root}: {file if root.exists() else 'no such folder'}")
             return _opened(root, query, poses, images, masks, layout)
     except OSError as error:
         raise SceneError(f"{root}: cannot be read ({error.strerror or error})") from error
 
 
-def _converted_by(path: Path, layout: str | None) -> _Converter | None:
-    """What makes a folder of a recording, unless another layout is asked for."""
-    return next((c for c in _CONVERTERS if layout in (None, c.LAYOUT) and c.matches(path)), None)
+def _converter_of(path: Path, layout: str | None) -> _Converter | None:
+    """What makes a folder of a recording; None for other paths, and if another layout is asked for.
+
+    Raises:
+        SceneError: that layout is asked for, but the path is none.
+    """
+    for converter in _CONVERTERS:
+        if layout in (None, converter.LAYOUT) and converter.matches(path):
+            return converter
+        if layout == converter.LAYOUT:
+            raise SceneError(f"{path}: no recording of layout {layout}; give its file")
+    return None
 
 
 def _scene_in(folder: Path, layout: str | None) -> Path:

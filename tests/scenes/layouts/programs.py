@@ -132,8 +132,8 @@ def bundler(walk: Walk) -> Files:
     names, files = [], {}
     for number in range(len(walk)):
         pose = FLIP @ walk.cam_from_world(number)
-        names.append(f"./images/{number:04d}.jpg 0 {camera.fx}")
-        files[f"images/{number:04d}.jpg"] = walk.image(number, ".jpg")
+        names.append(f"./images/a {number:04d}.jpg 0 {camera.fx}")
+        files[f"images/a {number:04d}.jpg"] = walk.image(number, ".jpg")
         numbers += [[camera.fx, 0, 0], *pose[:3, :3].tolist(), pose[:3, 3].tolist()]
     numbers += [[0, 0, 0]] * 5
     names.append("./images/lost.jpg")

@@ -93,7 +93,7 @@ def test_names_that_lead_out_of_the_folder(walk, tmp_path, name, way):
     lists = {"kapture": "sensors/records_camera.txt", "bundler": "list.txt"}
     first = {
         "kapture": "left/0000.jpg",
-        "bundler": "./images/0000.jpg",
+        "bundler": "./images/a 0000.jpg",
         "opensfm": "0000.jpg",
         "metashape": "DSC_0000",
         "realitycapture": "IMG_0000.jpg",

@@ -43,7 +43,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     """
     file, listing = _first(root, _FILES), _first(root, _LISTS)
     assert file is not None and listing is not None
-    names = [line.split()[0] if _has_focal(line) else line for _, line in data_lines(listing)]
+    names = [_without_focal(line) for _, line in data_lines(listing)]
     cameras = _cameras(file)
     if len(cameras) != len(names):
         raise SceneError(
@@ -74,10 +74,11 @@ def _first(root: Path, names: tuple[str, ...]) -> Path | None:
     return next((root / name for name in names if (root / name).is_file()), None)
 
 
-def _has_focal(line: str) -> bool:
-    """Whether a line of the list ends in ``0 FOCAL``, as Bundler's own do."""
+def _without_focal(line: str) -> str:
+    """The name in a line of the list, which may end in ``0 FOCAL``."""
     words = line.rsplit(maxsplit=2)
-    return len(words) == 3 and words[1] == "0" and words[2].replace(".", "", 1).isdecimal()
+    focal = len(words) == 3 and words[1] == "0" and words[2].replace(".", "", 1).isdecimal()
+    return words[0] if focal else line
 
 
 def _cameras(file: Path) -> list[Array]:
