@@ -63,6 +63,13 @@ def test_scannet_and_poses_of_minus_infinity(walk, tmp_path):
     assert [frame.image.stem for frame in scene.mapping][3:6] == ["9", "10", "11"]
 
 
+def test_scannet_with_intrinsics_beside_the_images(walk, tmp_path):
+    root = write(tmp_path, phones.scannet(walk))
+    for kind in ("color", "depth"):
+        (root / f"intrinsic/intrinsic_{kind}.txt").rename(root / f"intrinsics_{kind}.txt")
+    hold(walk, open_scene(root), depths=8)
+
+
 @pytest.mark.parametrize("as_folder", [False, True])
 def test_sens_files(walk, tmp_path, as_folder):
     path = tmp_path / "scene0000_00/scene0000_00.sens"

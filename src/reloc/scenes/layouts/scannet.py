@@ -11,12 +11,14 @@ from reloc.scenes.text import image_files, read_numbers, read_pose
 LAYOUT = "scannet"
 LOOKS_FOR = "color/, pose/ and intrinsic/intrinsic_color.txt (ScanNet, exported)"
 
-_INTRINSICS = "intrinsic/intrinsic_color.txt"
+# The reader of .sens files, and the 25,000 frames that are offered by themselves.
+_INTRINSICS = ("intrinsic/intrinsic_color.txt", "intrinsics_color.txt", "intrinsic_color.txt")
 
 
 def matches(root: Path) -> bool:
     """Whether a folder holds an exported scan of ScanNet."""
-    return (root / _INTRINSICS).is_file() and (root / "color").is_dir() and (root / "pose").is_dir()
+    folders = (root / "color").is_dir() and (root / "pose").is_dir()
+    return folders and _intrinsics(root) is not None
 
 
 def read(root: Path) -> RawScene:
@@ -26,8 +28,10 @@ def read(root: Path) -> RawScene:
     lost, end as skipped frames. Depth is in millimetres, of a camera of its own that is taken to
     stand where the colour camera stands.
     """
-    color = _camera(root / _INTRINSICS)
-    depth_file = root / "intrinsic/intrinsic_depth.txt"
+    color_file = _intrinsics(root)
+    assert color_file is not None
+    color = _camera(color_file)
+    depth_file = color_file.with_name(color_file.name.replace("color", "depth"))
     depth_camera = _camera(depth_file) if depth_file.is_file() else None
     frames = []
     for image in image_files(root / "color"):
@@ -45,6 +49,10 @@ def read(root: Path) -> RawScene:
         )
     frames.sort(key=lambda frame: (len(frame.image.stem), frame.image.stem))
     return RawScene(tuple(frames), unit="metre")
+
+
+def _intrinsics(root: Path) -> Path | None:
+    return next((root / name for name in _INTRINSICS if (root / name).is_file()), None)
 
 
 def _camera(path: Path) -> CameraSource:
