@@ -42,7 +42,7 @@ def test_a_walk_has_none(times):
 @pytest.mark.parametrize("at", [1, 25, 59])
 def test_a_shift_and_a_turn(times, at):
     frames = walk(times=times)
-    assert jumps(moved(frames, at, pose_from(np.eye(3), (0.5, 0.2, 0)))) == [at]
+    assert jumps(moved(frames, at, pose_from(np.eye(3), (0.6, 0.2, 0)))) == [at]
     about_eye = frames[at].world_from_cam[:3, 3]
     turn = pose_from(rotation_from_vector((0, 0, 2.0)), (0, 0, 0))
     turn[:3, 3] = about_eye - turn[:3, :3] @ about_eye
@@ -58,3 +58,15 @@ def test_a_pause_is_no_jump():
     frames = walk()
     later = [replace(frame, time=frame.time + 30) for frame in frames[40:]]
     assert jumps([*frames[:30], *later]) == []
+
+
+def test_a_quick_look_aside_is_no_jump():
+    """Within a second after standing still for long."""
+    eye, frames = np.array([2.0, 0, 1.5]), []
+    for number in range(60):
+        angle = np.radians(60 * np.clip((number - 30) / 10, 0, 1))
+        pose = look_at(eye, eye + (np.cos(angle), np.sin(angle), 0))
+        frames.append(Frame(f"{number}", Path("x"), CAMERA, pose, None, 0.1 * number))
+    assert jumps(frames) == []
+    # Keyframes of it alone, far apart.
+    assert jumps(frames[:30:6] + frames[30::6]) == []

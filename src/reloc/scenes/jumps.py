@@ -6,11 +6,12 @@ from itertools import pairwise
 import numpy as np
 
 from reloc.geometry import rotation_angle_deg
-from reloc.scenes.scene import Frame, poses_of
+from reloc.scenes.scene import Array, Frame, poses_of
 
-# A step is a jump if it is as long as this, in scene units, which are metres, or as far a turn in
-# degrees, and as many times what is usual among those about it. Nobody walks in such steps.
-_LEAST = (0.25, 20.0)
+# A step is a jump if it is as long as this, in metres, or as far a turn, in degrees, as many times
+# what is usual among those about it, and faster than people scan, by the second.
+_LEAST, _LEAST_UNTIMED = (0.25, 20.0), (0.5, 45.0)
+_FAST = (1.5, 120.0)
 _TIMES = 6.0
 _NEIGHBOURS = 8
 
@@ -18,19 +19,23 @@ _NEIGHBOURS = 8
 def jumps(frames: Sequence[Frame]) -> list[int]:
     """Numbers of the frames of a walk, all posed, before which the tracker jumped.
 
-    Distance and angle count by the frame or, where all have a time, by the second as long as that
-    makes steps smaller, so that a pause of the recording is no jump.
+    Where frames have no times a step counts by its length alone, and must be longer.
     """
     if len(frames) < 4:
         return []
     poses = poses_of(frames)
     distances = np.linalg.norm(np.diff(poses[:, :3, 3], axis=0), axis=1)
     angles = np.array([rotation_angle_deg(a[:3, :3], b[:3, :3]) for a, b in pairwise(poses)])
-    gaps = _gaps(frames)
+    seconds = _seconds(frames)
     found = np.zeros(len(distances), np.bool_)
-    for steps, least in zip((distances, angles), _LEAST, strict=True):
-        usual = np.array([_usual(steps / gaps, at) for at in range(len(steps))])
-        found |= (steps > least) & (steps / gaps > _TIMES * usual)
+    for kind, steps in enumerate((distances, angles)):
+        if seconds is None:
+            rates, large = steps, steps > _LEAST_UNTIMED[kind]
+        else:
+            rates = steps / seconds
+            large = (steps > _LEAST[kind]) & (rates > _FAST[kind])
+        usual = np.array([_usual(rates, at) for at in range(len(rates))])
+        found |= large & (rates > _TIMES * usual)
     return [int(at) + 1 for at in np.flatnonzero(found)]
 
 
@@ -50,17 +55,16 @@ def jump_notes(frames: Sequence[Frame]) -> tuple[str, ...]:
     )
 
 
-def _gaps(frames: Sequence[Frame]) -> np.ndarray:
-    """Steps of time, in those that are usual but at least one."""
+def _seconds(frames: Sequence[Frame]) -> Array | None:
+    """Time (N,) of each step; None if frames have no times, or not in order."""
     times = [frame.time for frame in frames]
     if any(time is None for time in times):
-        return np.ones(len(frames) - 1)
+        return None
     steps = np.diff(np.array(times, np.float64))
-    usual = float(np.median(steps))
-    return np.maximum(steps / usual, 1.0) if usual > 0 else np.ones(len(steps))
+    return steps if (steps > 0).all() else None
 
 
-def _usual(steps: np.ndarray, at: int) -> float:
+def _usual(steps: Array, at: int) -> float:
     """The median of the steps about one, without it."""
     near = np.concatenate(
         [steps[max(0, at - _NEIGHBOURS) : at], steps[at + 1 : at + 1 + _NEIGHBOURS]]
