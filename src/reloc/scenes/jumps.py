@@ -11,7 +11,7 @@ from reloc.scenes.scene import Array, Frame, poses_of
 # A step is a jump if it is as long as this, in metres, or as far a turn, in degrees, as many times
 # what is usual among those about it, and faster than people scan, by the second.
 _LEAST, _LEAST_UNTIMED = (0.25, 20.0), (0.5, 45.0)
-_FAST = (1.5, 120.0)
+_FAST = (1.5, 200.0)
 _TIMES = 6.0
 _NEIGHBOURS = 8
 
@@ -51,7 +51,8 @@ def jump_notes(frames: Sequence[Frame]) -> tuple[str, ...]:
     return (
         f"the tracker jumped {len(found)} times, for instance by {apart:.2f} m and "
         f"{rotation_angle_deg(a[:3, :3], b[:3, :3]):.0f} degrees between {frames[at - 1].name} and "
-        f"{frames[at].name}; poses before and after do not agree, so map the parts alone",
+        f"{frames[at].name}; poses before and after may not fit together, and a map of one part "
+        "alone may be better",
     )
 
 
