@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +94,7 @@ def _shown(video: cv2.VideoCapture, number: int, *, before: float, step: float) 
 
 
 def show_frames(
-    path: Path, look: Callable[[int, NDArray[np.uint8]], None], wanted: Container[int]
+    path: Path, look: Callable[[int, NDArray[np.uint8]], None], wanted: Collection[int]
 ) -> int:
     """Shows frames of a video as they are stored, without turning them, and counts all.
 
