@@ -86,7 +86,7 @@ def turned_about(found: FoundPose) -> FoundPose:
 
 def chained(a_from_b: FoundPose, b_from_c: FoundPose) -> FoundPose:
     """``a_from_c``; the fault of the first that has one."""
-    for pose, fault in (a_from_b, b_from_c):
-        if pose is None:
-            return None, fault
-    return a_from_b[0] @ b_from_c[0], None  # type: ignore[operator]
+    (a, a_fault), (b, b_fault) = a_from_b, b_from_c
+    if a is None:
+        return None, a_fault
+    return (None, b_fault) if b is None else (a @ b, None)

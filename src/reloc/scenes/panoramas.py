@@ -93,8 +93,8 @@ def _write(panoramas: Sequence[RawFrame], target: Path) -> None:
             if abs(width - 2 * height) > 0.01 * width:
                 continue  # a part of one, or none
             pixels = read_image(frame.image)
-            has_mask = frame.mask is not None and frame.mask.path is not None
-            mask = read_image(frame.mask.path, gray=True) if has_mask else None  # type: ignore[union-attr,arg-type]
+            mask_path = frame.mask.path if frame.mask else None
+            mask = None if mask_path is None else read_image(mask_path, gray=True)
         except ImageError:
             continue
         side = min(_LARGEST, max(1, round(width / np.pi)))

@@ -151,10 +151,10 @@ def _camera(sensor: ET.Element) -> CameraSource:
     f, cx, cy, b1, b2, k1, k2, k3, k4, p1, p2 = found.values()
     size = calibration.find("resolution")
     size = sensor.find("resolution") if size is None else size
-    try:
-        width, height = (float(size.get(side, "")) for side in ("width", "height"))  # type: ignore[union-attr]
-    except (ValueError, AttributeError):
+    sides = [] if size is None else [size.get(side, "") for side in ("width", "height")]
+    if not sides or not all(side.isdecimal() and len(side) < 8 for side in sides):
         return no_camera("its sensor has no resolution")
+    width, height = map(float, sides)
     if abs(b2) > 1e-3 * abs(f):
         return no_camera("its sensor has skew (b2), which no camera model here knows")
     pinhole = (f + b1, f, width / 2 + cx, height / 2 + cy)
