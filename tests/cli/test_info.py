@@ -1,6 +1,7 @@
 """``reloc info``."""
 
 import json
+import zipfile
 
 import cv2
 import numpy as np
@@ -117,3 +118,25 @@ def test_queries_alone_cannot_be_looked_over(reloc, place):
     )
     run = reloc("info", place, "--query", place / "all.txt", "--advice")
     assert "no mapping frame has a pose" in run.refusal()
+
+
+def test_an_archive_as_it_leaves_a_phone(capsys, tmp_path):
+    rng = np.random.default_rng(0)
+    path = tmp_path / "hall.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for number in range(3):
+            pose = np.eye(4)
+            pose[0, 3] = number
+            entry = {"cameraPoseARFrame": pose.ravel().tolist(), "time": 0.1 * number}
+            entry["intrinsics"] = [30, 0, 16, 0, 30, 12, 0, 0, 1]
+            archive.writestr(f"hall/frame_{number:05d}.json", json.dumps(entry))
+            pixels = rng.integers(0, 255, (24, 32, 3), np.uint8)
+            archive.writestr(
+                f"hall/frame_{number:05d}.jpg", cv2.imencode(".jpg", pixels)[1].tobytes()
+            )
+    info(path)
+    text = capsys.readouterr().out
+    assert "hall (scanner-app)" in text and "3 frames" in text and "metre" in text
+    (tmp_path / "cut.zip").write_bytes(path.read_bytes()[:400])
+    with pytest.raises(SceneError, match=r"cut\.zip: the archive is damaged or cut short"):
+        info(tmp_path / "cut.zip")

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import sys
 
 import numpy as np
@@ -98,6 +99,13 @@ def test_a_scene_alone_shows_cameras_and_photos(reloc, place, tmp_path):
     frames = data_of(page)["frames"]
     assert [frame["query"] for frame in frames] == [False] * 7 + [True] * 3
     assert all(frame["photo"] for frame in frames)
+
+
+def test_an_archive_of_a_scene(reloc, place, tmp_path):
+    archive = shutil.make_archive(str(tmp_path / "hall"), "zip", place)
+    run = reloc("view", archive, tmp_path / "hall.html", "--photos", 0)
+    assert run.status == 0, run.err
+    assert len(data_of(tmp_path / "hall.html")["frames"]) == 10
 
 
 def test_a_recording_without_rerun_names_the_extra(reloc, made_map, tmp_path, monkeypatch):

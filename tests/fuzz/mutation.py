@@ -38,6 +38,8 @@ _BY_SUFFIX: dict[str, tuple[Change, ...]] = {
     ".png": pixels.PNG_CHANGES,
     ".jpg": pixels.JPEG_CHANGES,
 }
+for _suffix in (".csv", ".xml", ".yaml", ".out", ".traj", ".pincam"):
+    _BY_SUFFIX[_suffix] = texts.CHANGES
 for _suffix in (".tif", ".tiff", ".bmp", ".webp", ".ppm", ".pgm", ".mp4", ".avi"):
     _BY_SUFFIX[_suffix] = pixels.OTHER_CHANGES
 _PLAIN = (".bin",)

@@ -200,7 +200,7 @@ def _colmap_binary(number: int) -> Files:
     return files
 
 
-def _shown(scene: Scene) -> None:
+def shown(scene: Scene) -> None:
     """What ``reloc info`` and the first steps of a mapping do with a scene."""
     json_text(asdict(summarize(scene)))
     for frame in (*scene.mapping[:1], *scene.queries[:1]):
@@ -232,7 +232,7 @@ def _info(folder: Path) -> None:
 
 
 def _scene(layout: str, seeds: Callable[[int], Files], count: int, pattern: str = "*") -> Target:
-    return Target(f"scene-{layout}", seeds, count, _opened(layout), _shown, pattern)
+    return Target(f"scene-{layout}", seeds, count, _opened(layout), shown, pattern)
 
 
 TARGETS: tuple[Target, ...] = (
@@ -243,9 +243,9 @@ TARGETS: tuple[Target, ...] = (
     _scene("tum", _tum, 2, "*.txt"),
     _scene("transforms", _transforms, 3, "*.json"),
     _scene("colmap", _colmap_text, 2, "sparse*"),
-    Target("scene-colmap-binary", _colmap_binary, 2, _opened("colmap"), _shown, "sparse*"),
+    Target("scene-colmap-binary", _colmap_binary, 2, _opened("colmap"), shown, "sparse*"),
     Target("colmap-points", _colmap_text, 2, _points, pattern="sparse*"),
     Target("colmap-points-binary", _colmap_binary, 2, _points, pattern="sparse*"),
-    Target("scene-lists", lambda _: _ace(2), 1, _with_pose_set("ace"), _shown, "[qp]*.txt"),
+    Target("scene-lists", lambda _: _ace(2), 1, _with_pose_set("ace"), shown, "[qp]*.txt"),
     Target("cli-info", _transforms, 2, _info, pattern="*.json", share=0.4),
 )

@@ -2,6 +2,7 @@
 
 from tests.fuzz import (
     archive_targets,
+    capture_targets,
     image_targets,
     map_targets,
     record_targets,
@@ -14,6 +15,7 @@ TARGETS: dict[str, Target] = {
     target.name: target
     for table in (
         scene_targets,
+        capture_targets,
         image_targets,
         map_targets,
         record_targets,

@@ -263,3 +263,19 @@ def test_a_library_of_an_unknown_version_without_tables(tmp_path: Path) -> None:
         base.execute("DROP TABLE other")
         index = base.serialize()
     assert ending("library", {"library.sqlite": index}, tmp_path) == "refused"
+
+
+def test_rotations_beyond_all_numbers_in_a_trajectory(tmp_path: Path) -> None:
+    first = TARGETS["capture-arkitscenes"].seed(0)["lowres_wide.traj"].decode().split()[1]
+    changes = replaced("capture-arkitscenes", "lowres_wide.traj", first, "1e300")
+    assert ending("capture-arkitscenes", changes, tmp_path) == "loaded"
+
+
+def test_intrinsics_of_which_one_is_missing(tmp_path: Path) -> None:
+    changes = replaced("capture-stray", "odometry.csv", ", fy", ", fz")
+    assert ending("capture-stray", changes, tmp_path) == "loaded"
+
+
+def test_depth_that_unpacks_to_more_than_it_may(tmp_path: Path) -> None:
+    lie = b"bvx-" + struct.pack("<I", 2**32 - 1) + b"depth"
+    assert ending("capture-record3d", {"rgbd/0.depth": lie}, tmp_path) == "loaded"

@@ -1,8 +1,10 @@
 """A small known place to write in any format and to read back."""
 
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from reloc.geometry import inverted, look_at, transformed
 from reloc.scenes import Frame
+from tests.scenes.layouts.walks import Walk, render_walk
 
 Array = NDArray[np.float64]
 
@@ -70,6 +73,19 @@ class Place:
             np.asarray(distortion, np.float64),
         )
         return pixels[:, 0]
+
+
+@pytest.fixture(scope="session")
+def walk(made_once: Callable[..., Path], bake_once: Callable[[Any], Any]) -> Walk:
+    """The walk that layouts of captures are written from, rendered once."""
+    from reloc.synthetic import make_room, walk
+
+    def make(path: Path) -> None:
+        world = make_room(3)
+        poses = walk(world, seed=0, count=120)[:8]
+        path.write_bytes(pickle.dumps(render_walk(world, bake_once(world), poses)))
+
+    return cast(Walk, pickle.loads(made_once("walk-of-layouts", make).read_bytes()))
 
 
 @pytest.fixture

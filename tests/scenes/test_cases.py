@@ -44,7 +44,7 @@ def cases(tmp_path_factory, shared_scenes) -> Path:
         ("two-models", 12, 0, ["read sparse/1 with 12 images"]),
         ("two-models/sparse/0", 6, 0, []),
         ("images-4", 12, 0, ["12 frames: the image is one", "12 frames: the image has another"]),
-        ("depth-and-masks", 8, 0, ["8 frames of transforms.json have a mask"]),
+        ("depth-and-masks", 8, 0, ["8 of 8 frames have a mask"]),
         ("tum-25hz", 40, 0, []),
         ("cambridge-no-header", 12, 0, ["12 frames: the image has another size"]),
     ],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import ExifTags, Image
 
 from reloc.errors import SceneError
 from reloc.geometry import Camera
@@ -138,3 +139,33 @@ def test_what_is_true_of_many_frames_is_one_note(tmp_path, place):
     scene = checked_scene(RawScene(tuple(frames)), root=tmp_path, layout="ace")
     kinds = ["6 frames: the image ha", "6 frames: depth left o"]
     assert [note[:22] for note in scene.notes] == kinds
+
+
+@pytest.mark.parametrize(("tag", "turn"), [(6, 1), (8, 3)])
+def test_stored_turned_with_the_camera_of_the_upright_picture(tmp_path, place, tag, turn):
+    """Pixels of the stored image turn with the picture; a point is seen where it is stored."""
+    upright = Camera("OPENCV", 48, 64, (60, 62, 23, 33, 0.05, -0.01, 0.002, 0.001))
+    image = Image.new("RGB", (64, 48))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = tag
+    image.save(tmp_path / "turned.jpg", exif=exif)
+    raw = RawFrame("turned.jpg", tmp_path / "turned.jpg", upright, place.pose(2))
+    scene = checked_scene(RawScene((raw,)), root=tmp_path, layout="test")
+    (frame,) = scene.mapping
+    assert (frame.camera.width, frame.camera.height) == (64, 48)
+    assert scene.notes[0].startswith("1 frames: stored turned, as its EXIF says")
+    cam_from_world = np.linalg.inv(place.pose(2))
+    x, y = upright.project(place.points @ cam_from_world[:3, :3].T + cam_from_world[:3, 3]).T
+    # Clockwise once, (u, v) of the stored image comes to (48 - v, u) of the upright one.
+    expected = np.stack([y, 48 - x] if turn == 1 else [64 - y, x], axis=1)
+    cam_from_world = np.linalg.inv(frame.world_from_cam)
+    seen = frame.camera.project(place.points @ cam_from_world[:3, :3].T + cam_from_world[:3, 3])
+    np.testing.assert_allclose(seen, expected, atol=1e-9)
+
+
+def test_turned_without_a_word_is_left_out(tmp_path, place):
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.jpg")
+    camera = Camera.pinhole(width=48, height=64, fx=60)
+    raw = RawScene((RawFrame("a.jpg", tmp_path / "a.jpg", camera, place.pose(0)),))
+    with pytest.raises(SceneError, match="turned by 90 degrees"):
+        checked_scene(raw, root=tmp_path, layout="test")

@@ -454,3 +454,25 @@ def test_names_that_are_not_utf8_are_found(tmp_path, suffix):
     assert not scene.skipped
     assert [os.fsencode(frame.name) for frame in scene.mapping] == [b"images/" + n for n in raw[:2]]
     assert [os.fsencode(frame.name) for frame in scene.queries] == [b"images/" + raw[2]]
+
+
+def test_a_model_in_a_folder_of_any_name(written):
+    root = written("reconstruction", text=True)
+    assert len(open_scene(root).mapping) == len(DISTORTED)
+    # A scene of its own is none of the folder around it.
+    (root / "reconstruction/images").mkdir()
+    with pytest.raises(SceneError, match="no known scene layout"):
+        open_scene(root)
+
+
+def test_commas_behind_numbers(written):
+    root = written(text=True)
+    plain = open_scene(root).mapping
+    path = root / "sparse/0/images.txt"
+    lines = path.read_text().splitlines()
+    for at in range(4, len(lines), 2):
+        *numbers, name = lines[at].split(maxsplit=9)
+        lines[at] = " ".join([*(f"{number}," for number in numbers), name])
+    path.write_text("\n".join(lines) + "\n")
+    for frame, same in zip(open_scene(root).mapping, plain, strict=True):
+        np.testing.assert_array_equal(frame.world_from_cam, same.world_from_cam)

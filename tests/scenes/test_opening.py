@@ -22,12 +22,12 @@ def _transforms(place, root):
     place.text(root / "transforms.json", json.dumps({"frames": [entry]}))
 
 
-def test_empty_folder_lists_what_was_looked_for(tmp_path):
+def test_empty_folder_lists_what_is_known(tmp_path):
     with pytest.raises(SceneError) as error:
         open_scene(tmp_path)
     message = str(error.value)
     assert "found nothing" in message and "\n" not in message
-    assert all(f"{layout}: " in message for layout in LAYOUTS)
+    assert all(layout in message for layout in LAYOUTS)
 
 
 def test_unknown_layout_lists_what_was_found(tmp_path, place):
@@ -77,3 +77,10 @@ def test_readers_do_not_load_torch():
     """Listing a scene must not cost the seconds that importing torch takes."""
     code = "import sys, reloc.scenes; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_layout_of_recordings_asked_for_a_folder(tmp_path, place):
+    _ace(place, tmp_path)
+    for layout in ("rosbag", "sens"):
+        with pytest.raises(SceneError, match=f"no recording of layout {layout}"):
+            open_scene(tmp_path, layout=layout)

@@ -275,10 +275,14 @@ def test_depth_is_read(write, place, unit, expected):
     assert [note[:26] for note in open_scene(root).notes] == ["1 frames: depth left out, "]
 
 
-def test_masks_are_told_once(write):
-    scene = open_scene(write(FOCAL, [{"mask_path": f"masks/{n}.png"} for n in range(3)]))
-    (note,) = scene.notes
-    assert "3 frames of transforms.json have a mask, which is not used" in note
+def test_masks_are_told_once_and_missing_ones_too(write, place):
+    root = write(FOCAL, [{"mask_path": f"masks/{n}.png"} for n in range(3)])
+    (note,) = open_scene(root).notes
+    assert note.startswith("3 frames: mask left out, for instance of images/0000.png: ")
+    place.image(root / "masks/1.png")
+    scene = open_scene(root)
+    assert [frame.mask is not None for frame in scene.mapping] == [False, True, False]
+    assert scene.notes[1] == "1 of 3 frames have a mask; what is black in it is not mapped"
 
 
 def test_smaller_images_need_the_size_of_the_camera(write, place):

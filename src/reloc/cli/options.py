@@ -20,6 +20,13 @@ ImageFolder = Annotated[
         help="Folder of the scene's images, where it is not the one that the layout has.",
     ),
 ]
+MaskFolder = Annotated[
+    Omittable[Path],
+    tyro.conf.arg(
+        metavar="DIR",
+        help="Folder of masks called as the images, black where these are not to be mapped.",
+    ),
+]
 MappingBackbone = Annotated[
     Omittable[Path],
     tyro.conf.arg(
@@ -47,10 +54,13 @@ class SceneOptions:
     query: File = None
     poses: File = None
     images: ImageFolder = None
+    mask: MaskFolder = None
 
     def open(self, folder: Path) -> Scene:
         """The scene in a folder. Raises SceneError."""
-        return open_scene(folder, query=self.query, poses=self.poses, images=self.images)
+        return open_scene(
+            folder, query=self.query, poses=self.poses, images=self.images, masks=self.mask
+        )
 
 
 @dataclass(frozen=True)

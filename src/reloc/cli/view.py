@@ -18,6 +18,7 @@ from reloc.library import MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
 from reloc.reconstruct.point_cloud import PointCloud, map_point_cloud, preview_cloud
+from reloc.scenes.unpacking import is_archive
 from reloc.view.exhibit import Exhibit, exhibit
 from reloc.view.gallery import gallery_exhibit
 from reloc.view.recording import write_recording
@@ -61,14 +62,15 @@ def view(
         check_writable(rerun)
     path = Path(source)
     shelved = is_library(source)
+    is_scene = path.is_dir() or is_archive(path)
     if shelved and (scene is not None or eval is not None):
         raise OptionError(f"{source}: is a library; --scene and --eval go with one map of it")
-    if path.is_dir() and scene is not None:
+    if is_scene and scene is not None:
         raise OptionError(f"{source}: is a scene already; give a map beside --scene {scene}")
-    folder = path if path.is_dir() and not shelved else scene
+    folder = path if is_scene and not shelved else scene
     if folder is None and (frames.query is not None or frames.poses is not None):
         raise OptionError("--query and --poses belong to a scene; add --scene FOLDER")
-    scene_map = None if path.is_dir() or shelved else SceneMap.load(path)
+    scene_map = None if is_scene or shelved else SceneMap.load(path)
     found = None if folder is None else frames.open(folder)
     evaluation = None if eval is None else read_evaluation(eval)
     left_out = 0

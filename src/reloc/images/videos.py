@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,8 +93,37 @@ def _shown(video: cv2.VideoCapture, number: int, *, before: float, step: float) 
     return told if sensible else before + step
 
 
+def show_frames(
+    path: Path, look: Callable[[int, NDArray[np.uint8]], None], wanted: Collection[int]
+) -> int:
+    """Shows frames of a video as they are stored, without turning them, and counts all.
+
+    Poses and intrinsics of phones belong to the stored pixels, whatever way up players show them.
+
+    Args:
+        path: the video.
+        look: called with the number of each wanted frame, from zero, and its pixels (H, W, 3) RGB.
+        wanted: numbers of frames; the others are not converted.
+
+    Returns:
+        How many frames can be decoded.
+
+    Raises:
+        ImageError: it is no video that can be decoded.
+    """
+    number = 0
+    with _opened(path, upright=False) as video:
+        while video.grab():
+            if number in wanted:
+                good, pixels = video.retrieve()
+                if good:
+                    look(number, np.asarray(pixels[:, :, ::-1], np.uint8))
+            number += 1
+    return number
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
+def _opened(path: Path, *, upright: bool = True) -> Iterator[cv2.VideoCapture]:
     # FFmpeg would write pages about a damaged file to standard error; read when OpenCV loads it.
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "8")
     try:
@@ -111,7 +140,7 @@ def _opened(path: Path) -> Iterator[cv2.VideoCapture]:
                     )
                 # Turned as players show it: what the video says of that is often all that tells
                 # upright from lying, and frames cut out of it by other tools are turned as well.
-                video.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+                video.set(cv2.CAP_PROP_ORIENTATION_AUTO, int(upright))
                 yield video
             finally:
                 video.release()

@@ -28,6 +28,7 @@ from reloc.landmarks.vantages import vantages_of
 from reloc.prefetching import prefetched
 from reloc.progress import Progress, silent
 from reloc.sampling import evenly
+from reloc.scenes.masks import kept
 from reloc.scenes.scene import Frame, poses_of
 
 Array = NDArray[np.float64]
@@ -261,7 +262,15 @@ def _keypoints(
             return no_keypoints()
         if image.shape != (frame.camera.height, frame.camera.width):
             return no_keypoints()  # its pixels are not those of the camera
-        return detect_keypoints(image, most=most)
+        found = detect_keypoints(image, most=most)
+        if frame.mask is None:
+            return found
+        height, width = image.shape
+        try:
+            good = kept(frame.mask, found.pixels.astype(np.float64), width=width, height=height)
+        except ImageError:
+            return no_keypoints()
+        return Keypoints(found.pixels[good], found.sizes[good], found.descriptors[good])
 
     keypoints = []
     with prefetched(of, frames, ahead=4, workers=2) as found:

@@ -13,6 +13,7 @@ from reloc.geometry.cameras import both
 from reloc.geometry.grids import grid_rays
 from reloc.images.augment import augmented_view, cell_pixels, plain_view
 from reloc.images.image_cache import read_gray
+from reloc.scenes.masks import kept
 from reloc.scenes.scene import Frame
 from reloc.stereo import InverseDepth, novel_view
 
@@ -70,7 +71,7 @@ def prepare_view(
         read: gives the grey pixels of an image file.
 
     Raises:
-        ImageError: the image is damaged or of another size than its camera.
+        ImageError: the image or its mask is damaged, or of another size than its camera.
     """
     image = read(frame.image)
     height, width = image.shape
@@ -106,6 +107,8 @@ def prepare_view(
             rays = grid_rays(camera, cell / 2, cell, (rows, columns))
         else:
             rays = camera.rays(np.clip(pixels, 0, (width, height)))
+    if frame.mask is not None:
+        usable = usable & kept(frame.mask, pixels, width=width, height=height)
     return PreparedView(
         frame=index,
         kind=kind,

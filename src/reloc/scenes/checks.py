@@ -9,7 +9,10 @@ import numpy as np
 
 from reloc.errors import CameraError, ImageError, SceneError
 from reloc.geometry import Camera, orthonormalized, pose_problem, rotation_scale, same_aspect
+from reloc.geometry.turns import turned_camera
 from reloc.images.files import NO_IMAGE, image_size, stretch_notes
+from reloc.images.lens import read_lens
+from reloc.scenes.jumps import jump_notes
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene
 from reloc.scenes.scene import Array, Depth, Frame, Scene, Skipped, posed
 
@@ -74,6 +77,8 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
     notes = (
         *raw.notes,
         *remarks.lines(),
+        _mask_note(parts["mapping"]),
+        *(jump_notes(parts["mapping"]) if raw.tracked else ()),
         *stretch_notes([frame.image for frame in parts["mapping"] or parts["query"]]),
         skipped_note(skipped),
     )
@@ -88,6 +93,13 @@ def checked_scene(raw: RawScene, *, root: Path, layout: str) -> Scene:
         notes=tuple(dict.fromkeys(note for note in notes if note)),
         model=raw.model,
     )
+
+
+def _mask_note(frames: Sequence[Frame]) -> str:
+    count = sum(frame.mask is not None and frame.mask.path is not None for frame in frames)
+    if not count:
+        return ""
+    return f"{count} of {len(frames)} frames have a mask; what is black in it is not mapped"
 
 
 def skipped_note(skipped: Sequence[Skipped]) -> str:
@@ -149,10 +161,17 @@ def _checked_frame(frame: RawFrame, remarks: _Remarks) -> Frame:
         width, height = image_size(frame.image)
     except ImageError as error:
         raise _Unusable(str(error).removeprefix(f"{frame.image}: ")) from error
-    camera = _fitted(frame.camera, width, height)
-    if isinstance(frame.camera, Camera) and camera is not frame.camera:
+    source, pose = frame.camera, frame.world_from_cam
+    turn = _turn_to_camera(frame.image, source, width, height)
+    if turn and isinstance(source, Camera):
+        source = _turned(source, -turn)
+        pose = None if pose is None else pose @ _upright_from_stored(turn)
+        remarks.add(
+            "stored turned, as its EXIF says; its upright camera and pose were turned along"
+        )
+    camera = _fitted(source, width, height)
+    if isinstance(source, Camera) and camera is not source:
         remarks.add("the image has another size than its camera, which was scaled to fit")
-    pose = frame.world_from_cam
     if pose is None:
         if frame.pose_fault or frame.part == "mapping":
             raise _Unusable(frame.pose_fault or "no pose")
@@ -167,7 +186,45 @@ def _checked_frame(frame: RawFrame, remarks: _Remarks) -> Frame:
             depth = _checked_depth(frame.depth, camera)
         except (ImageError, _Unusable) as error:
             remarks.add("depth left out", f"of {frame.name}: {error}")
-    return Frame(frame.name, frame.image, camera, pose, depth, frame.time)
+    mask = frame.mask
+    if mask is not None and mask.path is not None:
+        try:
+            if not same_aspect(image_size(mask.path), (width, height)):
+                raise _Unusable("its shape is not that of the image")
+        except (ImageError, _Unusable) as error:
+            remarks.add("mask left out", f"of {frame.name}: {error}")
+            mask = None
+    return Frame(frame.name, frame.image, camera, pose, depth, frame.time, mask)
+
+
+def _turn_to_camera(image: Path, source: CameraSource, width: int, height: int) -> int:
+    """Quarter turns clockwise that make a stored image one of its camera; 0 if it is or none do.
+
+    Programs differ in whether they turn photos by their EXIF tag. Where the shape of the camera is
+    that of the upright picture, they did.
+    """
+    if not isinstance(source, Camera) or same_aspect(
+        (width, height), (source.width, source.height)
+    ):
+        return 0
+    if not same_aspect((height, width), (source.width, source.height)):
+        return 0
+    turn = read_lens(image).turn
+    return turn if turn in (1, 3) else 0
+
+
+def _turned(camera: Camera, turn: int) -> Camera:
+    try:
+        return turned_camera(camera, turn)
+    except CameraError as error:
+        raise _Unusable(str(error)) from error
+
+
+def _upright_from_stored(turn: int) -> Array:
+    """The pose (4, 4) of the camera of a stored image in that of the upright one."""
+    quarter = np.eye(4)
+    quarter[:2, :2] = [[0, -1], [1, 0]]  # what was at the top is at the right
+    return np.linalg.matrix_power(quarter, turn)
 
 
 def _rigid(pose: Array, name: str, remarks: _Remarks) -> Array:
@@ -187,7 +244,15 @@ def _rigid(pose: Array, name: str, remarks: _Remarks) -> Array:
 
 def _checked_depth(depth: RawDepth, color: Camera) -> Depth:
     width, height = image_size(depth.path)
-    return Depth(depth.path, _fitted(depth.camera or color, width, height), depth.unit)
+    if depth.confidence is not None and image_size(depth.confidence) != (width, height):
+        raise _Unusable("its confidence is of another size")
+    return Depth(
+        depth.path,
+        _fitted(depth.camera or color, width, height),
+        depth.unit,
+        confidence=depth.confidence,
+        least=depth.least,
+    )
 
 
 def _fitted(source: CameraSource, width: int, height: int) -> Camera:

@@ -16,11 +16,16 @@ from reloc.scenes.colmap_model import (
     read_posed_images,
 )
 from reloc.scenes.locate import Locator, leads_out, smaller_folders
+from reloc.scenes.masks import MaskFolder
 from reloc.scenes.raw import RawFrame, RawScene, no_camera
 from reloc.scenes.scene import Array, Model, Skipped
+from reloc.scenes.text import image_files
 
 LAYOUT = "colmap"
-LOOKS_FOR = "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0 or the folder"
+LOOKS_FOR = (
+    "cameras and images (.bin or .txt) in sparse/0, sparse, colmap/sparse/0, the folder or another "
+    "folder in it"
+)
 NAMES_IMAGES = True
 
 _NUMBERED_FOLDERS = ("sparse", "colmap/sparse")
@@ -54,7 +59,10 @@ def scene_of(path: Path) -> tuple[Path, Path | None]:
 
 
 def _models(root: Path) -> list[Path]:
-    """The folders of models in the first place where there are any."""
+    """The folders of models in the first place where there are any.
+
+    The last place is a folder of any name, unless it is a scene of its own.
+    """
     for name in _NUMBERED_FOLDERS:
         folder = root / name
         numbered = [p for p in folder.glob("*") if p.name.isdecimal() and _holds_model(p)]
@@ -62,7 +70,15 @@ def _models(root: Path) -> list[Path]:
             return sorted(numbered, key=lambda p: (len(p.name), p.name))
         if _holds_model(folder):
             return [folder]
-    return [root] if _holds_model(root) else []
+    if _holds_model(root):
+        return [root]
+    return [
+        path
+        for path in sorted(root.glob("*"))
+        if path.is_dir()
+        and _holds_model(path)
+        and not ((path / "images").is_dir() or image_files(path))
+    ]
 
 
 def _holds_model(folder: Path) -> bool:
@@ -97,6 +113,7 @@ def read(root: Path, *, images: Path | None = None, model: Path | None = None) -
     cameras = read_cameras(cameras_file)
     listed = read_posed_images(images_file)
     locator = Locator(root, [image.name for image in listed], folders=_IMAGE_FOLDERS, given=images)
+    masks = MaskFolder(root / "masks") if (root / "masks").is_dir() else None
     frames, skipped, names = list[RawFrame](), list[Skipped](), dict[str, str]()
     for image in listed:
         located = locator.find(image.name)
@@ -107,7 +124,16 @@ def read(root: Path, *, images: Path | None = None, model: Path | None = None) -
         missing = no_camera(f"{cameras_file} has no camera {str(image.camera_id)[:40]}")
         camera = cameras.get(image.camera_id, missing)
         names[image.name] = located.name
-        frames.append(RawFrame(located.name, located.path, camera, pose, pose_fault=fault))
+        frames.append(
+            RawFrame(
+                located.name,
+                located.path,
+                camera,
+                pose,
+                pose_fault=fault,
+                mask=masks.of(image.name) if masks else None,
+            )
+        )
     notes = list(locator.notes())
     others = [p for p in _models(root) if p != folder] if model is None else []
     if others:
@@ -116,8 +142,6 @@ def read(root: Path, *, images: Path | None = None, model: Path | None = None) -
             f"read {folder.relative_to(root)} with {len(listed)} images, the largest of "
             f"{len(others) + 1} models; for another open {others[0]} in place of {root}",
         )
-    if (root / "masks").is_dir():
-        notes.append("the folder masks is not used: whatever the images show is mapped")
     return RawScene(
         tuple(frames), skipped=tuple(skipped), notes=tuple(notes), model=Model(folder, names)
     )

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from reloc.errors import CameraError, SceneError
 from reloc.geometry import Camera
-from reloc.scenes.raw import PANORAMA, CameraSource, no_camera
+from reloc.scenes.raw import PANORAMA_CAMERA, CameraSource, no_camera
 from reloc.scenes.scene import Array
 from reloc.scenes.text import TEXT_ENCODING
 
@@ -110,7 +110,7 @@ def read_cameras(path: Path) -> dict[int, CameraSource]:
     cameras: dict[int, CameraSource] = {}
     for camera_id, model, width, height, params in rows:
         if model == "EQUIRECTANGULAR":
-            cameras[camera_id] = no_camera(PANORAMA)
+            cameras[camera_id] = PANORAMA_CAMERA
             continue
         try:
             cameras[camera_id] = Camera(model, width, height, params)
@@ -318,6 +318,8 @@ def _text_camera(line: str) -> CameraRow:
 
 def _text_image(line: str, seen: str, *, points: bool) -> PosedImage:
     words = line.split(maxsplit=9)
+    # COLMAP itself does not mind commas behind numbers, and some programs write them.
+    words[:9] = [word.removesuffix(",") for word in words[:9]]
     values = tuple(float(word) for word in words[1:8])
     # Triples of x, y and the point's id.
     numbers = seen.split() if points else []

@@ -81,18 +81,37 @@ def read_depth_map(depth: Depth, *, may_be_empty: bool = False) -> DepthMap:
         ImageError: as ``read_depth``; the file has another size than its camera; it holds not one
             measurement.
     """
-    stored = read_depth(depth.path)
+    stored, measured = stored_depth(depth)
     height, width = stored.shape
     if (width, height) != (depth.camera.width, depth.camera.height):
         raise ImageError(
             f"{depth.path}: is {width}x{height}, its camera {depth.camera.width}x"
             f"{depth.camera.height}; give the depth camera's own intrinsics"
         )
-    measured = _measured(stored, depth.invalid)
     if not may_be_empty and not measured.any():
         raise ImageError(f"{depth.path}: not one pixel was measured; go without its depth")
     values = np.where(measured, stored * np.float32(depth.unit), np.float32(np.nan))
     return DepthMap(values.astype(np.float32), depth.camera)
+
+
+def stored_depth(
+    depth: Depth,
+) -> tuple[NDArray[np.uint16] | NDArray[np.float32], NDArray[np.bool_]]:
+    """The values (H, W) that a file holds, and which of them are measurements to rely on.
+
+    Raises:
+        ImageError: as ``read_depth``; the confidence has another size.
+    """
+    stored = read_depth(depth.path)
+    measured = _measured(stored, depth.invalid)
+    if depth.confidence is not None:
+        confidence = read_depth(depth.confidence)
+        if confidence.shape != stored.shape:
+            raise ImageError(
+                f"{depth.confidence}: has another size than {depth.path.name}; export both again"
+            )
+        measured &= confidence >= depth.least
+    return stored, measured
 
 
 def guessed_unit(paths: Iterable[Path]) -> float:

@@ -1,19 +1,22 @@
 """What a reader hands over: frames as a format tells of them, not yet checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.scenes.scene import Array, Model, Skipped
+from reloc.scenes.scene import Array, Mask, Model, Skipped
 
 # Formats that store a focal length without an image size mean the size of the image at hand; they
 # give a function of (width, height). It may raise CameraError to say why there is no camera.
 CameraSource = Camera | Callable[[int, int], Camera]
 
-PANORAMA = "the image is a panorama (equirectangular or the like); cut it into perspective views"
+PANORAMA = (
+    "the image is a panorama (equirectangular or the like) of another shape than 360 by 180 "
+    "degrees; cut it into perspective views"
+)
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,15 @@ class RawDepth:
         path: 16-bit single-channel image.
         camera: its intrinsics; None when it is registered to the colour image.
         unit: scene units per stored step.
+        confidence: image of the same size that says how far each pixel is to be relied on.
+        least: what it says of pixels that count.
     """
 
     path: Path
     camera: CameraSource | None = None
     unit: float = 0.001
+    confidence: Path | None = None
+    least: int = 1
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,7 @@ class RawFrame:
         part: what the format's own split says; ``neither`` keeps the frame out.
         depth: measured depth, if there is any.
         time: seconds, if the format tells.
+        mask: what of the image is not mapped, if there is such.
     """
 
     name: str
@@ -54,6 +62,7 @@ class RawFrame:
     part: Literal["mapping", "query", "neither"] = "mapping"
     depth: RawDepth | None = None
     time: float | None = None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,8 @@ class RawScene:
         notes: one-line remarks that a user should see.
         pose_notes: remarks on the format's own poses, moot when a pose set replaces them.
         model: the COLMAP model that the frames are of.
+        tracked: whether the frames are one walk in its order, with the poses of a tracker, which
+            may have jumped.
     """
 
     frames: tuple[RawFrame, ...]
@@ -75,6 +86,7 @@ class RawScene:
     notes: tuple[str, ...] = ()
     pose_notes: tuple[str, ...] = ()
     model: Model | None = None
+    tracked: bool = False
 
 
 def no_camera(reason: str) -> CameraSource:
@@ -84,6 +96,32 @@ def no_camera(reason: str) -> CameraSource:
         raise CameraError(reason)
 
     return refuse
+
+
+# That of an equirectangular image, which is cut into views before frames are checked.
+PANORAMA_CAMERA = no_camera(PANORAMA)
+
+
+def known_camera(model: str, width: float, height: float, params: Sequence[float]) -> CameraSource:
+    """The camera of numbers from a file, or the reason why they are none.
+
+    Args:
+        model: one of ``CAMERA_MODELS``.
+        width: of the image in pixels.
+        height: of the image in pixels.
+        params: in COLMAP's order.
+    """
+    if not (0 < width < 1e6 and 0 < height < 1e6):
+        return no_camera("camera has no usable image size")
+    try:
+        return Camera(model, round(width), round(height), tuple(params))
+    except CameraError as error:
+        return no_camera(str(error))
+
+
+def image_camera(model: str, params: Sequence[float]) -> CameraSource:
+    """A camera whose numbers, in COLMAP's order, are for whatever size the image has."""
+    return lambda width, height: Camera(model, width, height, tuple(params))
 
 
 def focal_camera(focal: float) -> CameraSource:

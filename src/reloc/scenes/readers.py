@@ -8,6 +8,23 @@ from typing import Protocol, TypeVar, cast, runtime_checkable
 from reloc.errors import PluginError, RelocError
 from reloc.plugins import Registry, one_line
 from reloc.scenes import ace, cambridge, colmap, seven_scenes, transforms, tum, twelve_scenes
+from reloc.scenes.layouts import (
+    arkitscenes,
+    bundler,
+    euroc,
+    kapture,
+    lamar,
+    metashape,
+    opensfm,
+    polycam,
+    realitycapture,
+    record3d,
+    scancapture,
+    scanner_app,
+    scannet,
+    scannetpp,
+    stray,
+)
 from reloc.scenes.raw import RawScene
 
 
@@ -56,7 +73,22 @@ READERS: tuple[Reader, ...] = (
     cambridge,
     tum,
     transforms,
+    stray,
+    polycam,
+    record3d,
+    scanner_app,
+    arkitscenes,
+    scannetpp,
+    scannet,
+    kapture,
+    lamar,
+    scancapture,
+    euroc,
     colmap,
+    opensfm,
+    metashape,
+    realitycapture,
+    bundler,
 )
 LAYOUTS: tuple[str, ...] = tuple(reader.LAYOUT for reader in READERS)
 

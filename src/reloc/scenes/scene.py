@@ -22,12 +22,29 @@ class Depth:
         camera: its own intrinsics, which need not be those of the colour image.
         unit: scene units per stored step (0.001 for millimetres in a metric scene).
         invalid: stored values that mean "nothing measured".
+        confidence: image of the same size that says how far each pixel is to be relied on.
+        least: what it says of pixels that count; those below it are as if not measured.
     """
 
     path: Path
     camera: Camera
     unit: float = 0.001
     invalid: tuple[int, ...] = (0, 65535)
+    confidence: Path | None = None
+    least: int = 1
+
+
+@dataclass(frozen=True)
+class Mask:
+    """What of an image is not mapped; see ``reloc.scenes.masks``.
+
+    Attributes:
+        path: image of the same shape, black where the image does not count; None where it has none.
+        border: pixels along each side of the image that do not count.
+    """
+
+    path: Path | None = None
+    border: int = 0
 
 
 @dataclass(frozen=True)
@@ -41,6 +58,7 @@ class Frame:
         world_from_cam: (4, 4) float64, or None if nobody knows.
         depth: measured depth, if there is any.
         time: seconds, if the format tells.
+        mask: what of the image is not mapped, if there is such.
     """
 
     name: str
@@ -49,6 +67,7 @@ class Frame:
     world_from_cam: Array | None
     depth: Depth | None = None
     time: float | None = None
+    mask: Mask | None = None
 
 
 def posed(frames: Iterable[Frame]) -> tuple[Frame, ...]:

@@ -12,7 +12,7 @@ from reloc.errors import SceneError
 from reloc.scenes.locate import Locator, leads_out
 from reloc.scenes.names import NameIndex, inside
 from reloc.scenes.raw import RawDepth, RawFrame, RawScene
-from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.scene import Array, Mask, Skipped
 from reloc.scenes.text import read_text
 from reloc.scenes.transforms_camera import camera_of, ignores_tangential
 
@@ -36,6 +36,8 @@ _SPLIT_LISTS: tuple[tuple[str, Split], ...] = (
 _OPENCV_FROM_OPENGL = np.diag([1.0, -1.0, -1.0, 1.0])
 # Units of length for each stored step of a depth image: millimetres in a scene of metres.
 _DEPTH_UNIT = 0.001
+# Seconds; beyond it, no time of a phone.
+_LATEST = 1e12
 
 
 def matches(root: Path) -> bool:
@@ -53,7 +55,7 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     """Reads all frames, in the world of the file: ``applied_transform`` is not undone.
 
     Intrinsics of a frame win over those of the file. The scale is arbitrary, so the unit is
-    unknown.
+    unknown, but for files of the app NeRFCapture, which are in metres.
 
     Args:
         root: the scene's folder.
@@ -65,6 +67,8 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
     files = [(name, part, parsed(root / name)) for name, part in _present(root)]
     locator = Locator(root, _listed(files, "file_path"), given=images)
     depths = Locator(root, _listed(files, "depth_file_path"))
+    masks = Locator(root, _listed(files, "mask_path"))
+    by_phone = all(_is_of_phone(top) for _, _, top in files)
     frames, skipped, notes = list[RawFrame](), list[Skipped](), list[str]()
     for file, part, top in files:
         split = _split(root, root / file, top)
@@ -87,13 +91,33 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
                     pose_fault=fault,
                     part=part if split is None else split(listed, located.name),
                     depth=_depth(depths, top, entry),
+                    time=float(entry["timestamp"]) if by_phone else None,
+                    mask=_mask(masks, entry),
                 )
             )
         if "applied_transform" in top:
             notes.append(f"{file} has an applied_transform; poses stay in the world of the file")
         notes += _unused(file, top)
     return RawScene(
-        tuple(frames), skipped=tuple(skipped), notes=(*locator.notes(), *depths.notes(), *notes)
+        tuple(frames),
+        unit="metre" if by_phone else "unknown",
+        skipped=tuple(skipped),
+        notes=(*locator.notes(), *depths.notes(), *masks.notes(), *notes),
+        tracked=by_phone,
+    )
+
+
+def _is_of_phone(top: Mapping[str, Any]) -> bool:
+    """Whether a file is one of NeRFCapture, which is metric: each frame has its time and lens.
+
+    Its ``depth_path`` is not that of nerfstudio, and often leads nowhere.
+    """
+    return bool(top["frames"]) and all(
+        isinstance(entry, dict)
+        and type(entry.get("timestamp")) in (int, float)
+        and abs(entry["timestamp"]) < _LATEST
+        and "fl_x" in entry
+        for entry in top["frames"]
     )
 
 
@@ -118,17 +142,20 @@ def _depth(locator: Locator, top: Mapping[str, Any], entry: Mapping[str, Any]) -
     return RawDepth(located.path, unit=float(unit)) if good else None
 
 
+def _mask(locator: Locator, entry: Mapping[str, Any]) -> Mask | None:
+    """The mask of a frame, whose black pixels nerfstudio leaves out."""
+    listed = _path(entry, "mask_path")
+    located = None if listed is None else locator.find(listed)
+    return None if located is None else Mask(located.path)
+
+
 def _unused(file: str, top: Mapping[str, Any]) -> list[str]:
     """What the file has that is not used."""
     entries = [entry for entry in top["frames"] if isinstance(entry, dict)]
-    masks = sum(entry.get("mask_path") is not None for entry in entries)
     fisheyes = sum(ignores_tangential(top, entry) for entry in entries)
-    notes = {
-        f"{masks} frames of {file} have a mask, which is not used: whatever the images show is "
-        "mapped": masks,
-        f"{fisheyes} frames of {file} have p1 and p2, which a fisheye lens does not know": fisheyes,
-    }
-    return [note for note, count in notes.items() if count]
+    if not fisheyes:
+        return []
+    return [f"{fisheyes} frames of {file} have p1 and p2, which a fisheye lens does not know"]
 
 
 def parsed(path: Path) -> dict[str, Any]:

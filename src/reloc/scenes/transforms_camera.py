@@ -7,13 +7,13 @@ import numpy as np
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.scenes.raw import PANORAMA, CameraSource, no_camera
+from reloc.scenes.raw import PANORAMA, PANORAMA_CAMERA, CameraSource, no_camera
 
 _FOCALS = (("fl_x", "camera_angle_x"), ("fl_y", "camera_angle_y"))
 _COEFFICIENTS = ("k1", "k2", "k3", "k4", "p1", "p2")
 _PERSPECTIVE = ("SIMPLE_PINHOLE", "PINHOLE", "SIMPLE_RADIAL", "RADIAL", "OPENCV", "FULL_OPENCV")
 _FISHEYE = ("OPENCV_FISHEYE", "SIMPLE_RADIAL_FISHEYE", "RADIAL_FISHEYE")
-_PANORAMA = ("EQUIRECTANGULAR", "OMNIDIRECTIONAL", "VR180")
+_OTHER_PANORAMAS = ("EQUIRECTANGULAR_", "OMNIDIRECTIONAL", "VR180")
 _PANORAMA_FLAGS = ("equirectangular", "latlong")
 
 
@@ -29,6 +29,8 @@ def camera_of(
     """
     fields = _merged(top, entry)
     try:
+        if _is_panorama(fields):
+            return PANORAMA_CAMERA
         width, height = _number(fields, "w"), _number(fields, "h")
         if width is not None and height is not None:
             return _sized_camera(fields, round(width), round(height))
@@ -109,6 +111,12 @@ def _model(fields: Mapping[str, Any]) -> str:
     return "OPENCV" if name is None else str(name).upper() if isinstance(name, str) else ""
 
 
+def _is_panorama(fields: Mapping[str, Any]) -> bool:
+    return _model(fields) == "EQUIRECTANGULAR" or any(
+        _flag(fields, flag) for flag in _PANORAMA_FLAGS
+    )
+
+
 def _is_fisheye(fields: Mapping[str, Any]) -> bool:
     return _model(fields) in _FISHEYE or _flag(fields, "is_fisheye")
 
@@ -116,7 +124,7 @@ def _is_fisheye(fields: Mapping[str, Any]) -> bool:
 def _distortion(fields: Mapping[str, Any]) -> tuple[str, tuple[float, ...]]:
     """COLMAP's model name and its distortion coefficients."""
     model = _model(fields)
-    if model.startswith(_PANORAMA) or any(_flag(fields, flag) for flag in _PANORAMA_FLAGS):
+    if model.startswith(_OTHER_PANORAMAS):
         raise CameraError(PANORAMA)
     if any(key.startswith("ftheta_") for key in fields):
         raise CameraError("the lens is an f-theta one, which is not read; undistort the images")

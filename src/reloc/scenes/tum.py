@@ -1,29 +1,23 @@
 """TUM RGB-D: rgb.txt, depth.txt, groundtruth.txt, lists by time; images in rgb/ and depth/."""
 
 import re
-from bisect import bisect_left
 from pathlib import Path
 
 import numpy as np
 
 from reloc.errors import SceneError
-from reloc.geometry import Camera, pose_from, rotation_from_quaternion
+from reloc.geometry import Camera
 from reloc.scenes.locate import Locator, leads_out
 from reloc.scenes.raw import CameraSource, RawDepth, RawFrame, RawScene, no_camera
-from reloc.scenes.scene import Array, Skipped
+from reloc.scenes.scene import Skipped
 from reloc.scenes.text import data_lines, read_numbers
+from reloc.scenes.trajectory import Trajectory, nearest
 
 LAYOUT = "tum"
 LOOKS_FOR = "rgb.txt with groundtruth.txt"
 NAMES_IMAGES = True
 
 DEPTH_UNIT = 1 / 5000
-# Colour and depth come at 30 Hz: more than this apart belongs to another frame.
-MAX_GAP_SECONDS = 0.02
-# Ground truth comes at 100 Hz, of other systems at 10 and more: over a longer time a camera may do
-# anything.
-MAX_STEP_SECONDS = 0.101
-
 # What rounding of a list makes of one time.
 _SAME_TIME_SECONDS = 1e-3
 
@@ -65,11 +59,11 @@ def read(root: Path, *, images: Path | None = None) -> RawScene:
         if located is None:
             skipped.append(leads_out(listed))
             continue
-        pose, gap = _pose_at(truth, time)
+        pose, gap = truth.at(time)
         if pose is not None and gap > _SAME_TIME_SECONDS:
             apart.append(gap)
-        nearest = _nearest(depth_times, time)
-        depth = None if nearest is None else depth_locator.find(depths[nearest][1])
+        at = nearest(depth_times, time)
+        depth = None if at is None else depth_locator.find(depths[at][1])
         frames.append(
             RawFrame(
                 name=located.name,
@@ -142,8 +136,7 @@ def _finite(word: str) -> float:
     return value
 
 
-def _trajectory(path: Path) -> tuple[list[float], Array]:
-    """Times and rows (N, 7) ``tx ty tz qx qy qz qw``, in the order of time."""
+def _trajectory(path: Path) -> Trajectory:
     rows = []
     for number, line in data_lines(path):
         try:
@@ -154,46 +147,6 @@ def _trajectory(path: Path) -> tuple[list[float], Array]:
             raise SceneError(
                 f"{path}:{number}: expected 'time tx ty tz qx qy qz qw', got {line[:80]!r}"
             )
-        # Tracking that was lost is written as NaN or a zero quaternion; it must not be a neighbour
-        # to interpolate with.
-        if np.isfinite(pose).all() and np.linalg.norm(pose[3:]) > 1e-9:
-            rows.append((time, *pose))
-    rows.sort()
-    return [row[0] for row in rows], np.array([row[1:] for row in rows]).reshape(-1, 7)
-
-
-def _nearest(times: list[float], time: float) -> int | None:
-    """Index of the nearest time within the allowed gap."""
-    at = bisect_left(times, time)
-    near = [i for i in (at - 1, at) if 0 <= i < len(times)]
-    best = min(near, key=lambda i: abs(times[i] - time), default=None)
-    return best if best is not None and abs(times[best] - time) <= MAX_GAP_SECONDS else None
-
-
-def _pose_at(truth: tuple[list[float], Array], time: float) -> tuple[Array | None, float]:
-    """The pose at a time, and how many seconds away it was measured; 0 between two others."""
-    times, rows = truth
-    after = bisect_left(times, time)
-    if 0 < after < len(times) and times[after] - times[after - 1] <= MAX_STEP_SECONDS:
-        share = (time - times[after - 1]) / (times[after] - times[after - 1])
-        a, b = rows[after - 1], rows[after]
-        return _pose((1 - share) * a[:3] + share * b[:3], _between(a[3:], b[3:], share)), 0.0
-    nearest = _nearest(times, time)
-    if nearest is None:
-        return None, 0.0
-    return _pose(rows[nearest, :3], rows[nearest, 3:]), abs(times[nearest] - time)
-
-
-def _pose(center: Array, xyzw: Array) -> Array:
-    return pose_from(rotation_from_quaternion(np.roll(xyzw, 1)), center)
-
-
-def _between(a: Array, b: Array, share: float) -> Array:
-    """The rotation at a share of the way from one quaternion to another, turning evenly."""
-    a, b = a / np.linalg.norm(a), b / np.linalg.norm(b)
-    if a @ b < 0:  # the same rotation has two quaternions
-        b = -b
-    half = 2 * np.arctan2(np.linalg.norm(a - b), np.linalg.norm(a + b))
-    if half < 1e-6:
-        return a + share * (b - a)
-    return (np.sin((1 - share) * half) * a + np.sin(share * half) * b) / np.sin(half)
+        x, y, z, w = pose[3:]
+        rows.append((time, pose[:3], (w, x, y, z)))
+    return Trajectory(rows)

@@ -82,6 +82,11 @@ def write_scene(
     left_out = len(scene.queries) - len(content.queries)
     if left_out:
         notes.insert(0, f"left out {left_out} query images whose pose is unknown")
+    masks = sum(frame.mask is not None for frame in content.frames)
+    if masks:
+        notes.append(
+            f"left out the masks of {masks} frames, which the format has no place for here"
+        )
     if content.metric and to != "ace":
         notes.append(f"{to} does not tell the unit of length, which is the metre here")
     if not content.metric and to == "ace":

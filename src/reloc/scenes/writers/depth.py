@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from reloc.errors import CameraError
 from reloc.geometry import Camera
-from reloc.images.files import read_depth, write_image
+from reloc.images.files import write_image
 from reloc.progress import Progress
+from reloc.scenes.depth import stored_depth
 from reloc.scenes.scene import Depth, Frame
 
 STEP = 0.001  # scene units per stored step: millimetres in a metric scene
@@ -35,12 +36,13 @@ def write_depths(files: dict[Path, Frame], progress: Progress) -> list[str]:
     lost = 0
     for count, (path, frame) in enumerate(files.items(), start=1):
         assert frame.depth is not None
-        stored = read_depth(frame.depth.path)
+        stored, measured = stored_depth(frame.depth)
+        stored = np.where(measured, stored, 0)
         if not _same_view(frame.camera, frame.depth):
             rows, columns = _sources(frame.camera, frame.depth.camera)
             stored = np.where(rows >= 0, stored[rows, columns], 0)
         steps = np.rint(stored * (frame.depth.unit / STEP))
-        measured = np.isfinite(stored) & ~np.isin(stored, (*frame.depth.invalid, 0))
+        measured = stored > 0
         fits = measured & (steps <= _LARGEST)
         lost += bool((fits != measured).any())
         path.parent.mkdir(parents=True, exist_ok=True)
