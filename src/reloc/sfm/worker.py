@@ -1,0 +1,146 @@
+"""What COLMAP computes, in a process of its own: ``python -m reloc.sfm.worker TASK``.
+
+COLMAP's loops in C++ neither hear Ctrl-C nor give an error back where they abort; a process can be
+ended at any time. It tells of its progress by lines of JSON on standard output, and ends when
+nobody holds its standard input open any more.
+"""
+
+import json
+import os
+import sqlite3
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from reloc.sfm.database import pycolmap_or_refusal
+
+SEED = 0
+# Pairs between two commits to the database; what is committed need not be matched again.
+BLOCK = 64
+SECONDS_BETWEEN_COUNTS = 0.5
+
+Tell = Callable[[int], None]
+
+
+def match(tell: Tell, *, database: str, pairs: str, threads: int, tolerance: float) -> None:
+    """Matches pairs and verifies them by epipolar geometry.
+
+    Args:
+        tell: how many pairs are done.
+        database: with keypoints.
+        pairs: file of two names a line.
+        threads: to use.
+        tolerance: pixels off an epipolar line.
+    """
+    pycolmap = pycolmap_or_refusal()
+    matching = pycolmap.FeatureMatchingOptions(num_threads=threads, use_gpu=False)
+    pairing = pycolmap.ImportedPairingOptions(match_list_path=pairs, block_size=BLOCK)
+    verification = pycolmap.TwoViewGeometryOptions()
+    verification.ransac.random_seed = SEED
+    verification.ransac.max_error = tolerance
+    with _counted(database, tell):
+        pycolmap.match_image_pairs(
+            database,
+            matching_options=matching,
+            pairing_options=pairing,
+            verification_options=verification,
+            device=pycolmap.Device.cpu,
+        )
+
+
+class _counted:  # used as a context manager
+    """Tells, while the block runs, how many pairs the database holds."""
+
+    def __init__(self, database: str, tell: Tell) -> None:
+        self._database, self._tell, self._end = database, tell, threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.wait(SECONDS_BETWEEN_COUNTS):
+            with suppress(sqlite3.Error):
+                connection = sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)
+                try:
+                    (count,) = connection.execute(
+                        "SELECT COUNT(*) FROM two_view_geometries"
+                    ).fetchone()
+                finally:
+                    connection.close()
+                self._tell(count)
+
+
+def reconstruct(tell: Tell, *, database: str, out: str, method: str, least: int) -> None:
+    """Finds poses and points; writes each model to a folder of its own, numbered.
+
+    Args:
+        tell: how many images have a pose.
+        database: with verified matches.
+        out: folder to write to.
+        method: ``incremental`` or ``global``.
+        least: images of a model.
+    """
+    pycolmap = pycolmap_or_refusal()
+    Path(out).mkdir(parents=True, exist_ok=True)
+    if method == "global":
+        pycolmap.calibrate_view_graph(
+            database, pycolmap.ViewGraphCalibrationOptions(random_seed=SEED)
+        )
+        options = pycolmap.GlobalPipelineOptions(
+            random_seed=SEED, min_model_size=least, num_threads=1
+        )
+        pycolmap.global_mapping(database, out, out, options)
+        return
+    posed = 0
+
+    def more(count: int) -> None:
+        nonlocal posed
+        posed += count
+        tell(posed)
+
+    pycolmap.incremental_mapping(
+        database,
+        out,
+        out,
+        pycolmap.IncrementalPipelineOptions(
+            random_seed=SEED,
+            num_threads=1,  # with several, sums come out in another order each time
+            min_model_size=least,
+            extract_colors=False,
+        ),
+        initial_image_pair_callback=lambda: more(2),
+        next_image_callback=lambda: more(1),
+    )
+
+
+TASKS: dict[str, Callable[..., None]] = {"match": match, "reconstruct": reconstruct}
+
+
+def main() -> None:
+    """Does the task that the only argument describes."""
+    task: dict[str, Any] = json.loads(sys.argv[1])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    TASKS[task.pop("task")](_tell, **task)
+
+
+def _tell(done: int) -> None:
+    sys.stdout.write(f"{done}\n")
+    sys.stdout.flush()
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1):  # not by sys.stdin, whose lock would outlive this process
+        pass
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()
