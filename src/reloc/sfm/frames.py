@@ -1,6 +1,5 @@
 """The images of a capture, laid out for structure from motion: frames of a video, or photos."""
 
-import os
 from contextlib import suppress
 
 import cv2
@@ -67,7 +66,7 @@ def photo_frames(capture: Capture, folder: PosesFolder) -> Taken:
             "them again from the camera"
         )
     with suppress(OSError):  # a system without links: the photos stay where they are
-        folder.link.symlink_to(os.path.relpath(capture.path.resolve(), folder.path.resolve()))
+        folder.link.symlink_to(capture.path.absolute())
     taken = Taken(tuple(names), None, tuple(damaged))
     folder.keep_taken(taken)
     return taken

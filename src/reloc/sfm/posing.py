@@ -8,6 +8,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -172,6 +173,7 @@ class _Posing:
             stage="matching images",
             total=len(self._pairs.read_text().splitlines()),
             progress=self._progress,
+            count=self._matched_pairs,
             database=str(self._folder.database),
             pairs=str(self._pairs),
             threads=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else -1,
@@ -214,16 +216,20 @@ class _Posing:
             for n, name in enumerate(self._taken.names)
         ]
 
+    def _matched_pairs(self) -> int:
+        # Not in the process that writes: two libraries of SQLite in one undo each other's locks.
+        with suppress(sqlite3.Error), closing(sqlite3.connect(self._folder.database)) as database:
+            [(count,)] = database.execute("SELECT COUNT(*) FROM two_view_geometries")
+            return int(count)
+        return 0
+
     def _verified(self) -> list[tuple[int, int, int]]:
         """Pairs of images that match, and COLMAP's kind of each."""
         pycolmap = pycolmap_or_refusal()
-        connection = sqlite3.connect(self._folder.database)
-        try:
-            rows = connection.execute(
+        with closing(sqlite3.connect(self._folder.database)) as database:
+            rows = database.execute(
                 "SELECT pair_id, config FROM two_view_geometries WHERE rows > 0"
             ).fetchall()
-        finally:
-            connection.close()
         pairs = [(pycolmap.pair_id_to_image_pair(pair), kind) for pair, kind in rows]
         return [(int(a) - 1, int(b) - 1, kind) for (a, b), kind in pairs]
 

@@ -5,14 +5,26 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from reloc.errors import SceneError
 from reloc.progress import Progress
 
+SECONDS_BETWEEN_LOOKS = 0.25
 
-def run_task(task: str, *, stage: str, total: int, progress: Progress, **arguments: Any) -> None:
+
+def run_task(
+    task: str,
+    *,
+    stage: str,
+    total: int,
+    progress: Progress,
+    count: Callable[[], int] | None = None,
+    **arguments: Any,
+) -> None:
     """Runs a task of ``reloc.sfm.worker`` and waits for it; whatever ends the wait ends it, too.
 
     Args:
@@ -20,34 +32,36 @@ def run_task(task: str, *, stage: str, total: int, progress: Progress, **argumen
         stage: what the progress calls it.
         total: how much there is to do.
         progress: told of what is done.
+        count: how much is done, where the task does not tell itself.
         **arguments: of the task; plain values of JSON.
 
     Raises:
         SceneError: it ended by itself, as COLMAP does where it finds a fault of its own.
     """
     progress(stage, 0, total)
-    with tempfile.TemporaryFile() as complaints:
+    with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as told:
         worker = subprocess.Popen(
             [sys.executable, "-m", "reloc.sfm.worker", json.dumps({"task": task, **arguments})],
             stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            stdout=told,
             stderr=complaints,
-            text=True,
             # Ctrl-C reaches all processes of a terminal: this one is ended by its parent.
             start_new_session=True,
             env=_environment(),
         )
         try:
-            for line in worker.stdout or ():
-                if line.strip().isdecimal():
-                    progress(stage, min(int(line), total), total)
-            status = worker.wait()
+            done = 0
+            while (status := worker.poll()) is None:
+                with suppress(subprocess.TimeoutExpired):
+                    worker.wait(SECONDS_BETWEEN_LOOKS)
+                now = min(count() if count else _last_number(told), total)
+                if now > done:
+                    progress(stage, done := now, total)
         finally:
             worker.kill()
             worker.wait()
-            for pipe in (worker.stdin, worker.stdout):
-                if pipe is not None:
-                    pipe.close()
+            if worker.stdin is not None:
+                worker.stdin.close()
         if status:
             complaints.seek(0)
             lines = complaints.read().decode(errors="replace").strip().splitlines()
@@ -57,6 +71,13 @@ def run_task(task: str, *, stage: str, total: int, progress: Progress, **argumen
                 "again, and remove its folder of poses if that ends so, too"
             )
     progress(stage, total, total)
+
+
+def _last_number(told: IO[bytes]) -> int:
+    """The last of the numbers in a file, which another process goes on writing."""
+    size = os.fstat(told.fileno()).st_size
+    lines = os.pread(told.fileno(), 64, max(0, size - 64)).split(b"\n")[:-1]
+    return int(lines[-1]) if lines and lines[-1].isdigit() else 0
 
 
 def _environment() -> dict[str, str]:

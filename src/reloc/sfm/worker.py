@@ -1,17 +1,15 @@
 """What COLMAP computes, in a process of its own: ``python -m reloc.sfm.worker TASK``.
 
 COLMAP's loops in C++ neither hear Ctrl-C nor give an error back where they abort; a process can be
-ended at any time. It tells of its progress by lines of JSON on standard output, and ends when
+ended at any time. It tells of its progress by numbers on standard output, and ends when
 nobody holds its standard input open any more.
 """
 
 import json
 import os
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +18,6 @@ from reloc.sfm.database import pycolmap_or_refusal
 SEED = 0
 # Pairs between two commits to the database; what is committed need not be matched again.
 BLOCK = 64
-SECONDS_BETWEEN_COUNTS = 0.5
 
 Tell = Callable[[int], None]
 
@@ -29,7 +26,7 @@ def match(tell: Tell, *, database: str, pairs: str, threads: int, tolerance: flo
     """Matches pairs and verifies them by epipolar geometry.
 
     Args:
-        tell: how many pairs are done.
+        tell: nothing: the database tells how many pairs are done.
         database: with keypoints.
         pairs: file of two names a line.
         threads: to use.
@@ -41,41 +38,13 @@ def match(tell: Tell, *, database: str, pairs: str, threads: int, tolerance: flo
     verification = pycolmap.TwoViewGeometryOptions()
     verification.ransac.random_seed = SEED
     verification.ransac.max_error = tolerance
-    with _counted(database, tell):
-        pycolmap.match_image_pairs(
-            database,
-            matching_options=matching,
-            pairing_options=pairing,
-            verification_options=verification,
-            device=pycolmap.Device.cpu,
-        )
-
-
-class _counted:  # used as a context manager
-    """Tells, while the block runs, how many pairs the database holds."""
-
-    def __init__(self, database: str, tell: Tell) -> None:
-        self._database, self._tell, self._end = database, tell, threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._end.wait(SECONDS_BETWEEN_COUNTS):
-            with suppress(sqlite3.Error):
-                connection = sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)
-                try:
-                    (count,) = connection.execute(
-                        "SELECT COUNT(*) FROM two_view_geometries"
-                    ).fetchone()
-                finally:
-                    connection.close()
-                self._tell(count)
+    pycolmap.match_image_pairs(
+        database,
+        matching_options=matching,
+        pairing_options=pairing,
+        verification_options=verification,
+        device=pycolmap.Device.cpu,
+    )
 
 
 def reconstruct(tell: Tell, *, database: str, out: str, method: str, least: int) -> None:
