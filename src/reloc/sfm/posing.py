@@ -158,7 +158,12 @@ class _Posing:
         if (facts := self._folder.facts()) is not None and self._pairs.exists():
             return facts
         descriptors, facts = look_at(
-            self._paths, database, self._backbone, device=self._device, progress=self._progress
+            self._paths,
+            database,
+            self._backbone,
+            kind=self._capture.kind,
+            device=self._device,
+            progress=self._progress,
         )
         self._folder.keep_facts(facts)
         pairs = pairs_to_match(descriptors, kind=self._capture.kind)

@@ -15,12 +15,15 @@ from reloc.capture.photos import PhotoFacts, photo_facts
 from reloc.errors import ImageError
 from reloc.images.augment import plain_view
 from reloc.images.image_cache import read_gray
-from reloc.landmarks.keypoints import detect_keypoints
+from reloc.landmarks.keypoints import Keypoints, detect_keypoints
 from reloc.prefetching import prefetched
 from reloc.progress import Progress
 from reloc.sfm.database import KeypointStore
 
 KEYPOINTS = 2048
+# Pixels along the longer side of the image that is searched for them. Photos are farther apart than
+# frames of a video, and finer detail is what tells one from another there.
+LONGEST = {"video": 1000, "photos": 1600}
 # What the backbone sees of an image suffices to tell what looks alike; a quarter of the time.
 SHORT_SIDE = 240
 
@@ -30,6 +33,7 @@ def look_at(
     database: Path,
     backbone: Backbone,
     *,
+    kind: str,
     device: torch.device,
     progress: Progress,
 ) -> tuple[NDArray[np.int8], list[PhotoFacts]]:
@@ -39,6 +43,7 @@ def look_at(
         images: files whose headers can be read, in the order of the database.
         database: see ``create_database``.
         backbone: describes whole images.
+        kind: ``video`` or ``photos``.
         device: where it computes.
         progress: told of every image.
 
@@ -51,13 +56,14 @@ def look_at(
     there = [store.count(number) is not None for number in range(len(images))]
     descriptors, facts = [], []
 
-    def seen(number: int):  # type: ignore[no-untyped-def]
+    def seen(number: int) -> tuple[NDArray[np.uint8], PhotoFacts, Keypoints | None]:
         try:
             image = read_gray(images[number])
         except ImageError:
             image = np.zeros((JUDGED, JUDGED), np.uint8)
         small = plain_view(image, short_side=JUDGED).image
-        found = None if there[number] else detect_keypoints(image, most=KEYPOINTS)
+        scale = min(1.0, LONGEST[kind] / max(image.shape))
+        found = None if there[number] else detect_keypoints(image, most=KEYPOINTS, scale=scale)
         return image, photo_facts(images[number].name, small), found
 
     try:

@@ -30,10 +30,12 @@ LOOKED_AT = 15
 FOLLOWED, JUDGED = 320, 640
 # A picture that moves by less than this, in shares of its longer side, all in all stands still; of
 # two frames by less than the second, too: what is left is noise.
-STANDS_STILL, NOISE = 0.15, 0.002
+STANDS_STILL, NOISE = 0.05, 0.002
 CORNERS = 200
 # What is followed less often than that is another picture.
 FOLLOWED_SHARE = 0.3
+# A corner is followed if the way back leads where it came from, to so many pixels.
+SAME = 1.0
 # The reference of what moves is renewed when the picture has moved by this much of it.
 RENEWED = 0.1
 
@@ -135,15 +137,20 @@ class Motion:
     def _way(self, image: Gray) -> float | None:
         if self._reference is None or not len(self._corners):
             return None
-        found, status, _ = cv2.calcOpticalFlowPyrLK(
-            self._reference, image, self._corners, np.empty_like(self._corners),
-            winSize=(21, 21), maxLevel=4,
-        )  # fmt: skip
-        good = status.ravel() == 1
+        found = _followed(self._reference, image, self._corners)
+        back = _followed(image, self._reference, found)
+        good = np.linalg.norm((back - self._corners)[:, 0], axis=1) < SAME
         if good.mean() < FOLLOWED_SHARE:
             return None
         ways = np.linalg.norm((found - self._corners)[good, 0], axis=1)
         return float(np.median(ways)) / max(image.shape)
+
+
+def _followed(before: Gray, after: Gray, corners: NDArray[np.float32]) -> NDArray[np.float32]:
+    found, _, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, corners, np.empty_like(corners), winSize=(21, 21), maxLevel=4
+    )
+    return np.asarray(found, np.float32)
 
 
 def _shrunk(image: Gray, longer: int) -> Gray:
