@@ -150,7 +150,7 @@ def transformed(poses: Array, similarity: Array) -> Array:
 
 
 def measured_poses(name: str, options: Options, progress: Progress) -> tuple[Row, Scene]:
-    """Finds poses of a capture; returns its figures and the scene in the world of given poses."""
+    """Finds poses of a capture; returns its figures and the scene, in the given world."""
     scene = opened(name.removesuffix(".mp4"), options.scenes)
     where = options.out / "captures" / name
     frames = video_of(scene, where) if where.suffix else photos_of(scene, where)
@@ -180,47 +180,52 @@ def measured_poses(name: str, options: Options, progress: Progress) -> tuple[Row
         "given_focal": given[0].camera.focal,
         "pose_seconds": None if posed.earlier else seconds,
     }
-    mapping = tuple(
+    placed = [
         replace(frame, world_from_cam=pose)
-        for frame, pose in zip(found.mapping, moved, strict=False)
-    )
-    return row, replace(scene, mapping=mapping)
+        for frame, pose in zip((*found.mapping, *found.queries), moved, strict=True)
+    ]
+    count = len(found.mapping)
+    return row, replace(found, mapping=tuple(placed[:count]), queries=tuple(placed[count:]))
 
 
-def measured_map(scene: Scene, progress: Progress) -> Row:
-    """Maps a scene as a draft and localizes its queries."""
+def measured_map(scene: Scene, *truths: Scene, progress: Progress) -> list[Row]:
+    """Maps a scene as a draft and localizes queries of scenes in it; a row for each of these."""
     began = processor_seconds()
-    made = map_scene(scene, options=DRAFT, progress=progress)
+    localizer = Localizer(map_scene(scene, options=DRAFT, progress=progress).scene_map)
     seconds = processor_seconds() - began
-    localizer = Localizer(made.scene_map)
-    queries = [Query(frame.name, frame.image, frame.camera) for frame in scene.queries]
-    figures = evaluate(
-        list(localizer.localize_many(queries)),
-        scene.queries,
-        scene_extent=scene.extent(),
-        map_bytes=0,
-        mapping_seconds=seconds,
-        unit=scene.unit,
-        scene_name=scene.name,
-    )
-    return {
-        "percent_of_extent": 100 * figures.median_translation / scene.extent(),
-        "deg": figures.median_rotation_deg,
-        "within_3_percent_5_deg": figures.recall_of_extent["3%_5deg"],
-        "map_seconds": seconds,
-    }
+    rows = []
+    for truth in truths:
+        queries = [Query(frame.name, frame.image, frame.camera) for frame in truth.queries]
+        figures = evaluate(
+            list(localizer.localize_many(queries)),
+            truth.queries,
+            scene_extent=scene.extent(),
+            map_bytes=0,
+            mapping_seconds=seconds,
+            unit="unknown",
+            scene_name=scene.name,
+        )
+        rows.append(
+            {
+                "percent_of_extent": 100 * figures.median_translation / scene.extent(),
+                "deg": figures.median_rotation_deg,
+                "within_3_percent_5_deg": figures.recall_of_extent["3%_5deg"],
+                "map_seconds": seconds,
+            }
+        )
+    return rows
 
 
 def table(rows: Sequence[Row]) -> str:
     """The rows in Markdown."""
     lines = [
-        "| capture | frames | posed | off the given poses | queries, given poses | queries, found "
-        "poses | within 3 %, 5° | poses | map |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        "| capture | frames | posed | found off given poses | queries, map of given poses | map of "
+        "found poses | against the queries' found poses | within 3 %, 5° | poses | map |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
     ]
     for row in rows:
-        maps = [row.get("given"), row.get("found")]
-        within = [f"{m['within_3_percent_5_deg']:.0f} %" if m else "-" for m in maps]
+        maps = [row.get("given"), row.get("found"), row.get("own")]
+        within = [f"{m['within_3_percent_5_deg']:.0f} %" if m else "-" for m in maps[:2]]
         medians = [_error(m["percent_of_extent"], m["deg"]) if m else "-" for m in maps]
         cells = [
             f"`{row['name']}`",
@@ -266,9 +271,12 @@ def run(options: Options) -> int:
                 keep(row := {**row, **figures})
                 if not options.poses_only:
                     given = opened(name.removesuffix(".mp4"), options.scenes)
-                    same = next((r["given"] for r in rows if _same_given(r, name)), None)
-                    keep(row := {**row, "given": same or measured_map(given, progress)})
-                    keep({**row, "found": measured_map(found, progress)})
+                    same = [r["given"] for r in rows if _same_given(r, name)]
+                    same = same or measured_map(given, given, progress=progress)
+                    keep(row := {**row, "given": same[0]})
+                    truths = (given, found) if found.queries else (given,)
+                    made = measured_map(found, *truths, progress=progress)
+                    keep({**row, **dict(zip(("found", "own"), made, strict=False))})
         except RelocError as error:
             failed += 1
             print(f"{name}: {error}", file=sys.stderr)

@@ -31,7 +31,7 @@ def test_a_video_becomes_a_colmap_model(reloc, film, tmp_path):
     stages = {line.partition(":")[0] for line in err.splitlines()}
     assert stages == {
         "looking over the video", "taking frames", "looking at images", "matching images",
-        "finding poses",
+        "finding poses", "refining poses",
     }  # fmt: skip
     scene = open_scene(tmp_path / "model")
     assert len(scene.mapping) == 12
@@ -48,7 +48,8 @@ def test_photos_become_a_map_beside_their_poses(reloc, walked, posed, tmp_path, 
     shutil.copytree(posed, tmp_path / "kitchen.poses", symlinks=True)
     (tmp_path / "query.txt").write_text("photo 05.jpg\n")
     status, out, err = reloc(
-        "map", walked / "photos", tmp_path / "kitchen.safetensors", "--method", "mlp", "--preset", "draft", "--landmarks", 0,
+        "map", walked / "photos", tmp_path / "kitchen.safetensors", "--method", "mlp",
+        "--preset", "draft", "--landmarks", 0,
         "--device", "cpu", "--quiet", "--query", tmp_path / "query.txt",
     )  # fmt: skip
     assert status == 0, err

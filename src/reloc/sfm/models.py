@@ -1,7 +1,7 @@
 """Models that COLMAP wrote: the largest, its poses turned upright, and its files."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,8 @@ Array = NDArray[np.float64]
 
 # A camera of so many images and more gets a principal point and a distortion of its own.
 ENOUGH_IMAGES = 30
-ROUNDS = 30
+# Steps of the last adjustment, and in how many parts it tells of them.
+ROUNDS, PARTS = 30, 3
 
 
 @dataclass(frozen=True)
@@ -36,41 +37,44 @@ class FoundModel:
 
 def found_models(folder: Path) -> list[FoundModel]:
     """The models below a folder, the largest first."""
-    pycolmap = pycolmap_or_refusal()
     models = []
     for path in sorted(folder.iterdir()):
         if path.is_dir() and (path / "images.bin").is_file():
-            model = pycolmap.Reconstruction(path)
-            images = sorted(number - 1 for number in model.reg_image_ids())
-            models.append(FoundModel(model, tuple(images)))
+            models.append(read_model(path))
     return sorted(models, key=lambda found: (-len(found.images), found.images))
 
 
-def refine(found: FoundModel) -> None:
-    """Adjusts cameras, poses and points once more, all together.
+def read_model(path: Path) -> FoundModel:
+    """A model of images that are called by their numbers."""
+    model = pycolmap_or_refusal().Reconstruction(path)
+    return FoundModel(model, tuple(sorted(number - 1 for number in model.reg_image_ids())))
+
+
+def refine(found: FoundModel, *, tell: Callable[[int], None]) -> None:
+    """Adjusts cameras, poses and points once more, all together and robustly.
 
     A camera of many images gets what its lens does beside the middle, too: few leave it open.
 
     Args:
         found: changed in place.
+        tell: how many of ``ROUNDS`` are done.
     """
     pycolmap = pycolmap_or_refusal()
     model = found.model
     counts = Counter(model.image(number + 1).camera_id for number in found.images)
-    if any(count < ENOUGH_IMAGES for count in counts.values()):
-        return
-    for camera_id in counts:
+    many = min(counts.values()) >= ENOUGH_IMAGES
+    for camera_id in counts if many else ():
         camera = model.camera(camera_id)
         focal, x, y, k = camera.params
-        camera.model, camera.params = (
-            pycolmap.CameraModelId.OPENCV,
-            [focal, focal, x, y, k, 0, 0, 0],
-        )
-    options = pycolmap.BundleAdjustmentOptions(refine_principal_point=True)
+        camera.model = pycolmap.CameraModelId.OPENCV
+        camera.params = [focal, focal, x, y, k, 0, 0, 0]
+    options = pycolmap.BundleAdjustmentOptions(refine_principal_point=many)
     options.ceres.loss_function_type = pycolmap.LossFunctionType.CAUCHY
     options.ceres.solver_options.num_threads = 1
-    options.ceres.solver_options.max_num_iterations = ROUNDS
-    pycolmap.bundle_adjustment(model, options)
+    options.ceres.solver_options.max_num_iterations = ROUNDS // PARTS
+    for part in range(PARTS):
+        pycolmap.bundle_adjustment(model, options)
+        tell((part + 1) * (ROUNDS // PARTS))
 
 
 def turn_upright(found: FoundModel, turns: Sequence[int]) -> None:

@@ -28,7 +28,7 @@ from reloc.sfm.captures import Capture
 from reloc.sfm.database import KeypointStore, create_database, image_name, pycolmap_or_refusal
 from reloc.sfm.folder import PosesFolder, Taken
 from reloc.sfm.frames import photo_frames, video_frames_taken
-from reloc.sfm.models import FoundModel, found_models, refine, turn_upright, write_model
+from reloc.sfm.models import ROUNDS, FoundModel, found_models, read_model, turn_upright, write_model
 from reloc.sfm.outcome import Outcome, Seen, gaps_of
 from reloc.sfm.pairs import pairs_to_match
 from reloc.sfm.process import run_task
@@ -131,7 +131,7 @@ class _Posing:
         best = models[0] if models else None
         if best is None or len(best.images) < MIN_MAPPING_FRAMES:
             raise SceneError(self._refusal(seen))
-        refine(best)
+        best = self._refined()
         turn_upright(best, [lens.turn or 0 for lens in self._lenses])
         names = dict(enumerate(self._taken.names))
         outcome = Outcome(
@@ -204,6 +204,22 @@ class _Posing:
                 ),
             )
         return found_models(models)
+
+    def _refined(self) -> FoundModel:
+        refined = self._folder.work / "refined"
+        if not refined.exists():
+            self._folder.place(
+                refined,
+                lambda path: run_task(
+                    "refine",
+                    stage="refining poses",
+                    total=ROUNDS,
+                    progress=self._progress,
+                    models=str(self._folder.work / "models"),
+                    out=str(path),
+                ),
+            )
+        return read_model(refined)
 
     def _seen(self, facts: Sequence[PhotoFacts], models: Sequence[FoundModel]) -> list[Seen]:
         store = KeypointStore(self._folder.database)

@@ -91,8 +91,10 @@ def chosen_frames(looked: Sequence[Looked], *, name: str) -> list[Looked]:
             "film while you walk, sideways past what is to be mapped"
         )
     count = int(np.clip(round(moved[-1] / STEP), LEAST, MOST))
-    # Each frame belongs to the nearest of evenly spaced points of the way.
-    steps = np.rint(moved / moved[-1] * (count - 1)).astype(int)
+    # Each frame belongs to the nearest of evenly spaced points of the way; of few, all that differ
+    # are taken.
+    even = np.rint(moved / moved[-1] * (count - 1))
+    steps = even if len(looked) > LEAST else np.unique(moved, return_inverse=True)[1]
     sharpest: dict[int, Looked] = {}
     for step, frame in zip(steps.tolist(), looked, strict=True):
         if step not in sharpest or frame.blur < sharpest[step].blur:

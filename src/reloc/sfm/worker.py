@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from reloc.sfm.database import pycolmap_or_refusal
+from reloc.sfm.models import found_models, refine
 
 SEED = 0
 # Pairs between two commits to the database; what is committed need not be matched again.
@@ -90,7 +91,19 @@ def reconstruct(tell: Tell, *, database: str, out: str, method: str, least: int)
     )
 
 
-TASKS: dict[str, Callable[..., None]] = {"match": match, "reconstruct": reconstruct}
+def refine_largest(tell: Tell, *, models: str, out: str) -> None:
+    """Refines the largest of the models below a folder, and writes it to another."""
+    best = found_models(Path(models))[0]
+    refine(best, tell=tell)
+    Path(out).mkdir(parents=True, exist_ok=True)
+    best.model.write_binary(out)
+
+
+TASKS: dict[str, Callable[..., None]] = {
+    "match": match,
+    "reconstruct": reconstruct,
+    "refine": refine_largest,
+}
 
 
 def main() -> None:
