@@ -93,8 +93,9 @@ def chosen_frames(looked: Sequence[Looked], *, name: str) -> list[Looked]:
     count = int(np.clip(round(moved[-1] / STEP), LEAST, MOST))
     # Each frame belongs to the nearest of evenly spaced points of the way; of few, all that differ
     # are taken.
-    even = np.rint(moved / moved[-1] * (count - 1))
-    steps = even if len(looked) > LEAST else np.unique(moved, return_inverse=True)[1]
+    steps = np.rint(moved / moved[-1] * (count - 1)).astype(int)
+    if len(looked) <= LEAST:
+        steps = np.cumsum(np.diff(moved, prepend=0.0) > NOISE)
     sharpest: dict[int, Looked] = {}
     for step, frame in zip(steps.tolist(), looked, strict=True):
         if step not in sharpest or frame.blur < sharpest[step].blur:
