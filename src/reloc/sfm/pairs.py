@@ -12,6 +12,8 @@ FARTHEST = {"video": 16, "photos": 3}
 # Of each image, those that look most like it beside the neighbours: where a walk comes back to what
 # it has seen, and what belongs together of photos in any order.
 ALIKE = {"video": 8, "photos": 20}
+# Of so many photos and more half as many do: they are densely taken, and pairs cost most of the time.
+MANY, ALIKE_OF_MANY = 300, 10
 
 
 def sequence_pairs(count: int, *, kind: str) -> set[tuple[int, int]]:
@@ -59,4 +61,5 @@ def pairs_to_match(descriptors: NDArray[np.int8], *, kind: str) -> list[tuple[in
         kind: ``video`` or ``photos``.
     """
     near = sequence_pairs(len(descriptors), kind=kind)
-    return sorted(near | alike_pairs(descriptors, known=near, most=ALIKE[kind]))
+    most = ALIKE[kind] if len(descriptors) < MANY else min(ALIKE[kind], ALIKE_OF_MANY)
+    return sorted(near | alike_pairs(descriptors, known=near, most=most))

@@ -39,6 +39,7 @@ from reloc.sfm.seeing import look_at
 GLOBAL_FROM = 500
 # Pixels off an epipolar line: COLMAP's own.
 TOLERANCE = 4.0
+GOES_ON = "the same command goes on with the poses where it was"
 # COLMAP's kinds of pairs whose points do not show how far they are away.
 _FLAT_PAIRS = (4, 5, 6)
 
@@ -96,13 +97,17 @@ def pose_capture(
             "least, and a map some 30: take them a step apart, with half of each in the next one"
         )
     folder.begin()
-    taken = folder.taken() or (
-        video_frames_taken(capture, folder, progress=progress)
-        if capture.kind == "video"
-        else photo_frames(capture, folder)
-    )
-    network = backbone or load_backbone()
-    return _Posing(capture, folder, taken, network, pick_device(device), progress).posed()
+    try:
+        taken = folder.taken() or (
+            video_frames_taken(capture, folder, progress=progress)
+            if capture.kind == "video"
+            else photo_frames(capture, folder)
+        )
+        network = backbone or load_backbone()
+        return _Posing(capture, folder, taken, network, pick_device(device), progress).posed()
+    except KeyboardInterrupt as stop:
+        stop.add_note(GOES_ON)
+        raise
 
 
 class _Posing:
