@@ -12,7 +12,7 @@ FARTHEST = {"video": 16, "photos": 3}
 # Of each image, those that look most like it beside the neighbours: where a walk comes back to what
 # it has seen, and what belongs together of photos in any order.
 ALIKE = {"video": 8, "photos": 20}
-# Of so many photos and more half as many do: they are densely taken, and pairs cost most of the time.
+# From so many photos on half as many do: they are taken densely, and pairs cost most of the time.
 MANY, ALIKE_OF_MANY = 300, 10
 
 
