@@ -93,8 +93,7 @@ def reconstruct(tell: Tell, *, database: str, out: str, method: str, least: int)
 
 def refine_largest(tell: Tell, *, models: str, out: str) -> None:
     """Refines the largest of the models below a folder, and writes it to another."""
-    best = found_models(Path(models))[0]
-    refine(best, tell=tell)
+    best = refine(found_models(Path(models))[0], tell=tell)
     Path(out).mkdir(parents=True, exist_ok=True)
     best.model.write_binary(out)
 
