@@ -5,10 +5,11 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from reloc.errors import OptionError, OutputError, SceneError
+from reloc.errors import ImageError, OptionError, OutputError, SceneError
 from reloc.geometry.plan import up_direction
 from reloc.images.files import write_image
 from reloc.scenes import open_scene, poses_of
@@ -91,6 +92,32 @@ def test_photos_of_nothing_in_common_are_refused(tmp_path):
     message = str(refused.value)
     assert "no two of the 6 photos have enough in common" in message
     assert "\n" not in message
+
+
+def test_a_camera_that_only_turns_is_refused(tmp_path):
+    rng = np.random.default_rng(0)
+    wall = sum(cv2.GaussianBlur(rng.normal(size=(480, 900)), (0, 0), s) * s for s in (1, 2, 4, 9))
+    wall = np.clip(128 + 90 * wall, 0, 255).astype(np.uint8)
+    camera = np.array([[260.0, 0, 160], [0, 260, 120], [0, 0, 1]])
+    centred = np.array([[260.0, 0, 450], [0, 260, 240], [0, 0, 1]])
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for number, angle in enumerate(np.linspace(-0.3, 0.3, 6)):
+        turn = np.array(
+            [[np.cos(angle), 0, np.sin(angle)], [0, 1, 0], [-np.sin(angle), 0, np.cos(angle)]]
+        )
+        warp = centred @ turn @ np.linalg.inv(camera)
+        seen = cv2.warpPerspective(wall, warp, (320, 240), flags=cv2.WARP_INVERSE_MAP)
+        write_image(folder / f"{number}.png", seen)
+    with pytest.raises(SceneError, match="the camera only turns"):
+        pose_capture(capture_without_poses(folder), tmp_path / "poses", device="cpu")
+
+
+def test_a_video_that_cannot_be_read_leaves_nothing(tmp_path):
+    (tmp_path / "walk.mp4").write_bytes(b"no video")
+    with pytest.raises(ImageError, match="cannot be read as a video"):
+        pose_capture(capture_without_poses(tmp_path / "walk.mp4"), tmp_path / "poses")
+    assert not (tmp_path / "poses").exists()
 
 
 def test_plain_photos_are_refused_for_what_they_show(tmp_path):

@@ -104,6 +104,12 @@ class PosesFolder:
             raise OutputError(f"{self.path}: cannot be emptied ({error.strerror})") from error
         write_text(self._begun, json_text({"capture": self._source}))
 
+    def discard(self) -> None:
+        """Removes a folder in which nothing was begun but the folder itself."""
+        shutil.rmtree(self.work, ignore_errors=True)
+        with suppress(OSError):
+            self.path.rmdir()
+
     def taken(self) -> Taken | None:
         """The images, if they were chosen before."""
         with suppress(OSError, ValueError, KeyError, TypeError):

@@ -45,7 +45,7 @@ def video_frames_taken(capture: Capture, folder: PosesFolder, *, progress: Progr
     return taken
 
 
-def photo_frames(capture: Capture, folder: PosesFolder) -> Taken:
+def photo_frames(capture: Capture, folder: PosesFolder, *, progress: Progress) -> Taken:
     """Links to the photos and lists those whose headers can be read.
 
     Raises:
@@ -60,6 +60,7 @@ def photo_frames(capture: Capture, folder: PosesFolder) -> Taken:
             damaged.append(name)
         else:
             names.append(name)
+        progress("reading headers", len(names) + len(damaged), len(capture.photos))
     if len(names) < MIN_MAPPING_FRAMES:
         raise SceneError(
             f"{capture.path}: only {len(names)} of {len(capture.photos)} photos can be read; copy "

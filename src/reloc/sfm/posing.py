@@ -17,7 +17,7 @@ import torch
 from reloc.backbone import Backbone, load_backbone
 from reloc.capture.photos import PhotoFacts
 from reloc.devices import pick_device
-from reloc.errors import SceneError
+from reloc.errors import RelocError, SceneError
 from reloc.files import write_text
 from reloc.images.files import image_size
 from reloc.images.lens import read_lens
@@ -40,8 +40,9 @@ GLOBAL_FROM = 500
 # Pixels off an epipolar line: COLMAP's own.
 TOLERANCE = 4.0
 GOES_ON = "the same command goes on with the poses where it was"
-# COLMAP's kinds of pairs whose points do not show how far they are away.
-_FLAT_PAIRS = (4, 5, 6)
+# COLMAP's kinds of pairs whose points one homography explains: the camera turned, or all is flat.
+# Where more than this share is so, poses are as good as guessed.
+_FLAT_PAIRS, MOST_FLAT = (5, 6), 0.95
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,13 @@ def pose_capture(
         )
     folder.begin()
     try:
-        taken = folder.taken() or (
-            video_frames_taken(capture, folder, progress=progress)
-            if capture.kind == "video"
-            else photo_frames(capture, folder)
-        )
+        take = video_frames_taken if capture.kind == "video" else photo_frames
+        if (taken := folder.taken()) is None:
+            try:
+                taken = take(capture, folder, progress=progress)
+            except RelocError:
+                folder.discard()
+                raise
         network = backbone or load_backbone()
         return _Posing(capture, folder, taken, network, pick_device(device), progress).posed()
     except KeyboardInterrupt as stop:
@@ -131,6 +134,14 @@ class _Posing:
     def posed(self) -> Posed:
         facts = self._look()
         self._match()
+        verified = self._verified()
+        flat = sum(kind in _FLAT_PAIRS for *_, kind in verified)
+        if flat > MOST_FLAT * len(verified):
+            raise SceneError(
+                f"{self._capture.path}: nothing moves against its background in {flat} of "
+                f"{len(verified)} pairs of images that match: the camera only turns, or sees one "
+                "flat surface; film while stepping sideways, with near and far things in view"
+            )
         models = self._reconstruct()
         seen = self._seen(facts, models)
         best = models[0] if models else None
@@ -271,13 +282,6 @@ class _Posing:
             return (
                 f"{where}: no two of the {count} {what} have enough in common; take them of one "
                 "place, a step apart, with half of each in the next one"
-            )
-        flat = sum(kind in _FLAT_PAIRS for *_, kind in verified)
-        if flat > len(verified) / 2:
-            return (
-                f"{where}: nothing moves against its background in {flat} of {len(verified)} pairs "
-                f"of {what}: the camera only turns, or sees one flat surface; film while stepping "
-                "sideways, with near and far things in view"
             )
         alone = sum(image.partners == 0 for image in seen)
         return (
