@@ -80,7 +80,7 @@ class Outcome:
     Attributes:
         images: that were looked at.
         posed: of these.
-        others: sizes of the models beside the largest.
+        others: how many images each other model has that no larger one has.
         points: that were triangulated.
         error_px: mean reprojection error.
         gaps: what is missing, the longest first.

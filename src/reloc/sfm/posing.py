@@ -153,7 +153,7 @@ class _Posing:
         outcome = Outcome(
             images=len(seen) + len(self._taken.damaged),
             posed=len(best.images),
-            others=tuple(len(model.images) for model in models[1:]),
+            others=_parts_apart(models),
             points=best.model.num_points3D(),
             error_px=best.model.compute_mean_reprojection_error(),
             gaps=gaps_of(seen),
@@ -289,6 +289,16 @@ class _Posing:
             f"nothing in common with any other, {len(verified)} pairs have something); film more "
             "slowly, a step apart, with half of each picture in the next one"
         )
+
+
+def _parts_apart(models: Sequence[FoundModel]) -> tuple[int, ...]:
+    """How many images each model has that none before it has, the largest left out."""
+    counted, sizes = set(models[0].images), list[int]()
+    for model in models[1:]:
+        own = set(model.images) - counted
+        counted |= own
+        sizes.append(len(own))
+    return tuple(size for size in sizes if size)
 
 
 def _photos(count: int) -> str:
