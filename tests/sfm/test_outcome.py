@@ -17,6 +17,7 @@ def seen(number, model=0, time=None, **changes):
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
+        ({"facts": None}, "damaged"),
         ({"facts": replace(FINE, shadow=10)}, "dark"),
         ({"facts": replace(FINE, burnt=0.6)}, "bright"),
         ({"facts": replace(FINE, contrast=5)}, "bare"),

@@ -122,16 +122,16 @@ class PosesFolder:
         """Notes which images were chosen."""
         write_text(self.work / "taken.json", json_text(asdict(taken)))
 
-    def facts(self) -> list[PhotoFacts] | None:
+    def facts(self) -> list[PhotoFacts | None] | None:
         """What the images are like, if they were looked at before."""
         with suppress(OSError, ValueError, TypeError):
             told = json.loads((self.work / "facts.json").read_text(encoding="utf-8"))
-            return [PhotoFacts(**fact) for fact in told]
+            return [fact and PhotoFacts(**fact) for fact in told]
         return None
 
-    def keep_facts(self, facts: Sequence[PhotoFacts]) -> None:
+    def keep_facts(self, facts: Sequence[PhotoFacts | None]) -> None:
         """Notes what the images are like."""
-        write_text(self.work / "facts.json", json_text([asdict(fact) for fact in facts]))
+        write_text(self.work / "facts.json", json_text([fact and asdict(fact) for fact in facts]))
 
     def has(self, stage: str) -> bool:
         """Whether a stage is done."""

@@ -12,6 +12,7 @@ MOST_GAPS = 5
 
 # Why an image has no pose: what is said of it, and what to do.
 REASONS = {
+    "damaged": ("cannot be read", "copy it again from the camera, or remove it"),
     "dark": ("too dark", "film it again with more light"),
     "bright": ("overexposed", "film it again, not against the light"),
     "bare": (
@@ -41,7 +42,7 @@ class Seen:
 
     Attributes:
         name: of the file.
-        facts: what the picture is like.
+        facts: what the picture is like; None if it cannot be decoded.
         keypoints: that were found.
         partners: images that it matches.
         time: seconds at which a video shows it, else None.
@@ -49,7 +50,7 @@ class Seen:
     """
 
     name: str
-    facts: PhotoFacts
+    facts: PhotoFacts | None
     keypoints: int
     partners: int
     time: float | None = None
@@ -132,6 +133,8 @@ def gaps_of(seen: Sequence[Seen]) -> tuple[Gap, ...]:
 def reason_of(image: Seen) -> str:
     """Why an image has no pose."""
     facts = image.facts
+    if facts is None:
+        return "damaged"
     if facts.shadow < DARK:
         return "dark"
     if facts.burnt > BURNT:

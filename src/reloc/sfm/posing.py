@@ -165,7 +165,7 @@ class _Posing:
         )
         return Posed(self._folder.path, self._folder.images, outcome, earlier=False)
 
-    def _look(self) -> list[PhotoFacts]:
+    def _look(self) -> list[PhotoFacts | None]:
         database = self._folder.database
         if not database.exists():
             sizes = [image_size(path) for path in self._paths]
@@ -237,7 +237,7 @@ class _Posing:
             )
         return read_model(refined)
 
-    def _seen(self, facts: Sequence[PhotoFacts], models: Sequence[FoundModel]) -> list[Seen]:
+    def _seen(self, facts: Sequence[PhotoFacts | None], models: Sequence[FoundModel]) -> list[Seen]:
         store = KeypointStore(self._folder.database)
         keypoints = [store.count(number) or 0 for number in range(len(self._paths))]
         store.close()

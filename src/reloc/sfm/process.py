@@ -4,14 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from reloc.errors import SceneError
 from reloc.progress import Progress
+from reloc.temporary import temporary_folder
 
 SECONDS_BETWEEN_LOOKS = 0.25
 
@@ -39,12 +39,13 @@ def run_task(
         SceneError: it ended by itself, as COLMAP does where it finds a fault of its own.
     """
     progress(stage, 0, total)
-    with tempfile.TemporaryFile() as complaints, tempfile.TemporaryFile() as told:
+    with temporary_folder() as folder, ExitStack() as files:
+        told, complaints = folder / "told", folder / "complaints"
         worker = subprocess.Popen(
             [sys.executable, "-m", "reloc.sfm.worker", json.dumps({"task": task, **arguments})],
             stdin=subprocess.PIPE,
-            stdout=told,
-            stderr=complaints,
+            stdout=files.enter_context(told.open("wb")),
+            stderr=files.enter_context(complaints.open("wb")),
             # Ctrl-C reaches all processes of a terminal: this one is ended by its parent.
             start_new_session=True,
             env=_environment(),
@@ -63,8 +64,7 @@ def run_task(
             if worker.stdin is not None:
                 worker.stdin.close()
         if status:
-            complaints.seek(0)
-            lines = complaints.read().decode(errors="replace").strip().splitlines()
+            lines = complaints.read_text(errors="replace").strip().splitlines()
             raise SceneError(
                 f"COLMAP ended by itself while {stage} (status {status}: "
                 f"{lines[-1].strip()[:200] if lines else 'it said nothing'}); run the same command "
@@ -73,11 +73,10 @@ def run_task(
     progress(stage, total, total)
 
 
-def _last_number(told: IO[bytes]) -> int:
+def _last_number(told: Path) -> int:
     """The last of the numbers in a file, which another process goes on writing."""
-    size = os.fstat(told.fileno()).st_size
-    lines = os.pread(told.fileno(), 64, max(0, size - 64)).split(b"\n")[:-1]
-    return int(lines[-1]) if lines and lines[-1].isdigit() else 0
+    lines = told.read_bytes().split(b"\n")[:-1]
+    return int(lines[-1]) if lines and lines[-1].strip().isdigit() else 0
 
 
 def _environment() -> dict[str, str]:

@@ -15,7 +15,7 @@ from reloc.capture.photos import PhotoFacts, photo_facts
 from reloc.errors import ImageError
 from reloc.images.augment import plain_view
 from reloc.images.image_cache import read_gray
-from reloc.landmarks.keypoints import Keypoints, detect_keypoints
+from reloc.landmarks.keypoints import Keypoints, detect_keypoints, no_keypoints
 from reloc.prefetching import prefetched
 from reloc.progress import Progress
 from reloc.sfm.database import KeypointStore
@@ -36,7 +36,7 @@ def look_at(
     kind: str,
     device: torch.device,
     progress: Progress,
-) -> tuple[NDArray[np.int8], list[PhotoFacts]]:
+) -> tuple[NDArray[np.int8], list[PhotoFacts | None]]:
     """Puts the keypoints of images into a database; those that are there are not looked for again.
 
     Args:
@@ -48,19 +48,19 @@ def look_at(
         progress: told of every image.
 
     Returns:
-        Descriptors (N, D) of the images, and what each is like. An image that cannot be decoded
-        has no keypoints and looks like nothing.
+        Descriptors (N, D) of the images, and what each is like; None of one that cannot be
+        decoded, which has no keypoints.
     """
     extractor = FeatureExtractor(backbone, device=device)
     store = KeypointStore(database)
     there = [store.count(number) is not None for number in range(len(images))]
-    descriptors, facts = [], []
+    descriptors, facts = list[NDArray[np.int8]](), list[PhotoFacts | None]()
 
-    def seen(number: int) -> tuple[NDArray[np.uint8], PhotoFacts, Keypoints | None]:
+    def seen(number: int) -> tuple[NDArray[np.uint8], PhotoFacts | None, Keypoints | None]:
         try:
             image = read_gray(images[number])
         except ImageError:
-            image = np.zeros((JUDGED, JUDGED), np.uint8)
+            return np.zeros((SHORT_SIDE, SHORT_SIDE), np.uint8), None, no_keypoints()
         small = plain_view(image, short_side=JUDGED).image
         scale = min(1.0, LONGEST[kind] / max(image.shape))
         found = None if there[number] else detect_keypoints(image, most=KEYPOINTS, scale=scale)
