@@ -13,7 +13,7 @@ from reloc.errors import ImageError, OptionError, OutputError, SceneError
 from reloc.geometry.plan import up_direction
 from reloc.images.files import write_image
 from reloc.scenes import open_scene, poses_of
-from reloc.sfm import seeing
+from reloc.sfm import posing, seeing
 from reloc.sfm.captures import capture_without_poses
 from reloc.sfm.posing import pose_capture
 from reloc.sfm.process import run_task
@@ -69,6 +69,23 @@ def test_work_goes_on_where_it_was_interrupted(matched, photos, posed, tmp_path,
     assert not found.earlier
     here, there = (poses_of(open_scene(folder).mapping) for folder in (found.folder, posed))
     assert np.array_equal(here, there), "the same seed gives the same poses"
+
+
+def test_many_images_are_posed_globally(matched, photos, posed, tmp_path, monkeypatch):
+    monkeypatch.setattr(posing, "GLOBAL_FROM", FRAMES)
+    shutil.copytree(matched, tmp_path / "poses", symlinks=True)
+    told = []
+    found = pose_capture(
+        photos, tmp_path / "poses", device="cpu", progress=lambda *stage, **_: told.append(stage)
+    )
+    assert found.outcome.posed == FRAMES
+    steps = [done for stage, done, _ in told if stage == "finding poses"]
+    assert steps == sorted(steps)
+    assert steps[-1] == FRAMES
+    here, there = (poses_of(open_scene(folder).mapping) for folder in (found.folder, posed))
+    way = np.ptp(there[:, :3, 3], axis=0).max()
+    off = np.linalg.norm(aligned(here, there)[:, :3, 3] - there[:, :3, 3], axis=1)
+    assert off.max() < 0.03 * way
 
 
 def test_a_changed_capture_is_posed_anew(matched, walked, tmp_path):
@@ -164,7 +181,7 @@ def test_an_interruption_ends_the_process_of_colmap(matched, tmp_path):
         run_task(
             "reconstruct", stage="finding poses", total=FRAMES, progress=interrupted,
             database=str(matched / "work" / "database.db"), out=str(tmp_path / "models"),
-            method="incremental", least=5,
+            method="incremental", images=FRAMES, least=5,
         )  # fmt: skip
     assert children() <= before
 
@@ -174,6 +191,6 @@ def test_what_colmap_cannot_do_is_one_line(tmp_path):
         run_task(
             "reconstruct", stage="finding poses", total=1, progress=lambda *_, **__: None,
             database=str(tmp_path / "none" / "database.db"), out=str(tmp_path / "models"),
-            method="incremental", least=5,
+            method="incremental", images=FRAMES, least=5,
         )  # fmt: skip
     assert "\n" not in str(refused.value)

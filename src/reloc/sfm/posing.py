@@ -215,6 +215,7 @@ class _Posing:
                     progress=self._progress,
                     database=str(self._folder.database),
                     out=str(path),
+                    images=count,
                     method="global" if count >= GLOBAL_FROM else "incremental",
                     least=MIN_MAPPING_FRAMES,
                 ),

@@ -19,6 +19,8 @@ from reloc.sfm.models import found_models, refine
 SEED = 0
 # Pairs between two commits to the database; what is committed need not be matched again.
 BLOCK = 64
+# After which global mapping shows its model: positions, two adjustments, triangulation anew.
+GLOBAL_STEPS = 4
 
 Tell = Callable[[int], None]
 
@@ -48,26 +50,23 @@ def match(tell: Tell, *, database: str, pairs: str, threads: int, tolerance: flo
     )
 
 
-def reconstruct(tell: Tell, *, database: str, out: str, method: str, least: int) -> None:
+def reconstruct(
+    tell: Tell, *, database: str, out: str, method: str, images: int, least: int
+) -> None:
     """Finds poses and points; writes each model to a folder of its own, numbered.
 
     Args:
-        tell: how many images have a pose.
+        tell: how many images have a pose; of a global mapping the like share of its steps.
         database: with verified matches.
         out: folder to write to.
         method: ``incremental`` or ``global``.
+        images: in the database.
         least: images of a model.
     """
     pycolmap = pycolmap_or_refusal()
     Path(out).mkdir(parents=True, exist_ok=True)
     if method == "global":
-        pycolmap.calibrate_view_graph(
-            database, pycolmap.ViewGraphCalibrationOptions(random_seed=SEED)
-        )
-        options = pycolmap.GlobalPipelineOptions(
-            random_seed=SEED, min_model_size=least, num_threads=1
-        )
-        pycolmap.global_mapping(database, out, out, options)
+        _reconstruct_globally(tell, database=database, out=out, images=images, least=least)
         return
     posed = 0
 
@@ -89,6 +88,26 @@ def reconstruct(tell: Tell, *, database: str, out: str, method: str, least: int)
         initial_image_pair_callback=lambda: more(2),
         next_image_callback=lambda: more(1),
     )
+
+
+def _reconstruct_globally(tell: Tell, *, database: str, out: str, images: int, least: int) -> None:
+    pycolmap = pycolmap_or_refusal()
+    pycolmap.calibrate_view_graph(database, pycolmap.ViewGraphCalibrationOptions(random_seed=SEED))
+    models, steps = pycolmap.ReconstructionManager(), 0
+    pipeline = pycolmap.GlobalPipeline(
+        pycolmap.GlobalPipelineOptions(random_seed=SEED, min_model_size=least, num_threads=1),
+        pycolmap.Database.open(database),
+        models,
+    )
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+        tell(images * min(steps, GLOBAL_STEPS) // (GLOBAL_STEPS + 1))
+
+    pipeline.add_callback(pycolmap.GlobalPipelineCallback.MODEL_UPDATE_CALLBACK.value, step)
+    pipeline.run()
+    models.write(out)
 
 
 def refine_largest(tell: Tell, *, models: str, out: str) -> None:
