@@ -10,7 +10,7 @@ import pytest
 
 from reloc.errors import ImageError
 from reloc.images.sources import check_sources, named_images
-from reloc.images.videos import check_video, video_frames
+from reloc.images.videos import check_video, video_frames, video_length, video_pictures
 
 # Three frames of 64x48, interlaced MPEG-2, which no writer of OpenCV makes.
 INTERLACED = """
@@ -112,6 +112,31 @@ def test_a_video_is_turned_as_players_show_it(video):
     content[at : at + 36] = struct.pack(">9i", 0, one, 0, -one, 0, 0, 48 * one, 0, 1 << 30)
     video.write_bytes(content)
     assert {frame.gray.shape for frame in video_frames(video)} == {(64, 48)}
+
+
+def test_some_frames_are_given_in_colour(video):
+    found = dict(video_pictures(video, {1, 6}))
+    assert sorted(found) == [1, 6]
+    assert found[6].shape == (48, 64, 3)
+    assert abs(float(found[6].mean()) - 180) < 5
+    assert list(video_pictures(video, set())) == []
+
+
+def test_colours_are_in_the_order_of_images(tmp_path):
+    writer = cv2.VideoWriter(
+        str(tmp_path / "red.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 48)
+    )
+    writer.write(np.full((48, 64, 3), (0, 0, 220), np.uint8))  # OpenCV takes blue first
+    writer.release()
+    [(_, pixels)] = video_pictures(tmp_path / "red.mp4", {0})
+    red, _, blue = pixels.reshape(-1, 3).mean(axis=0)
+    assert red > 200 > 20 > blue
+
+
+def test_the_length_is_what_the_container_tells(video):
+    assert video_length(video) == (10.0, 8)
+    with pytest.raises(ImageError, match="no such"):
+        video_length(video.with_name("none.mp4"))
 
 
 def test_interlaced_video_is_decoded_or_refused(tmp_path):

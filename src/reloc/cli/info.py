@@ -16,6 +16,7 @@ from reloc.cli.options import ProgressOptions, SceneOptions
 from reloc.errors import OptionError
 from reloc.files import check_writable, json_text
 from reloc.scenes.summary import SceneSummary, summarize
+from reloc.sfm.captures import capture_facts, capture_text, capture_without_poses
 
 
 def info(
@@ -31,7 +32,8 @@ def info(
     """Say what a scene holds: frames, cameras, extent, and what cannot be used; or a map.
 
     Args:
-        path: Folder of the scene, in any of the layouts that reloc reads; or a map.
+        path: Folder of the scene, in any of the layouts that reloc reads; or a map; or a video or
+            photos without poses.
         json: Print one JSON object in place of text.
         advice: Look into the photos, half a minute at most, and say what will hurt a map.
         report: Write the advice as a page with a floor plan to this folder; implies advice.
@@ -47,6 +49,17 @@ def info(
             print(json_text(facts, indent=1))
         else:
             print_map(facts, console())
+        return
+    if (capture := capture_without_poses(path)) is not None:
+        if advice or report is not None:
+            raise OptionError(
+                f"{path}: has no poses, which advice takes; find them by `reloc pose`"
+            )
+        facts = capture_facts(capture)
+        if json:
+            print(json_text(facts, indent=1))
+        else:
+            console().print(capture_text(capture, facts), markup=False)
         return
     if report is not None:
         check_writable(report / "index.html")

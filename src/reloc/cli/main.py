@@ -16,7 +16,8 @@ from reloc.interruption import Stopped, stopping_signals
 # are called for, so that `reloc info` does not wait for PyTorch.
 VERBS = {
     "info": "Say what a scene holds: frames, cameras, extent, and what cannot be used.",
-    "map": "Map a place from posed photos.",
+    "map": "Map a place from photos or a video.",
+    "pose": "Find the poses of a video or of photos.",
     "map-many": "Map many places at a time, on this machine or a cluster.",
     "refine": "Train a map end to end for the pose.",
     "localize": "Say where photos were taken.",
@@ -51,7 +52,7 @@ def _usage() -> str:
         [
             "usage: reloc VERB ...",
             "",
-            "Map a place from posed photos in minutes, then say where any new photo was taken.",
+            "Map a place from photos or a video, then say where any new photo was taken.",
             "",
             *lines,
             "",

@@ -1,4 +1,4 @@
-"""``reloc map``: posed photos to a map."""
+"""``reloc map``: photos or a video to a map."""
 
 import time
 from collections.abc import Mapping
@@ -20,6 +20,8 @@ from reloc.mapping.result import MappingResult
 from reloc.methods.dispatch import map_scene, method_backbone
 from reloc.methods.ridge import RidgeOptions
 from reloc.scenes.scene import Scene
+from reloc.sfm.captures import capture_without_poses
+from reloc.sfm.scene import posed_scene, poses_beside, refuse_lists
 from reloc.view.film import Recorder, check_film_path, read_training_history, write_training_history
 
 
@@ -33,14 +35,19 @@ def map_(
     compute: MappingComputeOptions = MappingComputeOptions(),
     log: ProgressOptions = ProgressOptions(),
 ) -> None:
-    """Map a place from posed photos.
+    """Map a place from photos or a video.
 
     Args:
-        scene: Folder of the scene, in any of the layouts that reloc reads.
+        scene: Folder of the scene, in any of the layouts that reloc reads; or a video, or a folder
+            of photos, whose poses are found first and kept beside the map.
         out: The map file to write, a .safetensors of about 4 MB.
     """
     began = time.monotonic()
-    found = frames.open(scene)
+    capture = capture_without_poses(scene)
+    if capture is None:
+        found = frames.open(scene)
+    else:
+        refuse_lists(poses=frames.poses, images=frames.images)
     options = mapping.of_method()
     check_writable(out)
     if mapping.film is not None:
@@ -50,6 +57,14 @@ def map_(
     checkpoint = None if isinstance(options, RidgeOptions) else checkpoint_of(out)
     network = method_backbone(compute.backbone, options)
     with kept_until_done(checkpoint, resumed=mapping.resume), log.shown() as progress:
+        if capture is not None:
+            found = posed_scene(
+                capture,
+                poses_beside(out, capture),
+                query=frames.query,
+                device=compute.device,
+                progress=progress,
+            )
         recorder = None
         if mapping.watched:
             earlier = mapping.growth if mapping.resume else None

@@ -66,21 +66,57 @@ def video_frames(path: Path, *, every: int = 1) -> Iterator[VideoFrame]:
     yield from _decoded(path, every=every)
 
 
-def _decoded(path: Path, *, every: int) -> Iterator[VideoFrame]:
+def video_pictures(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    """Some frames of a video in colour, by their number: each with its pixels (H, W, 3) RGB.
+
+    Raises:
+        ImageError: it is no video that can be decoded.
+    """
+    last = max(numbers, default=-1)
+    for number, _, pixels in _pictures(path, lambda number: number in numbers):
+        yield number, np.ascontiguousarray(pixels[:, :, ::-1])
+        if number >= last:
+            return
+
+
+def video_length(path: Path) -> tuple[float, int]:
+    """Frames per second and number of frames, as the container tells; 30 and 0 if it does not.
+
+    Raises:
+        ImageError: it is no video that can be opened.
+    """
     with _opened(path) as video:
-        rate = video.get(cv2.CAP_PROP_FPS)
-        step = 1 / rate if math.isfinite(rate) and 0 < rate <= 1000 else 1 / 30
+        rate, count = _rate(video), video.get(cv2.CAP_PROP_FRAME_COUNT)
+        return rate, int(count) if math.isfinite(count) and 0 < count < 1e9 else 0
+
+
+def _decoded(path: Path, *, every: int) -> Iterator[VideoFrame]:
+    for number, time, pixels in _pictures(path, lambda number: number % every == 0):
+        gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+        yield VideoFrame(number, time, np.asarray(gray, np.uint8))
+
+
+def _pictures(
+    path: Path, wanted: Callable[[int], bool]
+) -> Iterator[tuple[int, float, NDArray[np.uint8]]]:
+    """The wanted frames that can be decoded: number, time and pixels (H, W, 3) BGR."""
+    with _opened(path) as video:
+        step = 1 / _rate(video)
         number, time = 0, -step
         while video.grab():
             time = _shown(video, number, before=time, step=step)
-            if number % every == 0:
+            if wanted(number):
                 good, pixels = video.retrieve()
                 if good:
-                    gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-                    yield VideoFrame(number, time, np.asarray(gray, np.uint8))
+                    yield number, time, np.asarray(pixels, np.uint8)
             number += 1
         if number == 0:
             raise ImageError(f"{path}: the video holds no frame that can be decoded")
+
+
+def _rate(video: cv2.VideoCapture) -> float:
+    rate = video.get(cv2.CAP_PROP_FPS)
+    return rate if math.isfinite(rate) and 0 < rate <= 1000 else 30.0
 
 
 def _shown(video: cv2.VideoCapture, number: int, *, before: float, step: float) -> float:

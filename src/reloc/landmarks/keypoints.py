@@ -39,15 +39,18 @@ def searched_scale(width: int, height: int) -> float:
     return min(1.0, SHORT_SIDE / min(width, height), LONG_SIDE / max(width, height))
 
 
-def detect_keypoints(image: NDArray[np.uint8], *, most: int = 2048) -> Keypoints:
+def detect_keypoints(
+    image: NDArray[np.uint8], *, most: int = 2048, scale: float | None = None
+) -> Keypoints:
     """The strongest keypoints of a gray image (H, W).
 
     Args:
         image: gray pixels.
         most: keypoints, at most.
+        scale: of the image to the one that is searched; ``searched_scale`` by default.
     """
     height, width = image.shape
-    shrunk = searched_scale(width, height)
+    shrunk = searched_scale(width, height) if scale is None else scale
     if shrunk < 1:
         size = (max(1, round(shrunk * width)), max(1, round(shrunk * height)))
         image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
