@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from reloc.heads import Head, register_head
     from reloc.images.files import read_image
     from reloc.images.lens import Lens
-    from reloc.landmarks import DescriptorBasis, LandmarkOptions, Landmarks
+    from reloc.landmarks import DescriptorBasis, LandmarkOptions, Landmarks, Vantages
     from reloc.library import Entry, Finding, Hint, LibraryLocalizer, MapLibrary
     from reloc.localize import (
         Correspondences,
@@ -116,6 +116,7 @@ _HOMES = {
     "DepthFile": "localize",
     "DepthMap": "scenes.depth",
     "DescriptorBasis": "landmarks",
+    "Vantages": "landmarks",
     "DownloadError": "errors",
     "DsacStarOptions": "methods.dsacstar",
     "Entry": "library",
@@ -281,6 +282,7 @@ __all__ = [
     "SolverOptions",
     "TrainingSnapshot",
     "TrainingState",
+    "Vantages",
     "evaluate",
     "load_backbone",
     "map_scene",

@@ -3,5 +3,6 @@
 from reloc.landmarks.building import LandmarkOptions, build_landmarks
 from reloc.landmarks.compact import DescriptorBasis
 from reloc.landmarks.landmarks import Landmarks
+from reloc.landmarks.vantages import Vantages
 
-__all__ = ["DescriptorBasis", "LandmarkOptions", "Landmarks", "build_landmarks"]
+__all__ = ["DescriptorBasis", "LandmarkOptions", "Landmarks", "Vantages", "build_landmarks"]
