@@ -32,7 +32,8 @@ def run(monkeypatch):
     def trained(together, *, stored=None, until=None):
         monkeypatch.setattr(training, "heads_together", lambda device, *, batch: together)
         made = HeadsTraining(regions, extractor, OPTIONS, depth=3.0, of=3)
-        saved, told, seen = [], [], []
+        saved: list[Any] = []
+        told, seen = [], []
 
         def progress(stage, done, total, **figures):
             told.append((done, total))
