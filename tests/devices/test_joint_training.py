@@ -50,7 +50,7 @@ def trainer_on(device, *, heads, spilled=False):
 
 def steps_of(trainer, count):
     for _ in range(count):
-        trainer.step(trainer.steps / 40)
+        trainer.step(min(1.0, trainer.steps / 15))
 
 
 def weights(trainer):

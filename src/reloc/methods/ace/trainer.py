@@ -18,7 +18,7 @@ from reloc.methods.ace.feature_buffer import FeatureBuffer
 from reloc.methods.ace.loss import LossTerms, curriculum, mapping_loss
 from reloc.methods.ace.optimizer import AdamW, Muon
 from reloc.restoring import like, stored_steps
-from reloc.training import BEFORE_DECAY, finite, stable_then_falling
+from reloc.training import BEFORE_DECAY, stable_then_falling
 from reloc.training.replay import Replayed
 
 # The average of the weights of the latest steps (Shamir and Zhang, 2013): how often it is renewed,
@@ -199,7 +199,7 @@ class HeadsTrainer:
 
     def healthy(self) -> bool:
         """Whether all weights are finite; waits for the device."""
-        return all(map(finite, self.heads))
+        return bool(torch.stack([weight.isfinite().all() for weight in self._weights]).all())
 
     def state_dict(self) -> dict[str, Any]:
         """All that a later process needs to go on, for each head by itself."""
