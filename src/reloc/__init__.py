@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reloc import stereo as stereo
     from reloc import synthetic as synthetic
     from reloc import view as view
+    from reloc.alignment import Alignment, Geodetic, Similarity
     from reloc.backbone import (
         AdaptedBackbone,
         Backbone,
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdaptedBackbone": "backbone",
+    "Alignment": "alignment",
     "Backbone": "backbone",
     "Bound": "maps.held_back",
     "Camera": "geometry",
@@ -126,6 +128,7 @@ _HOMES = {
     "Finding": "library",
     "Frame": "scenes",
     "FrameResult": "evaluation",
+    "Geodetic": "alignment",
     "Head": "heads",
     "HeldBack": "maps.held_back",
     "Hint": "library",
@@ -167,6 +170,7 @@ _HOMES = {
     "Scene": "scenes",
     "SceneError": "errors",
     "SceneMap": "maps",
+    "Similarity": "alignment",
     "Skipped": "scenes",
     "SolverOptions": "pose.solver",
     "TrainingSnapshot": "methods.ace.training",
@@ -209,6 +213,7 @@ _MODULES = (
 
 __all__ = [
     "AdaptedBackbone",
+    "Alignment",
     "Backbone",
     "Bound",
     "Camera",
@@ -233,6 +238,7 @@ __all__ = [
     "Finding",
     "Frame",
     "FrameResult",
+    "Geodetic",
     "Head",
     "HeldBack",
     "Hint",
@@ -274,6 +280,7 @@ __all__ = [
     "Scene",
     "SceneError",
     "SceneMap",
+    "Similarity",
     "Skipped",
     "SolverOptions",
     "TrainingSnapshot",

@@ -28,6 +28,17 @@ def rows(run):
     return [json.loads(line) for line in run.out.splitlines()]
 
 
+def test_an_aligned_map_tells_where_that_is(reloc, made_map, made_place, tmp_path):
+    path = tmp_path / "aligned.safetensors"
+    assert reloc("align", made_map, "--up", "0,1,0", "--out", path).status == 0
+    photo = made_place / "train" / "rgb" / "00003.jpg"
+    (row,) = rows(reloc("localize", path, photo, "--camera", CAMERA, "--device", "cpu"))
+    alignment = SceneMap.load(path).alignment
+    expected = alignment.aligned_from_world.pose(row["world_from_cam"])
+    np.testing.assert_allclose(row["aligned_from_cam"], expected, atol=1e-9)
+    assert "geopose" not in row
+
+
 @pytest.fixture
 def several_cameras(made_map, tmp_path):
     """The same map made from two cameras, so that none is at hand for a query."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reloc.alignment import Alignment, Geodetic, Similarity
 from reloc.errors import OptionError, OutputError, SceneError
 from reloc.geometry import (
     Camera,
@@ -95,6 +96,26 @@ def test_json_tells_of_landmarks(tmp_path: Path) -> None:
     write_poses(tmp_path / "p.json", [told], frames()[:1], format="json")
     (read,) = read_estimates(tmp_path / "p.json")
     assert (read.landmark_inliers, read.landmarks_alone, read.contradicted) == (70, True, True)
+
+
+def test_json_tells_the_place_of_aligned_maps_alone(tmp_path: Path) -> None:
+    move = Similarity(2.0, translation=np.array([1.0, 2, 3]))
+    plain = Estimate(NAMES[0], True, POSES[0], confidence=0.8)
+    for alignment, keys in (
+        (None, set()),
+        (Alignment(move), {"aligned_from_cam"}),
+        (Alignment(move, origin=Geodetic(48, 16, 100)), {"aligned_from_cam", "geopose"}),
+    ):
+        told = replace(plain, alignment=alignment)
+        write_poses(tmp_path / "p.json", [told], frames()[:1], format="json")
+        (row,) = json.loads((tmp_path / "p.json").read_text())["estimates"]
+        assert set(row) & {"aligned_from_cam", "geopose"} == keys
+        if keys:
+            np.testing.assert_array_equal(row["aligned_from_cam"], move.pose(POSES[0]))
+        assert read_estimates(tmp_path / "p.json")[0].localized
+    assert row["geopose"]["position"]["lat"] == pytest.approx(48, abs=1e-3)
+    write_poses(tmp_path / "p.json", [replace(told, localized=False)], frames()[:1], format="json")
+    assert "geopose" not in (tmp_path / "p.json").read_text()
 
 
 def test_json_is_strict(tmp_path: Path) -> None:

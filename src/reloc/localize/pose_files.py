@@ -175,6 +175,19 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "reason_kind": estimate.reason_kind,
         "camera_source": estimate.camera_source,
         **({} if estimate.place is None else {"place": estimate.place}),
+        **(_aligned(estimate) if trusted else {}),
+    }
+
+
+def _aligned(estimate: Estimate) -> dict[str, Any]:
+    """What is known of a pose in the frame that its map is aligned to; nothing in other maps."""
+    alignment, pose = estimate.alignment, estimate.world_from_cam
+    if alignment is None or pose is None:
+        return {}
+    geopose = alignment.geopose(pose)
+    return {
+        "aligned_from_cam": alignment.aligned_from_world.pose(pose),
+        **({} if geopose is None else {"geopose": geopose}),
     }
 
 
