@@ -293,7 +293,8 @@ def test_depth_gives_metres(plain, reloc, tmp_path):
         if row == 4:
             depth[:] = 1.0
         stored = np.where(depth < 60, 1000 * depth, 0).reshape(240, 320).astype(np.uint16)
-        assert cv2.imwrite(str(folder / f"{row:02d}.png"), stored)
+        assert cv2.imwrite(str(folder / f"{row:02d}.depth.png"), stored)
+        (folder / f"{row:02d}.jpg").touch()  # the photo itself
     run = reloc("align", plain, "--depth", folder)
     assert run.status == 0, run.err
     scale = alignment_of(plain).aligned_from_world.scale

@@ -37,7 +37,8 @@ def metres_by_files(
         raise ImageError(f"{folder}: no such folder of depth")
     paths = {camera.name: Path(camera.name) for camera in scene_map.cameras}
     words = Counter(map(first_word, paths.values()))
-    sidecars = SidecarFiles(image_files(folder))
+    photos = {path.name for path in paths.values()}  # which may lie beside their depth
+    sidecars = SidecarFiles(path for path in image_files(folder) if path.name not in photos)
     shared = {word for word, count in words.items() if count > 1}
     files = {name: sidecars.of(path, shared) for name, path in paths.items()}
     found = {name: path for name, path in files.items() if path is not None}
