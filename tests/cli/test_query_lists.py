@@ -71,7 +71,7 @@ def test_a_session_of_lamar_gives_sensors_and_times(tmp_path):
         ("query/b.jpg PINHOLE 64 48 50", CameraError, "line 1"),
         ("query/b.jpg PINHOLE 64 x 50 50 32 24", CameraError, "line 1"),
         ("else.jpg", ImageError, "--images DIR"),
-        ("query/b.jpg\nelse.jpg", ImageError, "no else.jpg in"),
+        ("query/b.jpg\nelse.jpg", ImageError, "no 'else.jpg' in"),
         ("# nothing", ImageError, "lists no image"),
         ("1, 2, query/b.jpg\n3, 4", ImageError, "line 2"),
     ],

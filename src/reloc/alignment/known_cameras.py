@@ -41,8 +41,8 @@ class KnownCameras:
         """As ``row``. Raises OptionError where there is no such camera."""
         if (found := self.row(name)) is None:
             raise OptionError(
-                f"no mapping frame that is kept is called {name}, or several are; they are called "
-                f"as {self.names[0] if self.names else 'none'}"
+                f"no mapping frame that is kept is called {name[:80]!r}, or several are; they "
+                f"are called as {self.names[0] if self.names else 'none'}"
             )
         return found
 

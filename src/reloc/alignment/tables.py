@@ -130,6 +130,10 @@ def _table(path: Path) -> list[tuple[str, tuple[float, float, float]]]:
                 f"{path}, line {number}: no position; a line is NAME LATITUDE LONGITUDE HEIGHT"
             )
         height = values[2] if count == 3 else math.nan
+        try:
+            Geodetic(values[0], values[1], values[2] if count == 3 else 0.0)
+        except OptionError as error:
+            raise OptionError(f"{path}, line {number}: {error}") from error
         positions.append((" ".join(fields[:-count]), (values[0], values[1], height)))
     return positions
 
@@ -146,8 +150,8 @@ def _triangulated(
     point = triangulated(np.array(origins), np.array(directions))
     if point is None or not np.isfinite(point).all():
         raise OptionError(
-            f"{path}: the point {name} is seen from one side only; mark it in frames from places "
-            "that are apart"
+            f"{path}: the point {name:.80} is seen from one side only; mark it in frames from "
+            "places that are apart"
         )
     return [float(value) for value in point]
 

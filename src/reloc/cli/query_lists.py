@@ -56,8 +56,10 @@ def expanded(images: Sequence[Path], *, root: Path | None) -> tuple[list[Path], 
         folder = root or _folder(path, rows[0][1] if rows else "")
         for name, below, camera in rows:
             file = folder / below
-            if not file.is_file():
-                raise ImageError(f"{path}: there is no {below} in {folder}; see --images DIR")
+            if not _is_file(file):
+                raise ImageError(
+                    f"{path}: there is no {below[:80]!r} in {folder}; see --images DIR"
+                )
             told[file] = Listed(name, file, camera)
             paths.append(file)
     return paths, told
@@ -110,8 +112,15 @@ def _camera(path: Path, number: int, fields: Sequence[str]) -> Camera:
         ) from error
 
 
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # no file can have such a name
+        return False
+
+
 def _folder(path: Path, below: str) -> Path:
     for name in _FOLDERS:
-        if (path.parent / name / below).is_file():
+        if _is_file(path.parent / name / below):
             return path.parent / name
-    raise ImageError(f"{path}: no {below} lies about it; name its folder with --images DIR")
+    raise ImageError(f"{path}: no {below[:80]!r} lies about it; name its folder with --images DIR")
