@@ -46,6 +46,16 @@ class Alignment:
         """The direction (3,) against gravity in the map's world; None where that is not known."""
         return None if self.up_by is None else self.aligned_from_world.rotation[2]
 
+    def place(self, point: ArrayLike) -> Geodetic | None:
+        """Where on Earth a point (3,) of the map's world is.
+
+        None where nobody knows, and of points that are nowhere near the place.
+        """
+        aligned = self.aligned_from_world.points(point)[0]
+        if self.origin is None or not float(np.abs(aligned).max()) <= _FAR:
+            return None
+        return from_enu(aligned, self.origin)
+
     def geopose(self, world_from_cam: ArrayLike) -> dict[str, dict[str, float]] | None:
         """A pose (4, 4) as a Basic-Quaternion of OGC GeoPose 1.0; None without a place.
 
@@ -54,9 +64,9 @@ class Alignment:
         up at its own position.
         """
         pose = self.aligned_from_world.pose(world_from_cam)
-        if self.origin is None or float(np.abs(pose[:3, 3]).max()) > _FAR:
+        here = self.place(np.asarray(world_from_cam, np.float64)[:3, 3])
+        if here is None or self.origin is None:
             return None
-        here = from_enu(pose[:3, 3], self.origin)
         turn = enu_from_ecef(here) @ enu_from_ecef(self.origin).T @ pose[:3, :3] @ _CAM_FROM_BODY
         w, x, y, z = quaternion_from_rotation(turn).tolist()
         return {
