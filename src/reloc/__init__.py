@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reloc import stereo as stereo
     from reloc import synthetic as synthetic
     from reloc import view as view
+    from reloc.alignment import Alignment, Geodetic, Similarity
     from reloc.backbone import (
         AdaptedBackbone,
         Backbone,
@@ -103,6 +104,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "AdaptedBackbone": "backbone",
+    "Alignment": "alignment",
     "Backbone": "backbone",
     "Bound": "maps.held_back",
     "Camera": "geometry",
@@ -128,6 +130,7 @@ _HOMES = {
     "Finding": "library",
     "Frame": "scenes",
     "FrameResult": "evaluation",
+    "Geodetic": "alignment",
     "Head": "heads",
     "HeldBack": "maps.held_back",
     "Hint": "library",
@@ -170,6 +173,7 @@ _HOMES = {
     "Scene": "scenes",
     "SceneError": "errors",
     "SceneMap": "maps",
+    "Similarity": "alignment",
     "Skipped": "scenes",
     "SolverOptions": "pose.solver",
     "TrainingSnapshot": "methods.ace.training",
@@ -212,6 +216,7 @@ _MODULES = (
 
 __all__ = [
     "AdaptedBackbone",
+    "Alignment",
     "Backbone",
     "Bound",
     "Camera",
@@ -236,6 +241,7 @@ __all__ = [
     "Finding",
     "Frame",
     "FrameResult",
+    "Geodetic",
     "Head",
     "HeldBack",
     "Hint",
@@ -278,6 +284,7 @@ __all__ = [
     "Scene",
     "SceneError",
     "SceneMap",
+    "Similarity",
     "Skipped",
     "SolverOptions",
     "TrainingSnapshot",

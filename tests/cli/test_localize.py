@@ -28,6 +28,31 @@ def rows(run):
     return [json.loads(line) for line in run.out.splitlines()]
 
 
+def test_an_aligned_map_tells_where_that_is(reloc, made_map, made_place, tmp_path):
+    path = tmp_path / "aligned.safetensors"
+    assert reloc("align", made_map, "--up", "0,1,0", "--out", path).status == 0
+    photo = made_place / "train" / "rgb" / "00003.jpg"
+    (row,) = rows(reloc("localize", path, photo, "--camera", CAMERA, "--device", "cpu"))
+    alignment = SceneMap.load(path).alignment
+    expected = alignment.aligned_from_world.pose(row["world_from_cam"])
+    np.testing.assert_allclose(row["aligned_from_cam"], expected, atol=1e-9)
+    assert "geopose" not in row
+
+
+def test_a_list_of_hloc_in_a_list_of_hloc_out(reloc, made_map, made_place, tmp_path):
+    photos = made_place / "train" / "rgb"
+    listing, out = tmp_path / "queries.txt", tmp_path / "poses.txt"
+    camera = f"SIMPLE_PINHOLE 160 120 {CAMERA} 80 60"
+    listing.write_text(f"rgb/00003.jpg {camera}\nrgb/00001.jpg {camera}\n")
+    options = ("--images", photos.parent, "--out", out, "--format", "hloc", "--device", "cpu")
+    assert "--images DIR" in reloc("localize", made_map, listing).refusal()
+    run = reloc("localize", made_map, listing, *options)
+    assert run.status == 0, run.err
+    lines = [line.split() for line in out.read_text().splitlines()]
+    assert [line[0] for line in lines] == ["00003.jpg", "00001.jpg"]
+    assert all(len(line) == 8 for line in lines)
+
+
 @pytest.fixture
 def several_cameras(made_map, tmp_path):
     """The same map made from two cameras, so that none is at hand for a query."""
@@ -265,7 +290,9 @@ def test_images_must_be_named_and_there(reloc, made_map, tmp_path):
     (tmp_path / "empty").mkdir()
     assert "holds no images" in reloc("localize", made_map, tmp_path / "empty").refusal()
     (tmp_path / "a.txt").write_text("text")
-    assert "neither" in reloc("localize", made_map, tmp_path / "a.txt").refusal()
+    assert "lies about it" in reloc("localize", made_map, tmp_path / "a.txt").refusal()
+    (tmp_path / "a.csv").write_text("text")
+    assert "neither" in reloc("localize", made_map, tmp_path / "a.csv").refusal()
     (tmp_path / "a.mp4").write_bytes(b"")
     message = reloc("localize", made_map, tmp_path / "a.mp4").refusal()
     assert str(tmp_path / "a.mp4") in message

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from reloc.alignment.known_cameras import KnownCameras
+from reloc.alignment.tables import read_places, read_points
+from reloc.cli.query_lists import expanded
 from reloc.evaluation import evaluate, read_evaluation, write_evaluation
 from reloc.evaluation.metrics import Evaluation, worst_frames
 from reloc.files import json_text
@@ -181,7 +184,38 @@ def _drawn(folder: Path) -> None:
     write_training_curves(folder / "log.jsonl", folder / "curves.svg", stages=["training"])
 
 
+def _known() -> KnownCameras:
+    poses = np.array([look_at((n, 2, 1), (0.5, 0, 0)) for n in range(len(_NAMES))])
+    return KnownCameras(_NAMES, poses, [_CAMERA] * len(_NAMES))
+
+
+def _points(number: int) -> Files:
+    lines = ["0.png 1 2 3.5", "1 2 3 4 5 6", "7 8 9 32 24 1.png", "7 8 9 20 24 images/2.png"]
+    return {"points.txt": "\n".join(lines).encode()}
+
+
+def _places(number: int) -> Files:
+    return {"gps.csv": b"name,lat,lon,h\n0.png,48.1,16.2,180\n1.png,48.2,16.3\n"}
+
+
+def _listing(number: int) -> Files:
+    if number:
+        sensors = b"cam, phone, camera, PINHOLE, 64, 48, 50, 50, 32, 24\n"
+        return {"images.txt": b"7, cam, 0.png\n", "sensors.txt": sensors, "0.png": b"0"}
+    listing = b"0.png SIMPLE_RADIAL 64 48 50 32 24 0.01\n"
+    return {"images.txt": listing, "0.png": b"0"}
+
+
 TARGETS: tuple[Target, ...] = (
+    Target("control-points", _points, 1, lambda f: read_points(f / "points.txt", _known())),
+    Target("positions", _places, 1, lambda f: read_places(f / "gps.csv", _known())),
+    Target(
+        "query-list",
+        _listing,
+        2,
+        lambda f: expanded([f / "images.txt"], root=f),
+        pattern="*.txt",
+    ),
     Target("evaluation", _evaluation, 2, lambda f: read_evaluation(f / "eval.json"), _shown),
     Target("cli-compare", _evaluation, 2, _compared, share=0.4),
     Target(

@@ -18,6 +18,7 @@ import torch
 from PIL import ExifTags, Image
 
 import reloc.localize.query as query_module
+from reloc.alignment import Alignment, Geodetic, Similarity
 from reloc.backbone.descriptor import global_descriptor
 from reloc.errors import CameraError, ImageError, MapError, OptionError, OutputError
 from reloc.geometry import Camera, look_at, pose_from, transformed
@@ -220,6 +221,17 @@ def test_what_does_not_belong_is_refused(library, tmp_path):
     with pytest.raises(MapError, match="no library"):
         MapLibrary(tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_a_map_that_is_aligned_to_the_earth_is_found_near_its_place(library, tmp_path):
+    library.put(3, "a")
+    path = tmp_path / "made" / "a.safetensors"
+    placed = Alignment(Similarity(), origin=Geodetic(47.0, 8.5, 400.0))
+    replace(SceneMap.load(path), alignment=placed).save(path)
+    entry = library.add(path)
+    assert (entry.latitude, entry.longitude) == pytest.approx((47.0, 8.5), abs=1e-3)
+    assert [e.name for e in library.entries(Hint(None, 47.0, 8.5, 500.0))] == ["a"]
+    assert library.add(path, latitude=1.0, longitude=2.0).latitude == 1.0
 
 
 def test_a_map_whose_views_fit_no_others_is_refused(library, tmp_path):

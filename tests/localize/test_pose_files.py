@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reloc.alignment import Alignment, Geodetic, Similarity
 from reloc.errors import OptionError, OutputError, SceneError
 from reloc.geometry import (
     Camera,
@@ -95,6 +96,26 @@ def test_json_tells_of_landmarks(tmp_path: Path) -> None:
     write_poses(tmp_path / "p.json", [told], frames()[:1], format="json")
     (read,) = read_estimates(tmp_path / "p.json")
     assert (read.landmark_inliers, read.landmarks_alone, read.contradicted) == (70, True, True)
+
+
+def test_json_tells_the_place_of_aligned_maps_alone(tmp_path: Path) -> None:
+    move = Similarity(2.0, translation=np.array([1.0, 2, 3]))
+    plain = Estimate(NAMES[0], True, POSES[0], confidence=0.8)
+    for alignment, keys in (
+        (None, set()),
+        (Alignment(move), {"aligned_from_cam"}),
+        (Alignment(move, origin=Geodetic(48, 16, 100)), {"aligned_from_cam", "geopose"}),
+    ):
+        told = replace(plain, alignment=alignment)
+        write_poses(tmp_path / "p.json", [told], frames()[:1], format="json")
+        (row,) = json.loads((tmp_path / "p.json").read_text())["estimates"]
+        assert set(row) & {"aligned_from_cam", "geopose"} == keys
+        if keys:
+            np.testing.assert_array_equal(row["aligned_from_cam"], move.pose(POSES[0]))
+        assert read_estimates(tmp_path / "p.json")[0].localized
+    assert row["geopose"]["position"]["lat"] == pytest.approx(48, abs=1e-3)
+    write_poses(tmp_path / "p.json", [replace(told, localized=False)], frames()[:1], format="json")
+    assert "geopose" not in (tmp_path / "p.json").read_text()
 
 
 def test_json_is_strict(tmp_path: Path) -> None:
@@ -204,6 +225,60 @@ def test_ace_holds_true_errors(tmp_path: Path) -> None:
         np.testing.assert_allclose(rotation, POSES[i][:3, :3].T, atol=1e-12)
 
 
+def named(names: list[str]) -> tuple[list[Frame], list[Estimate]]:
+    made = [Frame(name, Path(name), CAMERAS[0], None) for name in names]
+    found = [Estimate(n, True, POSES[i], confidence=0.75) for i, n in enumerate(names)]
+    return made, found
+
+
+def told_poses(path: Path, separator: str | None = None) -> list[list[str]]:
+    lines = path.read_text().splitlines()
+    return [line.split(separator) for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["query/day/a.jpg", "query/night/b.jpg"], ["a.jpg", "b.jpg"]),
+        (["x/seq-01/0.png", "x/seq-02/0.png"], ["seq-01/0.png", "seq-02/0.png"]),
+        (["a.jpg", "x/a.jpg"], ["a.jpg", "x/a.jpg"]),
+    ],
+)
+def test_hloc_names_are_as_short_as_tells_images_apart(
+    tmp_path: Path, names: list[str], short: list[str]
+) -> None:
+    known, found = named(names)
+    write_poses(tmp_path / "p.txt", found, known, format="hloc")
+    rows = told_poses(tmp_path / "p.txt")
+    assert [row[0] for row in rows] == short
+    for row, pose in zip(rows, POSES, strict=False):
+        numbers = np.array(row[1:], float)
+        assert numbers.shape == (7,)
+        cam_from_world = inverted(pose)
+        np.testing.assert_allclose(numbers[4:], cam_from_world[:3, 3])
+        turned = rotation_from_quaternion(numbers[:4])
+        np.testing.assert_allclose(turned, cam_from_world[:3, :3], atol=1e-12)
+
+
+def test_mapfree_lines_end_in_the_confidence(tmp_path: Path) -> None:
+    known, found = named(["s00525/seq1/frame_00000.jpg", "s00525/seq1/frame_00005.jpg"])
+    write_poses(tmp_path / "pose_s00525.txt", found, known, format="mapfree")
+    rows = told_poses(tmp_path / "pose_s00525.txt")
+    assert [row[0] for row in rows] == ["seq1/frame_00000.jpg", "seq1/frame_00005.jpg"]
+    assert [row[8] for row in rows] == ["0.75", "0.75"]
+    np.testing.assert_allclose(np.array(rows[1][5:8], float), inverted(POSES[1])[:3, 3])
+
+
+def test_lamar_lines_have_time_and_sensor_and_world_from_camera(tmp_path: Path) -> None:
+    known, found = named(["ios_2022/cam_phone/7799482105.jpg", "hl/cam/8.5"])
+    write_poses(tmp_path / "p.txt", found[:1], known[:1], format="lamar")
+    (row,) = told_poses(tmp_path / "p.txt", ", ")
+    assert row[:2] == ["7799482105", "ios_2022/cam_phone"]
+    np.testing.assert_allclose(np.array(row[6:], float), POSES[0][:3, 3])
+    turned = rotation_from_quaternion(np.array(row[2:6], float))
+    np.testing.assert_allclose(turned, POSES[0][:3, :3], atol=1e-12)
+
+
 @pytest.mark.parametrize("format", POSE_FORMATS)
 def test_nothing_localized(tmp_path: Path, format: str) -> None:
     path = tmp_path / "out"
@@ -212,15 +287,26 @@ def test_nothing_localized(tmp_path: Path, format: str) -> None:
         assert read_estimates(path)[0].world_from_cam is None
     elif format == "tum":
         assert read_tum(path)[1].shape == (0, 4, 4)
-    elif format == "ace":
+    elif format in ("ace", "hloc", "mapfree"):
         assert path.read_text() == ""
+    elif format == "lamar":
+        assert path.read_text().startswith("# ")
     else:
         assert NAMES[0] not in (path / "images.txt").read_text()
 
 
 @pytest.mark.parametrize(
     ("format", "name"),
-    [("ace", "a\n1 0 0 0"), ("ace", " a.jpg"), ("ace", "\ud800.jpg"), ("colmap", "\ud800.jpg")],
+    [
+        ("hloc", "a b.jpg"),
+        ("mapfree", "s/a b.jpg"),
+        ("lamar", "1.jpg"),
+        ("lamar", "a,b/1.jpg"),
+        ("ace", "a\n1 0 0 0"),
+        ("ace", " a.jpg"),
+        ("ace", "\ud800.jpg"),
+        ("colmap", "\ud800.jpg"),
+    ],
 )
 def test_names_that_would_break_a_line(tmp_path: Path, format: str, name: str) -> None:
     frame = Frame(name, Path("x"), CAMERAS[0], None)

@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from reloc.alignment import Alignment, Geodetic, Similarity
 from reloc.backbone.weights import shipped_path
 from reloc.errors import MapError
 from reloc.geometry import Camera, look_at
@@ -39,6 +40,7 @@ def made_map(**changes):
         ),
         "info": {"scene": "attic", "seconds": {"training": 1.5}, "steps": 10},
         "held_back": HeldBack("held back", (None,), (None,)),
+        "alignment": Alignment(Similarity(), "as given", None, Geodetic(1, 2, 3), 0.5),
         **changes,
     }
     return SceneMap(**given)
@@ -120,6 +122,14 @@ ENTRIES: list[tuple[tuple[str | int, ...], Any]] = [
     *wrong(
         ("held_back", "errors", 0), ([-1, 0], [1, 181], [1e300, 1], ["1", 2], [1], [1, 2, 3], 7)
     ),
+    *wrong(("alignment",), ({}, [], 7, True)),
+    *wrong(("alignment", "scale"), (True, "1", 0, -1, 1e300, None)),
+    *wrong(("alignment", "rotation"), ([[1, 0, 0]], [[1, 0, 0], [0, 1, 0], [0, 0, -1]], nested(3))),
+    *wrong(("alignment", "rotation", 0), ([2, 0, 0], [1, 0], [True, 0, 0], ["1", 0, 0], 7)),
+    *wrong(("alignment", "translation"), ([0, 0], [0, 0, 1e300], None, ["0", 0, 0])),
+    *wrong(("alignment", "origin"), ([91, 0, 0], [0, 181, 0], [0, 0, 1e9], [0, 0], 7)),
+    *wrong(("alignment", "up_by"), (True, 7, "a\nb", ["given"])),
+    *wrong(("alignment", "deviation"), (True, "1", -1, 1e300)),
     *wrong(("unit",), ("foot", None, 1, ["metre"])),
     *wrong(("backbone",), (7, None, "a\nb", "f" * 10**6)),
     *wrong(("frame_names", 0), (7, None, "a\x1b[2J", "a\nb", "\ud800", "n" * 10**6)),

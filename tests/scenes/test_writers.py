@@ -12,7 +12,14 @@ import numpy as np
 import pytest
 
 from reloc.errors import ImageError, OptionError, OutputError, SceneError
-from reloc.geometry import Camera, inverted, look_at, transformed
+from reloc.geometry import (
+    Camera,
+    inverted,
+    look_at,
+    pose_from,
+    rotation_from_quaternion,
+    transformed,
+)
 from reloc.scenes import Depth, Frame, Scene, open_scene
 from reloc.scenes.writers import SCENE_FORMATS, write_scene
 
@@ -31,6 +38,8 @@ THIN = Camera(
     "THIN_PRISM_FISHEYE", 64, 48, (40.0, 41.0, 31.0, 25.0, 0.1, 0.01, 0, 0, 0.02, 0.003, 0, 0)
 )
 THIN_PRISM = replace(THIN, params=(*THIN.params[:10], 1e-3, 1e-3))
+# What there are readers of.
+READ_BACK = [to for to in SCENE_FORMATS if to != "kapture"]
 FOV = Camera("FOV", 64, 48, (40.0, 41.0, 31.0, 25.0, 0.6))
 
 
@@ -288,9 +297,38 @@ def test_queries_without_a_pose_stay_where_the_format_has_a_place(tmp_path, to, 
         assert scene.queries[0].world_from_cam is None
 
 
+def test_kapture_has_the_frames_in_its_tables(tmp_path):
+    """As the specification of kapture 1.1 has them: poses from the world to the camera."""
+    source = make_scene(tmp_path / "source", (LANDSCAPE, OPENCV, LANDSCAPE, PORTRAIT))
+    written = write_scene(source, tmp_path / "out", to="kapture")
+    tables = {}
+    for name in ("sensors", "records_camera", "trajectories"):
+        first, *lines = (written.folder / "sensors" / f"{name}.txt").read_text().splitlines()
+        assert first == "# kapture format: 1.1"
+        tables[name] = [line.split(", ") for line in lines if not line.startswith("#")]
+    cameras = {row[0]: row[3:] for row in tables["sensors"]}
+    assert len(cameras) == 3
+    poses = {tuple(row[:2]): np.array(row[2:], float) for row in tables["trajectories"]}
+    frames = (*source.mapping, *source.queries)
+    for row, frame in zip(tables["records_camera"], frames, strict=True):
+        model, width, height, *params = cameras[row[1]]
+        read = Camera(model, int(width), int(height), tuple(map(float, params)))
+        assert read == frame.camera
+        image = written.folder / "sensors" / "records_data" / row[2]
+        assert image.read_bytes() == frame.image.read_bytes()
+        numbers = poses[row[0], row[1]]
+        cam_from_world = pose_from(rotation_from_quaternion(numbers[:4]), numbers[4:])
+        np.testing.assert_allclose(inverted(cam_from_world), frame.world_from_cam, atol=1e-12)
+    listed = (written.folder / "query.txt").read_text().split()
+    assert [Path(name).name for name in listed] == ["frame_02.png", "frame_03.png"]
+    comma = replace(source, mapping=(replace(source.mapping[0], name="images/a,b.png"),))
+    with pytest.raises(SceneError, match="comma"):
+        write_scene(comma, tmp_path / "other", to="kapture")
+
+
 def test_a_scene_without_queries_has_no_query_list(tmp_path):
     source = replace(make_scene(tmp_path / "source", PINHOLES), queries=())
-    for to in SCENE_FORMATS:
+    for to in READ_BACK:
         out = write_scene(source, tmp_path / to, to=to).folder
         assert not (out / "query.txt").exists()
         scene = open_scene(out)
@@ -332,7 +370,7 @@ def test_names_that_lead_out_are_refused(tmp_path, name):
 @pytest.mark.parametrize("name", ["my images/", "no-break\u00a0space/"])
 def test_names_with_spaces_can_be_written(tmp_path, name):
     source = make_scene(tmp_path / "source", PINHOLES, folder=name)
-    for to in SCENE_FORMATS:
+    for to in READ_BACK:
         scene = open_scene(write_scene(source, tmp_path / to, to=to).folder)
         assert (len(scene.mapping), len(scene.queries)) == (2, 2)
 
@@ -358,7 +396,7 @@ def test_the_same_name_twice_is_refused(tmp_path):
 
 def test_unknown_formats_and_unposed_scenes_are_refused(tmp_path):
     source = make_scene(tmp_path / "source", PINHOLES)
-    with pytest.raises(OptionError, match="choose one of ace, colmap, transforms"):
+    with pytest.raises(OptionError, match="choose one of ace, colmap, kapture, transforms"):
         write_scene(source, tmp_path / "out", to="nvm")
     unposed = tuple(replace(frame, world_from_cam=None) for frame in source.queries)
     with pytest.raises(SceneError, match="no frame has a pose"):

@@ -61,3 +61,10 @@ def test_points_that_are_not_finite_are_left_out() -> None:
     placement = placed(points, np.array([look_at((0, 0, 1), (1, 0, 1))]))
     assert np.isfinite(placement.page_from_world).all()
     assert not placement.kept[5] and not placement.kept[6]
+
+
+def test_up_that_is_known_is_taken_whatever_the_cameras_say() -> None:
+    poses = np.array([look_at((0, 0, 1.5), (np.cos(a), np.sin(a), 1.2)) for a in (0.6, 1, 1.4)])
+    up = np.array([0.6, 0.0, 0.8])
+    page_from_world = placed(room(np.random.default_rng(0)), poses, up=up).page_from_world
+    np.testing.assert_allclose(page_from_world[:3, :3] @ up, (0, 0, 1), atol=1e-12)

@@ -16,7 +16,7 @@ def convert(
     out: Annotated[Path, tyro.conf.arg(metavar="OUT")],
     /,
     *,
-    to: Literal["ace", "colmap", "transforms"],
+    to: Literal["ace", "colmap", "kapture", "transforms"],
     frames: SceneOptions = SceneOptions(),
     strip_metadata: bool = False,
     log: ProgressOptions = ProgressOptions(),
@@ -26,7 +26,7 @@ def convert(
     Args:
         scene: Folder of the scene, in any of the layouts that reloc reads.
         out: New folder to write.
-        to: Format: ACE's folders, a COLMAP model, or nerfstudio's transforms.json.
+        to: Format: ACE's folders, a COLMAP model, kapture, or nerfstudio's transforms.json.
         strip_metadata: Copy images without EXIF (GPS among it) and the like; pixels stay the same.
     """
     check_new_folder(out)

@@ -12,6 +12,7 @@ from reloc.cli.measured_depth import DepthOptions
 from reloc.cli.options import ComputeOptions, ProgressOptions
 from reloc.cli.pose_output import OutputOptions, pose_output
 from reloc.cli.queries import queries_of
+from reloc.cli.query_lists import expanded
 from reloc.errors import MapError, OptionError
 from reloc.files import check_writable
 from reloc.images.camera_spec import parse_camera
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
 def localize(
     map: Annotated[str, tyro.conf.arg(metavar="MAP")],
-    images: Annotated[Several[Path], tyro.conf.arg(metavar="IMAGE...")],
+    sources: Annotated[Several[Path], tyro.conf.arg(metavar="IMAGE...")],
     /,
     *,
     camera: Omittable[str] = None,
     every: int = 1,
+    images: Annotated[Omittable[Path], tyro.conf.arg(metavar="DIR")] = None,
     overlay: Annotated[Omittable[Path], tyro.conf.arg(metavar="DIR")] = None,
     output: OutputOptions = OutputOptions(),
     depth: DepthOptions = DepthOptions(),
@@ -43,24 +45,27 @@ def localize(
 
     Args:
         map: A map made by `reloc map`, or a library made by `reloc library`.
-        images: Image files, folders of images, or videos.
+        sources: Image files, folders of images, videos, or lists in .txt: of hloc, with the name
+            of an image and its intrinsics in each line, or images.txt of LaMAR.
         camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. By
             default one of the map's that took the photo as far as EXIF says, else by EXIF.
         every: Take only every so many frames of a video.
+        images: Folder of the images that lists name; by default where they are about the list.
         overlay: Draw on a copy of each image, in this folder, what the map says should be there.
     """
-    if not images:
+    if not sources:
         raise OptionError("no images given; name files, folders or videos after the map")
-    files = check_sources(images)
-    output.check(files, images)
+    paths, listed = expanded(sources, root=images)
+    files = check_sources(paths)
+    output.check([Path(listed[file].name) if file in listed else file for file in files], paths)
     if overlay is not None:
         check_writable(overlay / "a.jpg")
     if camera is not None:
         parse_camera(camera, width=1, height=1)  # what is no camera for any image
     localizer, units = _localizer(map, library, compute)
     # Where all can be listed without decoding, a progress bar knows its end.
-    only_files = not any(is_video(path) for path in images)
-    named = list(named_images(images, every=every)) if only_files else None
+    only_files = not any(is_video(path) for path in paths)
+    named = list(named_images(paths, every=every)) if only_files else None
     measured = depth.measured(named, units)
     overlays = None if overlay is None else _overlays(overlay, map, localizer)
     for note in () if log.quiet else stretch_notes(files):
@@ -72,7 +77,9 @@ def localize(
             if overlays is not None:
                 overlays.expect(item)
 
-        queries = queries_of(images, every=every, camera=camera, depth=measured, expect=expect)
+        queries = queries_of(
+            paths, every=every, camera=camera, depth=measured, expect=expect, listed=listed
+        )
         with log.shown(quiet=output.out is None) as progress:
             for estimate in localizer.localize_many(queries):
                 poses.add(estimate)

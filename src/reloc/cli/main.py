@@ -28,6 +28,7 @@ VERBS = {
     "export": "Write a map's points, a COLMAP model or trajectories for other programs.",
     "library": "Keep many maps in one place, to localize among them.",
     "heads": "List the heads of a map; add, replace or drop some.",
+    "align": "Say where up is in a map, how long a metre is, and where on Earth it lies.",
     "compress": "Write a map in fewer bytes.",
     "convert": "Write a scene in another layout.",
     "download": "Fetch a public dataset as ready scenes.",

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from reloc.alignment.alignment import alignment_record
+from reloc.cli.align import alignment_text
 from reloc.evaluation.quality import quality_text
 from reloc.maps import SceneMap
 from reloc.maps.held_back import held_back_record
@@ -36,6 +38,8 @@ def map_facts(path: Path) -> dict[str, Any]:
         "seconds": made.seconds,
         "held_back": held_back_record(made.held_back),
         "quality": quality_text(made),
+        "alignment": alignment_record(made.alignment),
+        "aligned": alignment_text(made.alignment),
     }
 
 
@@ -50,6 +54,7 @@ def print_map(facts: dict[str, Any], screen: Console) -> None:
         "backbone": facts["backbone"],
         "landmarks": _landmarks(facts),
         "quality": facts["quality"],
+        "aligned": facts["aligned"],
     }
     table = Table.grid(padding=(0, 2))
     for name, text in rows.items():

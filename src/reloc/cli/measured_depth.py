@@ -93,7 +93,7 @@ class MeasuredDepth:
                 "without --depth or map the scene from metric poses"
             )
         self._files = _paired(source, images)
-        self._unit = guessed_unit(self._files.values()) if unit is None else _meters(unit)
+        self._unit = guessed_unit(self._files.values()) if unit is None else meters_per_step(unit)
         self._camera = camera
 
     def of(self, item: NamedImage) -> DepthFile | None:
@@ -152,7 +152,8 @@ def _paired(source: Path, images: Sequence[NamedImage]) -> dict[str, Path]:
     return found
 
 
-def _meters(unit: str) -> float:
+def meters_per_step(unit: str) -> float:
+    """Metres per stored step of depth: of mm, m, or a number. Raises OptionError."""
     try:
         meters = _UNITS[unit] if unit in _UNITS else float(unit)
     except ValueError:

@@ -25,14 +25,15 @@ class OutputOptions:
 
     Attributes:
         out: Write the poses here; by default one JSON line per image goes to the screen.
-        format: Of the file: json, tum (for evo), colmap (a folder), or ace.
+        format: Of the file: json, tum (for evo), colmap (a folder), ace, hloc (for
+            visuallocalization.net, too), mapfree, or lamar.
 
     Raises:
         OptionError: a format that only a file can have.
     """
 
     out: File = None
-    format: Literal["json", "tum", "colmap", "ace"] = "json"
+    format: Literal["json", "tum", "colmap", "ace", "hloc", "mapfree", "lamar"] = "json"
 
     def __post_init__(self) -> None:
         if self.out is None and self.format != "json":

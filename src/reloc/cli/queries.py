@@ -1,11 +1,13 @@
 """Queries of images that a user names, with the camera and the depth that are given for them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from reloc.cli.measured_depth import MeasuredDepth
+from reloc.cli.query_lists import Listed
 from reloc.errors import CameraError, ImageError
 from reloc.geometry import Camera
 from reloc.images.camera_spec import parse_camera
@@ -22,6 +24,7 @@ def queries_of(
     camera: str | None,
     depth: MeasuredDepth | None,
     expect: Callable[[NamedImage], None],
+    listed: Mapping[Path, Listed] | None = None,
 ) -> Iterator[Query]:
     """A query for each image; what is wrong with one goes with it, so that the others go on.
 
@@ -31,14 +34,21 @@ def queries_of(
         camera: what the user gives for all, as ``parse_camera`` reads it.
         depth: of the images.
         expect: told of each image before its query is yielded.
+        listed: what lists tell of image files: what they are called, and cameras, which go first.
     """
     for item, fault in _readable(images, every=every):
         given, known = None, None
+        entry = (listed or {}).get(item.image) if isinstance(item.image, Path) else None
         try:
-            given = None if fault else given_camera(item, camera)
+            if entry is not None and entry.camera is not None:
+                given = entry.camera
+            elif not fault:
+                given = given_camera(item, camera)
             known = depth.of(item) if depth else None
         except (ImageError, CameraError) as error:
             fault = error
+        if entry is not None:
+            item = replace(item, name=entry.name)
         expect(item)
         yield Query(item.name, item.image, given, known, fault)
 

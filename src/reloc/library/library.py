@@ -90,7 +90,8 @@ class MapLibrary:
             path: the map file.
             name: by default that of the file.
             place: where it belongs; any text.
-            latitude: of the map's origin, in degrees.
+            latitude: of the map's origin, in degrees; of a map that is aligned to the Earth by
+                default that of its first region.
             longitude: likewise.
             heading: of the map's y axis, in degrees clockwise from north.
 
@@ -119,6 +120,10 @@ class MapLibrary:
                 f"{path}: has a backbone of its own, and one has to serve all maps of a library; "
                 "localize with the map itself"
             )
+        if latitude is None and scene_map.alignment is not None:
+            here = scene_map.alignment.place(scene_map.origin)
+            if here is not None:
+                latitude, longitude = here.latitude, here.longitude
         try:
             views = map_views(scene_map)
         except ValueError as error:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.alignment import Alignment
 from reloc.errors import OptionError
 from reloc.geometry import Camera, inverted
 from reloc.localize.reasons import Reason
@@ -57,6 +58,8 @@ class Estimate:
             sure.
         evidence: all that certainty, covariance and confidence were concluded from; None where
             there is no pose, and in estimates that were read from a file.
+        alignment: of the map that gave the pose; None where it has none or there is no pose, and in
+            estimates that were read from a file.
     """
 
     image: str
@@ -78,6 +81,7 @@ class Estimate:
     certainty: float = 0.0
     bound: Bound | None = None
     evidence: Evidence | None = None
+    alignment: Alignment | None = None
 
     @property
     def cam_from_world(self) -> Array | None:

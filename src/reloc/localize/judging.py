@@ -56,6 +56,7 @@ class Judge:
             bound=self.bound,
             covariance=found.covariance,
             evidence=evidence,
+            alignment=self.map.alignment,
         )
 
     def evidence_of_heads(

@@ -1,4 +1,4 @@
-"""Estimates as files: JSON, TUM trajectories, COLMAP models and the pose list of ACE.
+"""Estimates as files: JSON, TUM trajectories, COLMAP models and the pose lists of benchmarks.
 
 Names that are not UTF-8 keep their bytes in models and lists; JSON has a byte b of them as the
 escape of U+DC00 + b, which Python's ``os.fsencode`` turns back into the byte.
@@ -7,7 +7,7 @@ with null for the pose; the other formats have no way to say so and leave them o
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,11 @@ def write_poses(
       cannot hold.
     - ``ace``: ``name qw qx qy qz tx ty tz rot_err_deg trans_err inliers``, camera from world; the
       errors are ``nan`` where the frame's pose is not known.
+    - ``hloc``: ``name qw qx qy qz tx ty tz``, camera from world, as visuallocalization.net takes
+      it; the name is the last part of the frame's, with as many folders as tell frames apart.
+    - ``mapfree``: the same with ``confidence`` at the end, and one folder in the name at least.
+    - ``lamar``: ``timestamp, sensor, qw, qx, qy, qz, tx, ty, tz``, world from camera; of a frame
+      called ``sensor/timestamp.jpg``.
 
     Args:
         path: the file, or the folder for ``colmap``.
@@ -175,6 +180,19 @@ def estimate_record(estimate: Estimate) -> dict[str, Any]:
         "reason_kind": estimate.reason_kind,
         "camera_source": estimate.camera_source,
         **({} if estimate.place is None else {"place": estimate.place}),
+        **(_aligned(estimate) if trusted else {}),
+    }
+
+
+def _aligned(estimate: Estimate) -> dict[str, Any]:
+    """What is known of a pose in the frame that its map is aligned to; nothing in other maps."""
+    alignment, pose = estimate.alignment, estimate.world_from_cam
+    if alignment is None or pose is None:
+        return {}
+    geopose = alignment.geopose(pose)
+    return {
+        "aligned_from_cam": alignment.aligned_from_world.pose(pose),
+        **({} if geopose is None else {"geopose": geopose}),
     }
 
 
@@ -253,11 +271,48 @@ def _write_ace(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
     write_text(path, "".join(lines))
 
 
+def _write_hloc(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    short = _short_names(times, least=1)
+    lines = [f"{short[f.name]} {_text(_cam_from_world(pose))}\n" for f, _, pose in _poses(pairs)]
+    write_text(path, "".join(lines))
+
+
+def _write_mapfree(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    short = _short_names(times, least=2)
+    lines = [
+        f"{short[frame.name]} {_text([*_cam_from_world(pose), estimate.confidence])}\n"
+        for frame, estimate, pose in _poses(pairs)
+    ]
+    write_text(path, "".join(lines))
+
+
+def _write_lamar(path: Path, pairs: Pairs, times: Mapping[str, float]) -> None:
+    lines = ["# timestamp, device_id, qw, qx, qy, qz, tx, ty, tz\n"]
+    for frame, _, pose in _poses(pairs):
+        sensor, file = frame.name.rsplit("/", 1)
+        numbers = _text([*quaternion_from_rotation(pose[:3, :3]), *pose[:3, 3]])
+        lines.append(f"{file.split('.')[0]}, {sensor}, {numbers.replace(' ', ', ')}\n")
+    write_text(path, "".join(lines))
+
+
+def _short_names(names: Iterable[str], *, least: int) -> dict[str, str]:
+    """The last parts of names, ``least`` or as many as make each name another."""
+    parts = {name: name.split("/") for name in names}
+    for count in range(least, max(map(len, parts.values()), default=0)):
+        short = {name: "/".join(pieces[-count:]) for name, pieces in parts.items()}
+        if len(set(short.values())) == len(short):
+            return short
+    return {name: name for name in parts}
+
+
 _WRITERS: Mapping[str, Callable[[Path, Pairs, Mapping[str, float]], None]] = {
     "json": _write_json,
     "tum": _write_tum,
     "colmap": _write_colmap,
     "ace": _write_ace,
+    "hloc": _write_hloc,
+    "mapfree": _write_mapfree,
+    "lamar": _write_lamar,
 }
 
 POSE_FORMATS: tuple[str, ...] = tuple(_WRITERS)
@@ -290,6 +345,10 @@ def _fits(name: str, format: str) -> bool:
     plain = _ESCAPED_BYTE.sub("", name)
     if format == "ace":  # it must neither end its field nor its line
         return name == name.strip() and plain.isprintable()
+    if format in ("hloc", "mapfree"):  # who reads it splits lines at spaces
+        return plain.isprintable() and not any(letter.isspace() for letter in plain)
+    if format == "lamar":
+        return plain.isprintable() and "," not in name and "/" in name.strip("/")
     return format != "colmap" or not any("\ud800" <= letter <= "\udfff" for letter in plain)
 
 

@@ -63,6 +63,7 @@ def assembled(header: MapHeader, heads: Sequence[Head], tensors: Tensors) -> Map
         own_backbone=_own_backbone(header, tensors),
         reliability=header.reliability,
         held_back=header.held_back,
+        alignment=header.alignment,
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from reloc.alignment import Alignment
 from reloc.backbone import ConvBackbone
 from reloc.geometry import Camera
 from reloc.heads import Head
@@ -104,6 +105,8 @@ class MapContents:
         reliability: share of its own mapping frames that the map finds; 1 where that was not
             checked. No pose is believed more than that.
         held_back: what the map was measured to do; None where it was not, or has been edited since.
+        alignment: how its world lies in a frame with up, in metres, or on Earth; None where nobody
+            said.
     """
 
     regions: tuple[Region, ...]
@@ -118,6 +121,7 @@ class MapContents:
     own_backbone: ConvBackbone | None = None
     reliability: float = 1.0
     held_back: HeldBack | None = None
+    alignment: Alignment | None = None
 
     @property
     def usual_bound(self) -> Bound:

@@ -35,7 +35,9 @@ def with_added(scene_map: SceneMap, other: SceneMap) -> SceneMap:
     both = with_both(scene_map.landmarks, other.landmarks)
     # How those of one map came about is not how these did.
     info = {key: value for key, value in scene_map.info.items() if key != "landmarks"}
-    return _with(replace(scene_map, landmarks=both, info=info), [*mine, *theirs], cameras)
+    aligned = scene_map.alignment or other.alignment  # the world is one
+    made = replace(scene_map, landmarks=both, info=info, alignment=aligned)
+    return _with(made, [*mine, *theirs], cameras)
 
 
 def joined(parts: Sequence[SceneMap]) -> SceneMap:

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from reloc.alignment import Alignment
+from reloc.alignment.alignment import alignment_record, read_alignment
 from reloc.geometry import Camera
 from reloc.images.files import MAX_PIXELS
 from reloc.images.lens import Lens
@@ -62,6 +64,7 @@ class MapHeader:
         heads: one for each region.
         frames: name, camera and lens of each mapping frame; None for a lens that is not known.
         info: how the map was made.
+        alignment: of its world; None where nobody said.
     """
 
     backbone: str
@@ -74,6 +77,7 @@ class MapHeader:
     heads: tuple[HeadSpec, ...]
     frames: tuple[tuple[str, Camera, Lens | None], ...]
     info: Mapping[str, Any]
+    alignment: Alignment | None
 
 
 def header_text(scene_map: MapContents) -> str:
@@ -109,6 +113,7 @@ def header_text(scene_map: MapContents) -> str:
         "camera_of_frame": [distinct[c.camera, c.lens] for c in cameras],
         "frame_names": [c.name for c in cameras],
         "info": dict(scene_map.info),
+        "alignment": alignment_record(scene_map.alignment),
     }
     stored = printable(header)
     _info(stored["info"])
@@ -146,6 +151,7 @@ def read_header(content: str, *, upgrade: bool) -> MapHeader:
         heads=tuple(_head(record(spec, "head"), frames=len(frames)) for spec in specs),
         frames=frames,
         info=_info(header["info"]),
+        alignment=read_alignment(header.get("alignment")),
     )
 
 

@@ -69,6 +69,7 @@ class Exhibit:
         evaluation: the figures of the queries, None if they were not evaluated.
         labels: words that stand in it.
         landmarks: (N, 3) of the map; may be empty.
+        up: (3,) direction against gravity; None where nobody knows it.
     """
 
     title: str
@@ -78,6 +79,7 @@ class Exhibit:
     evaluation: Evaluation | None = None
     labels: tuple[Label, ...] = ()
     landmarks: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    up: Array | None = None
 
 
 def exhibit(
@@ -122,7 +124,14 @@ def exhibit(
             if frame.world_from_cam is not None
         ]
     landmarks = landmark_points(scene_map) if scene_map is not None else np.zeros((0, 3))
-    return Exhibit(title, unit, cloud, (*mapping, *queries), evaluation, landmarks=landmarks)
+    up = None if scene_map is None else known_up(scene_map)
+    frames = (*mapping, *queries)
+    return Exhibit(title, unit, cloud, frames, evaluation, landmarks=landmarks, up=up)
+
+
+def known_up(scene_map: SceneMap) -> Array | None:
+    """The direction (3,) against gravity of a map that was aligned."""
+    return None if scene_map.alignment is None else scene_map.alignment.up
 
 
 def landmark_points(scene_map: SceneMap) -> Array:

@@ -9,7 +9,7 @@ from reloc.geometry import transformed
 from reloc.maps import SceneMap
 from reloc.reconstruct.point_cloud import PointCloud, preview_cloud
 from reloc.sampling import evenly
-from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame, landmark_points
+from reloc.view.exhibit import MAX_MAPPING, Exhibit, Label, ShownFrame, known_up, landmark_points
 from reloc.view.placement import placed
 
 GAP = 2.4  # from the middle of a map to the next, in radii of the largest
@@ -27,7 +27,11 @@ def gallery_exhibit(title: str, maps: Sequence[tuple[str, SceneMap]]) -> Exhibit
     """
     clouds = [preview_cloud(scene_map) for _, scene_map in maps]
     places = [
-        placed(cloud.points, np.array([camera.world_from_cam for camera in scene_map.cameras]))
+        placed(
+            cloud.points,
+            np.array([camera.world_from_cam for camera in scene_map.cameras]),
+            up=known_up(scene_map),
+        )
         for cloud, (_, scene_map) in zip(clouds, maps, strict=True)
     ]
     metric = all(scene_map.unit == "metre" for _, scene_map in maps)

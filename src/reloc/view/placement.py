@@ -42,9 +42,12 @@ class Placement:
         return float(np.linalg.norm(self.high - self.low) / 2)
 
 
-def placed(points: Array, poses: Array) -> Placement:
-    """Places points (N, 3) and cameras (M, 4, 4), both in the world frame; M is at least one."""
-    up = up_direction(poses)
+def placed(points: Array, poses: Array, *, up: Array | None = None) -> Placement:
+    """Places points (N, 3) and cameras (M, 4, 4), both in the world frame; M is at least one.
+
+    ``up`` (3,) of length 1 is judged from the cameras where nobody knows it.
+    """
+    up = up_direction(poses) if up is None else up
     axis = np.eye(3)[np.abs(up).argmin()]
     right = axis - (axis @ up) * up
     right /= np.linalg.norm(right)

@@ -45,7 +45,7 @@ def write_recording(
     """
     rerun = _rerun()
     poses = [pose for frame in shown.frames for pose in frame.poses if pose is not None]
-    placement = placed(shown.cloud.points, np.array(poses))
+    placement = placed(shown.cloud.points, np.array(poses), up=shown.up)
     pictures = photos_of(shown.frames, photos, progress=progress)
     with atomic_path(path) as temporary, rerun.RecordingStream("reloc") as recording:
         recording.save(temporary)

@@ -53,7 +53,7 @@ def write_viewer(
 def viewer_html(shown: Exhibit, *, photos: int = 400, progress: Progress = silent) -> str:
     """The page of a place as text; arguments as ``write_viewer``."""
     poses = [pose for frame in shown.frames for pose in frame.poses if pose is not None]
-    placement = placed(shown.cloud.points, np.array(poses))
+    placement = placed(shown.cloud.points, np.array(poses), up=shown.up)
     # A fixed shuffle: the first points of the page are an even sample of all of them.
     order = np.random.default_rng(0).permutation(np.flatnonzero(placement.kept))
     points = transformed(placement.page_from_world, shown.cloud.points[order])

@@ -11,6 +11,7 @@ from reloc.scenes.scene import Scene
 from reloc.scenes.writers.ace import write_ace
 from reloc.scenes.writers.colmap import write_colmap
 from reloc.scenes.writers.content import Content, content_of
+from reloc.scenes.writers.kapture import write_kapture
 from reloc.scenes.writers.source_points import source_points
 from reloc.scenes.writers.transforms import write_transforms
 
@@ -19,6 +20,7 @@ __all__ = ["SCENE_FORMATS", "Written", "write_scene"]
 _WRITERS: dict[str, Callable[[Content, Path, Progress], list[str]]] = {
     "ace": write_ace,
     "colmap": write_colmap,
+    "kapture": write_kapture,
     "transforms": write_transforms,
 }
 
@@ -61,8 +63,8 @@ def write_scene(
             format has no place for them.
         folder: where to; must not exist or be empty.
         to: ``ace`` (``{train,test}/{rgb,poses,calibration,depth}``), ``colmap`` (``images``, a
-            model in ``sparse/0`` and ``query.txt``) or ``transforms`` (nerfstudio's
-            ``transforms.json`` and ``query.txt``).
+            model in ``sparse/0`` and ``query.txt``), ``kapture`` (1.1, and ``query.txt``) or
+            ``transforms`` (nerfstudio's ``transforms.json`` and ``query.txt``).
         strip_metadata: copy images without EXIF and whatever else they tell beside their pixels.
         progress: told of every image.
 
