@@ -26,8 +26,13 @@ def test_a_folder_of_photos_is_one_and_so_is_a_video(walked, film):
 
 
 def test_what_has_poses_is_none(walked, tmp_path):
-    shutil.copytree(walked / "photos", tmp_path / "train" / "rgb")
-    assert capture_without_poses(tmp_path) is None
+    shutil.copytree(walked / "photos", tmp_path / "kitchen" / "train" / "rgb")
+    assert capture_without_poses(tmp_path / "kitchen") is None
+    assert capture_without_poses(tmp_path) is None, "a folder of scenes"
+
+
+def test_photos_may_lie_in_folders(walked):
+    assert len(capture_without_poses(walked).photos) == 12
 
 
 def test_what_holds_no_images_is_none(tmp_path):

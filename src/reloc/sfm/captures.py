@@ -4,14 +4,18 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from reloc.errors import ImageError, PluginError
-from reloc.images.files import image_size
+from reloc.images.files import image_size, is_litter
 from reloc.images.sources import check_sources, is_video
 from reloc.images.videos import video_length
 from reloc.scenes.readers import known_readers
+
+# Folders right below one of photos in which a scene is looked for.
+MOST_BELOW = 50
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ def capture_without_poses(path: Path) -> Capture | None:
         if not path.exists():
             raise ImageError(f"{path}: no such video")
         return Capture(path, "video")
-    if not path.is_dir() or _has_layout(path):
+    if not path.is_dir() or _holds_scene(path):
         return None
     try:
         photos = check_sources([path])
@@ -85,12 +89,14 @@ def capture_text(capture: Capture, facts: Mapping[str, Any]) -> str:
     )
 
 
-def _has_layout(folder: Path) -> bool:
+def _holds_scene(folder: Path) -> bool:
+    """Whether a folder is one of a known layout, or there are such right below it."""
     readers, _ = known_readers()
-    for reader in readers:
-        try:
-            if reader.matches(folder):
-                return True
-        except PluginError:
-            continue
+    below = (path for path in sorted(folder.iterdir()) if path.is_dir() and not is_litter(path))
+    for place in (folder, *islice(below, MOST_BELOW)):
+        for reader in readers:
+            # Readers of other packages may fail; folders below may be closed.
+            with suppress(PluginError, OSError):
+                if reader.matches(place):
+                    return True
     return False

@@ -21,7 +21,7 @@ Gray = NDArray[np.uint8]
 Array = NDArray[np.float64]
 
 # How far the picture moves from one frame that is taken to the next, in shares of its longer side.
-STEP = 0.05
+STEP = 0.025
 # So many frames are taken of a video that moves enough, and not more however long it is.
 LEAST, MOST = 60, 300
 # Frames that are looked at in a second; the others look like their neighbours.
