@@ -74,25 +74,29 @@ class Constants:
 
 
 # Weights that may have any sign: of all others, more speaks for a pose.
-INTERCEPTS = ("heads", "landmarks alone")
-# Of the run of benchmarks/calibration.py on 28 November 2026 that docs/benchmarks.md tells of: 1651
+INTERCEPTS = ("heads", "landmarks alone", "landmarks and heads")
+# Of the run of benchmarks/calibration.py on 28 November 2026 that docs/benchmarks.md tells of: 1630
 # poses of 13 places.
 CONSTANTS = Constants(
     weights={
-        "heads": -7.35,
-        "landmarks alone": -3.25,
-        "cells": 0.627,
-        "spread of cells": 11.5,
-        "landmarks": 6.35,
-        "enclosed": 1.2,
-        "nearness": 3.0,
+        "heads": -7.02,
+        "cells": 0.915,
+        "spread of cells": 8.50,
+        "landmarks beside": 1.74,
+        "landmarks alone": -1.70,
+        "landmarks and heads": -2.46,
+        "landmarks": 2.15,
+        "enclosed": 1.33,
+        "nearness": 3.04,
+        "landmarks that fit": 1.32,
+        "cells beside": 0.819,
     },
     cells=Variances(
-        {"one": -0.12, "measured": -0.00496, "closed form": 0.937}, floors=(1.63e-05, 0.000179)
+        {"one": -0.130, "measured": 0.144, "closed form": 0.244}, floors=(2.34e-05, 0.000180)
     ),
     landmarks=Variances(
-        {"one": -0.193, "measured": -1.02, "landmarks": 0.955, "spread": -2.32, "fit": -0.684},
-        floors=(1.45e-05, 1.34e-05),
+        {"one": -0.989, "measured": -0.900, "landmarks": 0.690, "spread": -2.11, "fit": -0.487},
+        floors=(3.67e-06, 3.29e-06),
     ),
 )
 
@@ -117,24 +121,31 @@ def judged(evidence: Evidence, bound: Bound, constants: Constants = CONSTANTS) -
 def features(evidence: Evidence) -> dict[str, float]:
     """What the log-odds that a pose is right are a sum of, but for weights."""
     cells, seen = evidence.cells, evidence.landmarks
-    if evidence.by_landmarks and _knows_little(evidence.held_back):
-        cells = None
-    found = {
-        "heads": float(cells is not None),
-        "landmarks alone": float(cells is None),
-    }
-    if cells is not None:
-        share = max(cells.share, LEAST_SHARE)
-        found["cells"] = math.log(share / CHANCE_OF_CELLS)
-        found["spread of cells"] = math.sqrt(cells.spread)
-    if seen is not None:
-        beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
-        share = beyond / (seen.visible + FEW_LANDMARKS)
-        found["landmarks"] = math.log1p(20 * share)
+    found = {}
     if evidence.by_landmarks and seen is not None:
+        if _knows_little(evidence.held_back):
+            cells = None
+        found["landmarks alone" if cells is None else "landmarks and heads"] = 1.0
+        found["landmarks"] = _share(seen)
         found["enclosed"] = math.log(max(seen.enclosed, LEAST_ENCLOSED))
         found["nearness"] = -evidence.remoteness
+        # A few fit any pose well.
+        found["landmarks that fit"] = _fit(seen) * _share(seen)
+        if cells is not None:
+            found["cells beside"] = math.log(max(cells.share, LEAST_SHARE) / CHANCE_OF_CELLS)
+    elif cells is not None:
+        found["heads"] = 1.0
+        found["cells"] = math.log(max(cells.share, LEAST_SHARE) / CHANCE_OF_CELLS)
+        found["spread of cells"] = math.sqrt(cells.spread)
+        if seen is not None:
+            found["landmarks beside"] = _share(seen)
     return found
+
+
+def _share(seen: LandmarkEvidence) -> float:
+    """How large a share of landmarks in view agrees beyond chance, by its logarithm."""
+    beyond = max(0.0, seen.agreeing - CHANCE_OF_LANDMARKS * seen.visible)
+    return math.log1p(20 * beyond / (seen.visible + FEW_LANDMARKS))
 
 
 def _knows_little(measured: HeldBack | None) -> bool:
