@@ -11,6 +11,7 @@ from reloc.cli.library import HintOptions
 from reloc.cli.measured_depth import DepthOptions
 from reloc.cli.options import ComputeOptions, ProgressOptions
 from reloc.cli.pose_output import OutputOptions, pose_output
+from reloc.cli.pose_table import PoseTable
 from reloc.cli.queries import queries_of
 from reloc.errors import MapError, OptionError
 from reloc.files import check_writable
@@ -65,7 +66,9 @@ def localize(
     overlays = None if overlay is None else _overlays(overlay, map, localizer)
     for note in () if log.quiet else stretch_notes(files):
         print(f"note: {note}", file=sys.stderr)
-    with pose_output(output) as poses:
+    names = None if named is None else [item.name for item in named]
+    unit = units[0] if len(set(units)) == 1 else "unknown"
+    with pose_output(output, PoseTable(names, unit)) as poses:
 
         def expect(item: NamedImage) -> None:
             poses.expect(item)
