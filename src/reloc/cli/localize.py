@@ -21,6 +21,7 @@ from reloc.images.sources import NamedImage, check_sources, is_video, named_imag
 from reloc.library import LibraryLocalizer, MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
+from reloc.scenes.camera_lists import read_camera_list
 
 if TYPE_CHECKING:
     from reloc.cli.overlays import Overlays
@@ -45,8 +46,10 @@ def localize(
     Args:
         map: A map made by `reloc map`, or a library made by `reloc library`.
         images: Image files, folders of images, or videos.
-        camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. By
-            default one of the map's that took the photo as far as EXIF says, else by EXIF.
+        camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. Or
+            cameras of many photos: cameras.txt or .bin, transforms.json, the folder of either, a
+            text file with a name and a camera a line. By default one of the map's that took the
+            photo as far as EXIF says, else by EXIF.
         every: Take only every so many frames of a video.
         overlay: Draw on a copy of each image, in this folder, what the map says should be there.
     """
@@ -56,8 +59,9 @@ def localize(
     output.check(files, images)
     if overlay is not None:
         check_writable(overlay / "a.jpg")
-    if camera is not None:
-        parse_camera(camera, width=1, height=1)  # what is no camera for any image
+    given = None if camera is None else read_camera_list(camera) or camera
+    if isinstance(given, str):
+        parse_camera(given, width=1, height=1)  # what is no camera for any image
     localizer, units = _localizer(map, library, compute)
     # Where all can be listed without decoding, a progress bar knows its end.
     only_files = not any(is_video(path) for path in images)
@@ -75,7 +79,7 @@ def localize(
             if overlays is not None:
                 overlays.expect(item)
 
-        queries = queries_of(images, every=every, camera=camera, depth=measured, expect=expect)
+        queries = queries_of(images, every=every, camera=given, depth=measured, expect=expect)
         with log.shown(quiet=output.out is None) as progress:
             for estimate in localizer.localize_many(queries):
                 poses.add(estimate)
