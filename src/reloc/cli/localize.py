@@ -10,6 +10,7 @@ from reloc.cli.arguments import Omittable, Several
 from reloc.cli.library import HintOptions
 from reloc.cli.measured_depth import DepthOptions
 from reloc.cli.options import ComputeOptions, ProgressOptions
+from reloc.cli.pairs import check_map_first
 from reloc.cli.pose_output import OutputOptions, pose_output
 from reloc.cli.pose_table import PoseTable
 from reloc.cli.queries import queries_of
@@ -55,6 +56,7 @@ def localize(
     """
     if not images:
         raise OptionError("no images given; name files, folders or videos after the map")
+    check_map_first("localize", map, *images, usage="MAP IMAGE...")
     files = check_sources(images)
     output.check(files, images)
     if overlay is not None:

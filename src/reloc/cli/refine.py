@@ -10,6 +10,7 @@ from reloc.checkpoint import checkpoint_of, kept_until_done
 from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions, given
+from reloc.cli.pairs import check_map_first, warn_of_other_scene
 from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.methods.refine import RefineMapOptions, refine_map
@@ -51,9 +52,11 @@ def refine(
         resume: Go on with a refinement that was interrupted.
         frames: What is read of the scene; take the same as for the map.
     """
+    check_map_first("refine", map, scene, usage="MAP SCENE OUT")
     check_writable(out)
     scene_map = SceneMap.load(map)
     found = frames.open(scene)
+    warn_of_other_scene(map, scene_map, found)
     options = RefineMapOptions(
         time_limit=time_limit,
         train_backbone=train_backbone,
