@@ -30,6 +30,35 @@ def _hint(default: str) -> str:
 
 # An option that may be left out, whose help says what holds then; and one of several values.
 Omittable: TypeAlias = Annotated[T | None, tyro.conf.arg(help_behavior_hint=_hint)]
+_UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
+_TIME = re.compile("".join(rf"(?:(\d+(?:\.\d+)?){name})?" for name in _UNITS))
+
+
+def seconds_of(text: str) -> float:
+    """The seconds of a time: a number of them, or with units as in 90s, 5m, 1.5h, 1h30m.
+
+    Raises:
+        ValueError: it is no time.
+    """
+    told = _TIME.fullmatch(text.strip().replace(" ", "").removesuffix("in"))
+    if told is None or not any(told.groups()):
+        return float(text)
+    units = zip(told.groups(), _UNITS.values(), strict=True)
+    return sum(float(number) * unit for number, unit in units if number)
+
+
+# A time that may be left out, in seconds.
+Duration: TypeAlias = Annotated[
+    float | None,
+    PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="TIME",
+        instance_from_str=lambda given: None if given == ["None"] else seconds_of(given[0]),
+        is_instance=lambda value: value is None or isinstance(value, int | float),
+        str_from_instance=lambda value: ["None" if value is None else f"{value:g}"],
+    ),
+    tyro.conf.arg(help_behavior_hint=_hint),
+]
 Several: TypeAlias = Annotated[tuple[T, ...], tyro.conf.arg(help_behavior_hint=_hint)]
 
 

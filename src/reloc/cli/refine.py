@@ -7,7 +7,7 @@ import tyro
 from rich.markup import escape
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
-from reloc.cli.arguments import Omittable
+from reloc.cli.arguments import Duration, Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions, given
 from reloc.cli.pairs import check_map_first, warn_of_other_scene
@@ -23,7 +23,7 @@ def refine(
     /,
     *,
     steps: Omittable[int] = RefineMapOptions.steps,
-    time_limit: Omittable[float] = None,
+    time_limit: Duration = None,
     learning_rate: Omittable[float] = RefineMapOptions.learning_rate,
     hypotheses: Omittable[int] = RefineMapOptions.hypotheses,
     views: Omittable[int] = RefineMapOptions.views,
@@ -42,7 +42,7 @@ def refine(
         scene: Folder of the scene that it was made from.
         out: The refined map to write.
         steps: Training steps, of all heads together.
-        time_limit: Seconds to be done in; in place of steps.
+        time_limit: To be done in, as 5m, 1h30m or seconds; in place of steps.
         learning_rate: Of Adam, at its highest.
         hypotheses: Poses per view and step.
         views: Views whose features are kept to train on.
