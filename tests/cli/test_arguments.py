@@ -77,6 +77,29 @@ def test_what_is_no_time_is_refused(text, capsys):
     assert "--limit" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a", "b", "--colour", "red"], "unrecognized options: --colour, red"),
+        (["a", "b", "--time-limt", "5"], "perhaps you meant: --time-limit TIME"),
+        (["a", "b", "--preset", "drft"], "invalid choice 'drft' for argument '--preset'"),
+        (["a", "b", "--seed"], "missing value for argument '--seed'"),
+        (["a"], "missing from reloc map: MAP"),
+    ],
+)
+@pytest.mark.parametrize("columns", ["50", "200"])
+def test_wrong_arguments_are_told_in_one_line(arguments, said, columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit) as stop:
+        run(function_of("map"), verb="map", arguments=arguments)
+    assert stop.value.code == 2
+    line, rest = capsys.readouterr().err.split("\n", 1)
+    assert rest == ""
+    assert line.startswith("reloc: error: ")
+    assert said in line
+    assert line.endswith("; reloc map --help tells them all")
+
+
 def test_an_option_that_may_be_left_out_takes_none_too():
     given = []
 
