@@ -34,6 +34,7 @@ VERBS = {
     "synthesize": "Make a synthetic scene from a seed.",
     "pretrain": "Train a backbone.",
     "meta-train": "Train the context that maps in closed form stand on.",
+    "completion": "Print what makes a shell complete verbs and options.",
 }
 _MODULES = {"meta-train": "meta_train", "map-many": "map_many", "map": "map_", "eval": "eval_"}
 
