@@ -49,7 +49,7 @@ class PoseTable:
         return self._line(
             estimate.image,
             "yes",
-            " ".join(f"{value:.2f}" if self._metric else f"{value:.3g}" for value in position),
+            " ".join(f"{value:.2f}" if self._metric else f"{value:.4g}" for value in position),
             " ".join(f"{value:.2f}" for value in direction),
             self._error(estimate),
             camera,
@@ -76,5 +76,5 @@ class PoseTable:
         return short.ljust(self._width)
 
     def _line(self, name: str, *words: str) -> str:
-        columns = zip(words, (5, 24, 17, 16, 0), strict=True)
+        columns = zip(words, (5, 26, 17, 16, 0), strict=True)
         return "  ".join([self._name(name), *(w.ljust(n) for w, n in columns)]).rstrip()
