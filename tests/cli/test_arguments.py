@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 import tyro
 
-from reloc.cli.arguments import CONFIG, REGISTRY, Omittable, run
+from reloc.cli.arguments import CONFIG, REGISTRY, Duration, Omittable, run
 from reloc.cli.main import VERBS, function_of
 
 # One argument a line, as this module writes it; a new one joins by a line, none goes.
@@ -46,6 +46,58 @@ def test_help_tells_plain_types_and_real_defaults(verb, capsys):
     assert "(default: )" not in shown
     parser = tyro.extras.get_parser(function_of(verb), config=CONFIG, registry=REGISTRY)
     assert not [action.help for action in parser._actions if "\n" in action.help]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("300", 300), ("2.5", 2.5), ("90s", 90), ("5m", 300), ("5 m", 300), ("5min", 300),
+        ("1.5h", 5400), ("1h30m", 5400), ("1d2h", 93600), ("-1", -1), ("1e3", 1000),
+    ],
+)  # fmt: skip
+def test_times_have_units(text, seconds):
+    given = []
+
+    def made(*, limit: Duration = None):
+        given.append(limit)
+
+    run(made, verb="made", arguments=[f"--limit={text}"])
+    run(made, verb="made", arguments=[])
+    run(made, verb="made", arguments=["--limit", "None"])
+    assert given == [seconds, None, None]
+
+
+@pytest.mark.parametrize("text", ["", "m", "5x", "m5", "5s1h", "five"])
+def test_what_is_no_time_is_refused(text, capsys):
+    def made(*, limit: Duration = None):
+        pytest.fail("was called")
+
+    with pytest.raises(SystemExit):
+        run(made, verb="made", arguments=[f"--limit={text}"])
+    assert "--limit" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a", "b", "--colour", "red"], "unrecognized options: --colour, red"),
+        (["a", "b", "--time-limt", "5"], "perhaps you meant: --time-limit TIME"),
+        (["a", "b", "--preset", "drft"], "invalid choice 'drft' for argument '--preset'"),
+        (["a", "b", "--seed"], "missing value for argument '--seed'"),
+        (["a"], "missing from reloc map: MAP"),
+    ],
+)
+@pytest.mark.parametrize("columns", ["50", "200"])
+def test_wrong_arguments_are_told_in_one_line(arguments, said, columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit) as stop:
+        run(function_of("map"), verb="map", arguments=arguments)
+    assert stop.value.code == 2
+    line, rest = capsys.readouterr().err.split("\n", 1)
+    assert rest == ""
+    assert line.startswith("reloc: error: ")
+    assert said in line
+    assert line.endswith("; reloc map --help tells them all")
 
 
 def test_an_option_that_may_be_left_out_takes_none_too():

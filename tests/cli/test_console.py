@@ -95,6 +95,45 @@ def test_a_bar_keeps_its_speed_while_the_total_is_corrected():
     assert bars.tasks[0].fields["figures"] == "loss 2"
 
 
+def shown_bars(monkeypatch, *, width=120):
+    screen = Console(force_terminal=True, width=width, record=True, highlight=False)
+    monkeypatch.setattr(module, "Console", lambda **options: screen)
+    bars = module._bars(screen)
+    times = [0.0]
+    bars.get_time = lambda: times[0]
+    return bars, times, lambda: [str(module._TimeColumn().render(task)) for task in bars.tasks]
+
+
+def test_a_stage_that_is_over_says_what_it_took_and_no_time_left(monkeypatch):
+    bars, times, told = shown_bars(monkeypatch)
+    progress = module._BarProgress(bars)
+    for done in range(9):
+        times[0] = 10.0 * done
+        progress("training", done, 40)
+    assert told() == ["1:20 min, about 5:20 min left"]
+    progress("writing", 0, 1)
+    times[0] = 3800.0
+    assert told() == ["took 1:20 min", "1:02:00 h"]
+    progress("writing", 1, 1)
+    progress.end()
+    times[0] = 9000.0
+    assert told() == ["took 1:20 min", "took 1:02:00 h"]
+
+
+def test_the_clock_of_a_stage_that_goes_on_runs_again(monkeypatch):
+    bars, times, told = shown_bars(monkeypatch)
+    progress = module._BarProgress(bars)
+    for stage, done in (("training", 1), ("checking", 1), ("training", 2)):
+        times[0] += 10.0
+        progress(stage, done, 9)
+    assert told()[1] == "took 10 s"
+    assert not told()[0].startswith("took")
+    with module.progress_bar() as shown:
+        shown("training", 1, 9)
+    assert isinstance(shown, module._BarProgress)
+    assert "took" in str(module._TimeColumn().render(shown._bars.tasks[0]))
+
+
 def test_recorded_progress_is_strict_json_by_the_line(tmp_path):
     path = tmp_path / "new" / "log.jsonl"
     told = []

@@ -64,6 +64,17 @@ def several_cameras(made_map, tmp_path):
     return path
 
 
+def test_cameras_of_many_photos_by_name(reloc, several_cameras, made_place, tmp_path):
+    photos = sorted((made_place / "train" / "rgb").iterdir())[:2]
+    cameras = tmp_path / "cameras of photos.txt"
+    cameras.write_text(f"{photos[0].name} {CAMERA}\nanother.jpg 99\n")
+    run = reloc("localize", several_cameras, *photos, "--camera", cameras, "--device", "cpu")
+    named, other = rows(run)
+    assert (named["localized"], named["camera_source"]) == (True, "given")
+    assert not other["localized"]
+    assert "2 cameras for" in other["reason"]
+
+
 def test_a_folder_gives_a_json_line_each_with_the_true_poses(reloc, made_map, made_place):
     found = rows(reloc("localize", made_map, made_place / "train" / "rgb"))
     scene = open_scene(made_place)

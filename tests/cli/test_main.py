@@ -28,7 +28,10 @@ def test_usage_names_every_verb(reloc):
 
 
 def test_version(reloc):
-    assert reloc("--version").out.startswith("reloc ")
+    runs = [reloc(word) for word in ("--version", "-V", "version")]
+    assert {run.status for run in runs} == {0}
+    assert len({run.out for run in runs}) == 1
+    assert runs[0].out.startswith("reloc ")
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -40,9 +43,27 @@ def test_every_verb_has_help(capsys, verb):
 
 
 def test_an_unknown_verb_is_refused(reloc):
-    message = reloc("mapp").refusal()
-    assert "'mapp'" in message
+    message = reloc("frobnicate").refusal()
+    assert "'frobnicate'" in message
     assert "localize" in message
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("mapp", "map"), ("localise", "localize"), ("Eval", "eval"), ("meta_train", "meta-train")],
+)
+def test_of_a_typo_the_nearest_verb_is_named(reloc, typed, meant):
+    message = reloc(typed).refusal()
+    assert message == f"no verb is called {typed!r}; did you mean {meant}?"
+
+
+def test_help_of_a_verb_by_the_word(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["help", "info"])
+    assert stop.value.code == 0
+    assert "reloc info" in capsys.readouterr().out
+    assert main(["help", "inof"]) == 2
+    assert "did you mean info?" in capsys.readouterr().err
 
 
 def test_an_unknown_option_is_refused(capsys, small_scene):

@@ -14,8 +14,6 @@ from rich.progress import (
     Task,
     TaskID,
     TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
 )
 from rich.progress import Progress as Bars
 from rich.text import Text
@@ -50,7 +48,9 @@ def progress_bar(*, quiet: bool = False, json_log: Path | None = None) -> Iterat
         shown: Progress = silent
         screen = Console(stderr=True, highlight=False)
         if not quiet and screen.is_terminal:
-            shown = _BarProgress(stack.enter_context(_bars(screen)))
+            bars = _BarProgress(stack.enter_context(_bars(screen)))
+            stack.callback(bars.end)
+            shown = bars
         elif not quiet:
             shown = _LineProgress(screen)
         yield shown if json_log is None else stack.enter_context(recorded(shown, json_log))
@@ -113,9 +113,7 @@ def _bars(screen: Console) -> Bars:
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         _SpeedColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        _TimeColumn(),
         TextColumn("{task.fields[figures]}", markup=False),
         console=screen,
     )
@@ -127,6 +125,31 @@ class _SpeedColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(_speed(speed) if speed else "", style="progress.data.speed")
+
+
+class _TimeColumn(ProgressColumn):
+    """How long a stage has taken and will take; of one that is over, what it took."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        spent = _clock(task.finished_time if task.finished else task.elapsed)
+        if task.finished or task.stop_time is not None:
+            return Text(f"took {spent}", style="progress.elapsed")
+        left = task.time_remaining
+        more = "" if left is None else f", about {_clock(left)} left"
+        return Text(f"{spent}{more}", style="progress.remaining")
+
+
+def _clock(seconds: float | None) -> str:
+    """A time as 8 s, 2:05 min or 1:02:05 h."""
+    whole = round(seconds or 0.0)
+    minutes, rest = divmod(whole, 60)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{minutes}:{rest:02} min"
+    return f"{minutes // 60}:{minutes % 60:02}:{rest:02} h"
 
 
 def _speed(per_second: float) -> str:
@@ -146,19 +169,30 @@ def _figures(metrics: dict[str, float]) -> str:
 
 
 class _BarProgress:
-    """One bar for each stage."""
+    """One bar for each stage; that of a stage is at rest while another is heard of."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
         self._tasks: dict[str, TaskID] = {}
+        self._last: str | None = None
+
+    def end(self) -> None:
+        """The clock of a stage that ended before its total stops, too."""
+        if self._last is not None:
+            self._bars.stop_task(self._tasks[self._last])
 
     def __call__(self, stage: str, done: int, total: int, **metrics: float) -> None:
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total, figures="")
         number = self._tasks[stage]
+        task = next(task for task in self._bars.tasks if task.id == number)
+        if stage != self._last:
+            self.end()
+            task.stop_time = None
+            self._last = stage
         # By hand: Rich forgets its measured speed when a new total comes through update(), and
         # under a time limit the total is corrected all the time.
-        next(task for task in self._bars.tasks if task.id == number).total = total
+        task.total = total
         self._bars.update(number, completed=done)
         if metrics:
             self._bars.update(number, figures=_figures(metrics))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
+from reloc.cli.pairs import check_map_first, warn_of_other_scene
 from reloc.errors import ImageError, SceneError
 from reloc.evaluation import Evaluation, evaluate, evaluation_table, worst_frames, write_evaluation
 from reloc.evaluation.quality import quality_text
@@ -51,6 +52,7 @@ def eval_(
         json: Write all figures, and those of every frame, to this file.
         report: Write a page with plots and the worst frames to this folder.
     """
+    check_map_first("eval", map, scene, usage="MAP SCENE")
     if json is not None:
         check_writable(json)
     if report is not None:
@@ -68,6 +70,7 @@ def eval_(
         )
     if depth and all(frame.depth is None for frame in found.queries):
         raise SceneError(f"{scene}: no query has depth that can be used; evaluate without --depth")
+    warn_of_other_scene(map, scene_map, found)
     localizer = Localizer(scene_map, compute.backbone, device=compute.device)
     with log.shown() as progress:
         estimates = localize_frames(localizer, found.queries, depth=depth, progress=progress)

@@ -10,6 +10,7 @@ from reloc.cli.arguments import Omittable
 from reloc.cli.console import console
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.options import ComputeOptions, ProgressOptions, SceneOptions
+from reloc.cli.pairs import check_map_first, warn_of_other_scene
 from reloc.errors import OptionError
 from reloc.files import atomic_folder, check_new_folder, check_writable
 from reloc.localize import Estimate, Localizer
@@ -56,6 +57,7 @@ def export(
         strip_metadata: Copy the images of a COLMAP model without EXIF (GPS among it) and the like;
             pixels stay the same.
     """
+    check_map_first("export", map, scene, usage="MAP SCENE OUT")
     if to is None and out.suffix.lower() != ".ply":
         raise OptionError(f"{out}: say what to write with --to ply, colmap or tum")
     if points < (to != "colmap") or views < 1:
@@ -63,6 +65,7 @@ def export(
     (check_new_folder if to in ("colmap", "tum") else check_writable)(out)
     scene_map = SceneMap.load(map)
     found = frames.open(scene)
+    warn_of_other_scene(map, scene_map, found)
     localizer = Localizer(scene_map, compute.backbone, device=compute.device)
     notes: list[str] = []
     with log.shown() as progress:

@@ -8,6 +8,7 @@ import tyro
 from reloc.cli.console import console
 from reloc.cli.eval_ import localize_frames
 from reloc.cli.options import ComputeOptions, File, ProgressOptions, SceneOptions
+from reloc.cli.pairs import check_map_first, warn_of_other_scene
 from reloc.errors import OptionError, SceneError
 from reloc.evaluation import evaluate
 from reloc.localize import Localizer
@@ -51,11 +52,13 @@ def film(
         growth: What `reloc map --growth` kept of the mapping: films that first.
         height: Of the picture in pixels; it is 16:9.
     """
+    check_map_first("film", map, scene, usage="MAP SCENE FILM")
     check_film_path(out)
     if not 90 <= height <= MAX_HEIGHT:
         raise OptionError(f"the height of a film is 90 to {MAX_HEIGHT} pixels, not {height}")
     scene_map = SceneMap.load(map)
     found = frames.open(scene)
+    warn_of_other_scene(map, scene_map, found)
     recording = None if growth is None else read_training_history(growth)
     if recording is not None:
         recording.check_frames(found.mapping)

@@ -10,7 +10,9 @@ from reloc.cli.arguments import Omittable, Several
 from reloc.cli.library import HintOptions
 from reloc.cli.measured_depth import DepthOptions
 from reloc.cli.options import ComputeOptions, ProgressOptions
+from reloc.cli.pairs import check_map_first
 from reloc.cli.pose_output import OutputOptions, pose_output
+from reloc.cli.pose_table import PoseTable
 from reloc.cli.queries import queries_of
 from reloc.cli.query_lists import expanded
 from reloc.errors import MapError, OptionError
@@ -21,6 +23,7 @@ from reloc.images.sources import NamedImage, check_sources, is_video, named_imag
 from reloc.library import LibraryLocalizer, MapLibrary, is_library
 from reloc.localize import Localizer
 from reloc.maps import SceneMap
+from reloc.scenes.camera_lists import read_camera_list
 
 if TYPE_CHECKING:
     from reloc.cli.overlays import Overlays
@@ -47,21 +50,25 @@ def localize(
         map: A map made by `reloc map`, or a library made by `reloc library`.
         sources: Image files, folders of images, videos, or lists in .txt: of hloc, with the name
             of an image and its intrinsics in each line, or images.txt of LaMAR.
-        camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. By
-            default one of the map's that took the photo as far as EXIF says, else by EXIF.
+        camera: Focal length in pixels, fx,fy,cx,cy, a COLMAP camera line, or a file with one. Or
+            cameras of many photos: cameras.txt or .bin, transforms.json, the folder of either, a
+            text file with a name and a camera a line. By default one of the map's that took the
+            photo as far as EXIF says, else by EXIF.
         every: Take only every so many frames of a video.
         images: Folder of the images that lists name; by default where they are about the list.
         overlay: Draw on a copy of each image, in this folder, what the map says should be there.
     """
     if not sources:
         raise OptionError("no images given; name files, folders or videos after the map")
+    check_map_first("localize", map, *sources, usage="MAP IMAGE...")
     paths, listed = expanded(sources, root=images)
     files = check_sources(paths)
     output.check([Path(listed[file].name) if file in listed else file for file in files], paths)
     if overlay is not None:
         check_writable(overlay / "a.jpg")
-    if camera is not None:
-        parse_camera(camera, width=1, height=1)  # what is no camera for any image
+    given = None if camera is None else read_camera_list(camera) or camera
+    if isinstance(given, str):
+        parse_camera(given, width=1, height=1)  # what is no camera for any image
     localizer, units = _localizer(map, library, compute)
     # Where all can be listed without decoding, a progress bar knows its end.
     only_files = not any(is_video(path) for path in paths)
@@ -70,7 +77,9 @@ def localize(
     overlays = None if overlay is None else _overlays(overlay, map, localizer)
     for note in () if log.quiet else stretch_notes(files):
         print(f"note: {note}", file=sys.stderr)
-    with pose_output(output) as poses:
+    names = None if named is None else [item.name for item in named]
+    unit = units[0] if len(set(units)) == 1 else "unknown"
+    with pose_output(output, PoseTable(names, unit)) as poses:
 
         def expect(item: NamedImage) -> None:
             poses.expect(item)
@@ -78,7 +87,7 @@ def localize(
                 overlays.expect(item)
 
         queries = queries_of(
-            paths, every=every, camera=camera, depth=measured, expect=expect, listed=listed
+            paths, every=every, camera=given, depth=measured, expect=expect, listed=listed
         )
         with log.shown(quiet=output.out is None) as progress:
             for estimate in localizer.localize_many(queries):

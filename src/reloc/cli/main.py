@@ -4,6 +4,7 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
@@ -35,6 +36,7 @@ VERBS = {
     "synthesize": "Make a synthetic scene from a seed.",
     "pretrain": "Train a backbone.",
     "meta-train": "Train the context that maps in closed form stand on.",
+    "completion": "Print what makes a shell complete verbs and options.",
 }
 _MODULES = {"meta-train": "meta_train", "map-many": "map_many", "map": "map_", "eval": "eval_"}
 
@@ -72,20 +74,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # File names need not be text, and a terminal need not know every letter.
         sys.stdout.reconfigure(errors="backslashreplace")
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["help"] and len(given) > 1:
+        given = [given[1], "--help"]
     if not given or given[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0 if given else 2
-    if given[0] == "--version":
+    if given[0] in ("-V", "--version", "version"):
         from importlib.metadata import version
 
         print(f"reloc {version('reloc')}")
         return 0
     verb = given[0]
     if verb not in VERBS:
-        print(
-            f"reloc: error: no verb is called {verb!r}; there are {', '.join(VERBS)}",
-            file=sys.stderr,
-        )
+        print(f"reloc: error: {_no_verb(verb)}", file=sys.stderr)
         return 2
     try:
         with stopping_signals():
@@ -118,6 +119,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     return 0
+
+
+def _no_verb(given: str) -> str:
+    """What is said of a word that is no verb, with the verb that it comes nearest to."""
+    near = get_close_matches(given.lower(), VERBS, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}"
+    return f"no verb is called {given!r}; {meant}"
 
 
 def _run(verb: str, arguments: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from reloc.cli.console import console
 from reloc.cli.film import make_film
 from reloc.cli.mapping_options import MapOptions
 from reloc.cli.options import MappingComputeOptions, MappingSceneOptions, ProgressOptions
+from reloc.cli.pairs import check_scene_first
 from reloc.evaluation.quality import quality_text
 from reloc.files import check_writable
 from reloc.localize import Localizer
@@ -43,6 +44,7 @@ def map_(
         out: The map file to write, a .safetensors of about 4 MB.
     """
     began = time.monotonic()
+    check_scene_first("map", scene, usage="SCENE MAP")
     capture = capture_without_poses(scene)
     if capture is None:
         found = frames.open(scene)

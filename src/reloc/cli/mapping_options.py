@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from reloc.cli.arguments import Omittable
+from reloc.cli.arguments import Duration, Omittable
 from reloc.cli.options import File, given
 from reloc.errors import OptionError
 from reloc.landmarks.building import LandmarkOptions
@@ -36,8 +36,8 @@ class MapOptions:
         until: What photos that are held back have to reach, such as '2cm 1deg' (half of them),
             or 95% (within 25 cm or 3 % of the extent, and 5 degrees), '95% 2cm 1deg' or, without
             metres, '0.5%extent'. By default mapping goes on as long as they gain by it.
-        time_limit: Seconds to be done in; plans the work to end within it on this machine. The map
-            may be good before. By default the preset bounds the work.
+        time_limit: To be done in, as 5m, 1h30m or seconds; plans the work to end within it on this
+            machine. The map may be good before. By default the preset bounds the work.
         heads: Part the place among so many heads; auto lets what is seen of it decide.
         width: Of the heads' hidden layers; by default as wide as 4 MB allow, 480 for one head.
         blocks: Residual blocks of the head, three layers each; by default 2.
@@ -61,7 +61,7 @@ class MapOptions:
     learning_rate: Omittable[float] = None
     preset: Preset = "standard"
     until: Omittable[str] = None
-    time_limit: Omittable[float] = None
+    time_limit: Duration = None
     heads: Literal["auto"] | int = "auto"
     width: Omittable[int] = None
     blocks: Omittable[int] = None

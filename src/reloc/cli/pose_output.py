@@ -10,6 +10,7 @@ from typing import Literal
 
 from reloc.cli.console import console
 from reloc.cli.options import File
+from reloc.cli.pose_table import PoseTable
 from reloc.errors import OptionError
 from reloc.files import check_new_folder, check_writable, json_text
 from reloc.geometry import Camera
@@ -24,9 +25,11 @@ class OutputOptions:
     """Where the poses go.
 
     Attributes:
-        out: Write the poses here; by default one JSON line per image goes to the screen.
+        out: Write the poses here; by default they are printed, as a table on a terminal and
+            as one JSON line per image elsewhere.
         format: Of the file: json, tum (for evo), colmap (a folder), ace, hloc (for
             visuallocalization.net, too), mapfree, or lamar.
+        json: Print JSON lines on a terminal, too.
 
     Raises:
         OptionError: a format that only a file can have.
@@ -34,10 +37,16 @@ class OutputOptions:
 
     out: File = None
     format: Literal["json", "tum", "colmap", "ace", "hloc", "mapfree", "lamar"] = "json"
+    json: bool = False
 
     def __post_init__(self) -> None:
         if self.out is None and self.format != "json":
             raise OptionError(f"format {self.format} needs a file to write: add --out FILE")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether a person reads what is printed."""
+        return self.out is None and not self.json and sys.stdout.isatty()
 
     def check(self, files: Sequence[Path], sources: Sequence[Path]) -> None:
         """Makes sure, before any work, that the poses of images and videos can be written.
@@ -65,8 +74,9 @@ class OutputOptions:
 class PoseOutput:
     """Takes estimates in the order of their images."""
 
-    def __init__(self, options: OutputOptions) -> None:
+    def __init__(self, options: OutputOptions, table: PoseTable | None = None) -> None:
         self._out, self._format = options.out, options.format
+        self._table = table if options.is_table else None
         self._items: list[NamedImage] = []
         self._estimates: list[Estimate] = []
 
@@ -81,7 +91,9 @@ class PoseOutput:
 
     def add(self, estimate: Estimate) -> None:
         """Prints the estimate of the next image, or keeps it for the file."""
-        if self._out is None:
+        if self._table is not None:
+            print(self._table.row(estimate), flush=True)
+        elif self._out is None:
             print(json_text(estimate_record(estimate), indent=None), flush=True)
         else:
             self._estimates.append(estimate)
@@ -113,13 +125,20 @@ class PoseOutput:
 
 
 @contextmanager
-def pose_output(options: OutputOptions) -> Iterator[PoseOutput]:
+def pose_output(options: OutputOptions, table: PoseTable | None = None) -> Iterator[PoseOutput]:
     """Yields what takes estimates; the file is written at the end, also when that comes early.
+
+    Args:
+        options: where they go.
+        table: how they are printed where a person reads them; None for JSON there, too.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    output = PoseOutput(options)
+    output = PoseOutput(options, table)
+    shown = table if options.is_table else None
+    if shown is not None:
+        print(shown.header, flush=True)
     try:
         yield output
     except BaseException:  # also when it is interrupted: nothing that was found is lost
@@ -130,5 +149,7 @@ def pose_output(options: OutputOptions) -> Iterator[PoseOutput]:
             )
         raise
     output.write()
+    if shown is not None:
+        print(shown.summary)
     if options.out is not None:
         console().print(output.summary, markup=False)

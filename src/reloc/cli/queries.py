@@ -15,13 +15,14 @@ from reloc.images.files import image_size
 from reloc.images.lens import read_lens
 from reloc.images.sources import NamedImage, named_images
 from reloc.localize import Query
+from reloc.scenes.camera_lists import CameraList
 
 
 def queries_of(
     images: Sequence[Path],
     *,
     every: int,
-    camera: str | None,
+    camera: str | CameraList | None,
     depth: MeasuredDepth | None,
     expect: Callable[[NamedImage], None],
     listed: Mapping[Path, Listed] | None = None,
@@ -31,7 +32,7 @@ def queries_of(
     Args:
         images: image files, folders and videos.
         every: take only every so many frames of a video.
-        camera: what the user gives for all, as ``parse_camera`` reads it.
+        camera: what the user gives for all, as ``parse_camera`` reads it, or a list.
         depth: of the images.
         expect: told of each image before its query is yielded.
         listed: what lists tell of image files: what they are called, and cameras, which go first.
@@ -65,7 +66,7 @@ def _readable(
             yield NamedImage(path.as_posix(), path), error
 
 
-def given_camera(item: NamedImage, text: str | None) -> Camera | None:
+def given_camera(item: NamedImage, text: str | CameraList | None) -> Camera | None:
     """The camera that a user gives for an image; None leaves it to the localizer.
 
     Raises:
@@ -82,4 +83,6 @@ def given_camera(item: NamedImage, text: str | None) -> Camera | None:
         except ImageError:
             return None  # the localizer will say what is wrong with the image
         turn = read_lens(item.image).turn or 0
+    if isinstance(text, CameraList):
+        return text.of(item.name, width=width, height=height)
     return parse_camera(text, width=width, height=height, turn=turn)

@@ -7,9 +7,10 @@ import tyro
 from rich.markup import escape
 
 from reloc.checkpoint import checkpoint_of, kept_until_done
-from reloc.cli.arguments import Omittable
+from reloc.cli.arguments import Duration, Omittable
 from reloc.cli.console import console
 from reloc.cli.options import ComputeOptions, MappingSceneOptions, ProgressOptions, given
+from reloc.cli.pairs import check_map_first, warn_of_other_scene
 from reloc.files import check_writable
 from reloc.maps import SceneMap
 from reloc.methods.refine import RefineMapOptions, refine_map
@@ -22,7 +23,7 @@ def refine(
     /,
     *,
     steps: Omittable[int] = RefineMapOptions.steps,
-    time_limit: Omittable[float] = None,
+    time_limit: Duration = None,
     learning_rate: Omittable[float] = RefineMapOptions.learning_rate,
     hypotheses: Omittable[int] = RefineMapOptions.hypotheses,
     views: Omittable[int] = RefineMapOptions.views,
@@ -41,7 +42,7 @@ def refine(
         scene: Folder of the scene that it was made from.
         out: The refined map to write.
         steps: Training steps, of all heads together.
-        time_limit: Seconds to be done in; in place of steps.
+        time_limit: To be done in, as 5m, 1h30m or seconds; in place of steps.
         learning_rate: Of Adam, at its highest.
         hypotheses: Poses per view and step.
         views: Views whose features are kept to train on.
@@ -51,9 +52,11 @@ def refine(
         resume: Go on with a refinement that was interrupted.
         frames: What is read of the scene; take the same as for the map.
     """
+    check_map_first("refine", map, scene, usage="MAP SCENE OUT")
     check_writable(out)
     scene_map = SceneMap.load(map)
     found = frames.open(scene)
+    warn_of_other_scene(map, scene_map, found)
     options = RefineMapOptions(
         time_limit=time_limit,
         train_backbone=train_backbone,

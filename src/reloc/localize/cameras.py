@@ -58,7 +58,7 @@ class CameraChoice:
     Attributes:
         camera: of the stored pixels, at the size of the image.
         source: where it comes from: ``given``, ``map``, ``map (median of N)``, ``scaled`` (the
-            map's, magnified as EXIF says) or ``exif``.
+            map's, magnified as EXIF says), ``exif`` or ``searched``.
         turn: quarter turns clockwise that make the picture lie as those of the map do.
         enlarged: as ``KnownFocals.enlargement`` has it.
     """
@@ -118,6 +118,7 @@ class QueryCameras:
         given: Camera | None = None,
         *,
         likely: Callable[[int], Sequence[int]] | None = None,
+        searched: Callable[[], Camera | None] | None = None,
     ) -> tuple[CameraChoice, ...]:
         """The cameras to try for a photo, the most likely first; mostly there is one.
 
@@ -128,11 +129,13 @@ class QueryCameras:
             likely: the regions of the map, those first that the photo, turned so many quarters
                 clockwise, looks like. It is asked only if more cameras than can be tried are
                 possible and the map has several regions.
+            searched: the camera that what is seen agrees with best. It is asked only if nothing
+                else is known of the camera.
 
         Raises:
             CameraError: there is none, or the given one is of another shape.
         """
-        found = self._choices(photo, given, likely)
+        found = self._choices(photo, given, likely, searched)
         return tuple(replace(c, enlarged=self._focals.enlargement(c.camera)) for c in found)
 
     def _choices(
@@ -140,6 +143,7 @@ class QueryCameras:
         photo: QueryPhoto,
         given: Camera | None,
         likely: Callable[[int], Sequence[int]] | None,
+        searched: Callable[[], Camera | None] | None,
     ) -> list[CameraChoice]:
         """What ``choices`` answers, but for how the views are enlarged."""
         turns = self._ways(photo.lens)
@@ -158,7 +162,10 @@ class QueryCameras:
             for choice in self._at(photo, turn, likely and partial(likely, turn))[:most]
         ]
         if not found:
-            raise CameraError(self._lack(photo))
+            fitted = searched() if searched is not None else None
+            if fitted is None:
+                raise CameraError(self._lack(photo))
+            found = [CameraChoice(fitted, "searched", turn) for turn in turns]
         return list(dict.fromkeys(found))
 
     def may_roll(self, photo: QueryPhoto) -> bool:

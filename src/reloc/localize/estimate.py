@@ -48,7 +48,8 @@ class Estimate:
         camera: intrinsics that the pose is for, at the size of the stored image; None where there
             was none or the image could not be read.
         camera_source: where they come from: ``given``, ``map``, ``map (median of N)`` of so many
-            cameras of the map, ``scaled`` (the map's, magnified as EXIF says) or ``exif``.
+            cameras of the map, ``scaled`` (the map's, magnified as EXIF says), ``exif``, or
+            ``searched``: a pinhole whose focal length landmarks agree with best.
         landmark_inliers: landmarks of the map that agree with the pose, where they decided it; else
             0.
         landmarks_alone: landmarks were sure of the pose, so that neither the backbone nor heads

@@ -14,6 +14,7 @@ from reloc.files import StrPath
 from reloc.geometry import Camera
 from reloc.localize.estimate import Estimate
 from reloc.localize.first_look import FirstLook, first_look
+from reloc.localize.focal_search import searched_camera
 from reloc.localize.pipeline import Attempt, LocalizingPipeline
 from reloc.localize.pixels import Image
 from reloc.localize.place import Place, RankingOptions
@@ -157,7 +158,15 @@ class Localizer(LocalizingPipeline[_Seen]):
         def likely(turn: int) -> list[int]:
             return self.place.likely(self.extractor(read.view(turn, short_side=short_side).image))
 
-        choices = self.place.cameras.choices(read.photo, read.query.camera, likely=likely)
+        def searched() -> Camera | None:
+            if self._first is None:
+                return None
+            height, width = read.image.shape
+            return searched_camera(self._first, read.keypoints(), width=width, height=height)
+
+        choices = self.place.cameras.choices(
+            read.photo, read.query.camera, likely=likely, searched=searched
+        )
         return read.prepared(choices, short_side=short_side)
 
     def _answer(self, read: _Seen) -> Estimate | None:
