@@ -190,7 +190,7 @@ def keypoints_once() -> Iterator[None]:
         return tuple(array.copy() for array in known[asked])
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("capture.pairs", "landmarks.keypoints"):
+        for module in ("capture.tentative_matches", "landmarks.keypoints"):
             patch.setattr(f"reloc.{module}.sift", found)
         yield
 
