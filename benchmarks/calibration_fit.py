@@ -28,9 +28,6 @@ FACTORS = (0.5, 1.0, 4.0, 16.0)
 CHI_SQUARED = {0.5: 5.348, 0.9: 10.645, 0.99: 16.812}
 # Strength of the prior that weights are small, in samples.
 PRIOR = 1.0
-# A pose that is another one counts as so many in the fit of log-odds: to believe it is worse than
-# not to believe a right one.
-OTHER_COUNTS = 4.0
 # Share of right poses that the normal distribution does not explain, and how wide these lie in
 # radians and in typical depths.
 ODD, WIDE = 0.01, 0.5
@@ -236,16 +233,15 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
     More of a feature that speaks for a pose is never worse.
     """
     names = list(CONSTANTS.weights)
-    rows, within, right, counts = [], [], [], []
-    for s in [*samples, *_by_chance(samples)]:
+    rows, within, right = [], [], []
+    for s in samples:
         assert s.evidence is not None
         found = trust.features(s.evidence)
         rows.append([found.get(name, 0.0) for name in names])
         covariance = trust.calibrated_covariance(s.evidence, constants)
         within.append(s.evidence.reliability * _within_factors(covariance, s.bound))
         right.append([float(s.distance <= factor) for factor in FACTORS])
-        counts.append([OTHER_COUNTS if s.distance > OTHER_POSE else 1.0])
-    features, exact, truth, weight = map(_tensor, (rows, within, right, counts))
+    features, exact, truth = map(_tensor, (rows, within, right))
     free = torch.tensor([name in trust.INTERCEPTS for name in names])
     start = _tensor([CONSTANTS.weights[name] for name in names])
     raw = torch.where(free, start, start.clamp(min=0.05).expm1().log()).requires_grad_(True)
@@ -258,28 +254,13 @@ def _with_fitted_weights(samples: Sequence[Sample], constants: Constants) -> Con
         optimizer.zero_grad()
         likely = (torch.sigmoid(features @ weights())[:, None] * exact).clamp(1e-9, 1 - 1e-9)
         likelihood = truth * likely.log() + (1 - truth) * (1 - likely).log()
-        total = -(weight * likelihood).sum() + PRIOR * (weights() ** 2).sum() / 10
+        total = -likelihood.sum() + PRIOR * (weights() ** 2).sum() / 10
         total = total / len(truth)
         total.backward()
         return total
 
     optimizer.step(loss)
     return replace(constants, weights=dict(zip(names, weights().detach().tolist(), strict=True)))
-
-
-def _by_chance(samples: Sequence[Sample]) -> list[Sample]:
-    """Poses of other places as if landmarks gave them, with which these agree by chance alone.
-
-    No estimate is of such, but what agrees by chance has to say nothing for a pose.
-    """
-    return [
-        replace(s, evidence=replace(s.evidence, by_landmarks=True))
-        for s in samples
-        if s.motion is None
-        and s.evidence is not None
-        and s.evidence.landmarks is not None
-        and not s.evidence.by_landmarks
-    ]
 
 
 def _within_factors(covariance: Array | None, bound: Bound) -> Array:

@@ -97,7 +97,6 @@ def test_where_both_agree_the_pose_is_surer_than_by_either(cloud, answer):
     assert off(both, truth) < 0.005
 
 
-@pytest.mark.slow
 def test_many_landmarks_decide_against_heads_and_it_is_said(cloud, answer, elsewhere):
     truth = cloud.views[VIEW].world_from_cam
     agreed, contradicted = answer(truth), answer(elsewhere)
@@ -112,7 +111,7 @@ def test_many_landmarks_decide_against_heads_and_it_is_said(cloud, answer, elsew
 
 def test_few_landmarks_do_not_decide_but_leave_heads_less_sure(answer, elsewhere):
     heads = answer(elsewhere, landmarks=0, outliers=0.5)
-    doubted = answer(elsewhere, keypoints=20, outliers=0.5)
+    doubted = answer(elsewhere, keypoints=30, outliers=0.5)
     assert doubted.contradicted
     assert off(doubted, elsewhere) < 0.1
     assert doubted.landmark_inliers == 0

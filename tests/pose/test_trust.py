@@ -32,18 +32,13 @@ def test_belief_rises_with_what_agrees():
     for cases in (
         [heads(share) for share in (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)],
         [landmarks(count, cells=heads(0.01).cells) for count in (0, 5, 15, 100, 500)],
+        [heads(0.03, landmarks=LandmarkEvidence(n, 500, n / 500)) for n in (0, 5, 20, 300)],
     ):
         values = confidences(cases)
         assert values == sorted(values)
         assert all(0 <= value <= 1 for value in values)
         assert values[0] < 0.05
         assert values[-1] > 0.9
-    # Of landmarks that do not suffice for a pose of their own.
-    values = confidences(
-        heads(0.05, landmarks=LandmarkEvidence(n, 500, n / 500)) for n in (0, 5, 20, 40)
-    )
-    assert values == sorted(values)
-    assert values[-1] > 3 * values[0]
 
 
 def test_what_both_see_is_surer_than_what_either_sees():
@@ -90,7 +85,7 @@ def test_poses_may_be_farther_off_than_their_own_correspondences_say():
         assert spread(replace(case, covariance=np.zeros((6, 6)))) > 0
         larger = replace(case, covariance=100 * EXACT)
         assert spread(larger) == pytest.approx(10 * spread(case), rel=0.3)
-    assert spread(heads(0.5, closed_form=True)) > 1.05 * spread(heads(0.5))
+    assert spread(heads(0.5, closed_form=True)) > 1.3 * spread(heads(0.5))
     blurred = LandmarkEvidence(200, 1000, 1.0, 2.5)
     assert spread(landmarks(200, landmarks=blurred)) > 1.3 * spread(landmarks(200))
 
@@ -114,11 +109,11 @@ def test_heads_that_know_little_contradict_no_landmarks():
     silent = landmarks(60, cells=heads(0.005).cells)
     for by_heads, heard in (((None, None, (0.1, 1.0)), False), (((0.1, 1.0),) * 3, True)):
         measured = HeldBack("held back", ((0.1, 1.0),) * 3, by_heads)
-        assert ("cells beside" in features(replace(silent, held_back=measured))) == heard
+        assert ("cells" in features(replace(silent, held_back=measured))) == heard
 
 
 def test_heads_that_were_not_asked_have_no_features():
-    assert not [name for name in features(landmarks(50)) if "heads" in name or "cells" in name]
+    assert not {"heads", "cells"} & {k for k, v in features(landmarks(50)).items() if v}
 
 
 def test_landmarks_in_a_part_of_the_image_alone_may_be_those_of_a_picture():
@@ -127,9 +122,7 @@ def test_landmarks_in_a_part_of_the_image_alone_may_be_those_of_a_picture():
     values = [
         judged(
             replace(
-                whole,
-                landmarks=replace(whole.landmarks, enclosed=share, error=2.2),
-                remoteness=remoteness,
+                whole, landmarks=replace(whole.landmarks, enclosed=share), remoteness=remoteness
             ),
             BOUND,
         ).confidence
