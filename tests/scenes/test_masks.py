@@ -38,6 +38,7 @@ def test_black_pixels_and_borders_do_not_count(tmp_path):
     assert kept(Mask(half), pixels, **size).tolist() == [False, True, True, True, True, False]
 
 
+@pytest.mark.slow
 def test_cells_and_keypoints_under_a_mask_are_not_mapped(wall_frames, tmp_path):
     path = mask(tmp_path / "m.png", width=320, height=240, black=slice(0, 120))
     masked = [replace(frame, mask=Mask(path)) for frame in wall_frames]

@@ -33,6 +33,7 @@ def aligned(found, true):
     return moved
 
 
+@pytest.mark.slow
 def test_poses_are_the_true_ones_but_for_place_and_size(posed, walked):
     frames = open_scene(posed).mapping
     assert [frame.name for frame in frames] == [f"images/photo {n:02d}.jpg" for n in range(FRAMES)]
@@ -46,10 +47,12 @@ def test_poses_are_the_true_ones_but_for_place_and_size(posed, walked):
     assert len({frame.camera for frame in frames}) == 1
 
 
+@pytest.mark.slow
 def test_the_world_is_upright(posed):
     assert up_direction(poses_of(open_scene(posed).mapping)) @ [0, -1, 0] > 0.999
 
 
+@pytest.mark.slow
 def test_what_is_found_is_kept_and_told(posed, photos, monkeypatch):
     monkeypatch.setitem(sys.modules, "pycolmap", None)  # it is not even asked for
     scene = posed_scene(photos, posed)
@@ -59,6 +62,7 @@ def test_what_is_found_is_kept_and_told(posed, photos, monkeypatch):
     assert not (posed / "work").exists()
 
 
+@pytest.mark.slow
 def test_work_goes_on_where_it_was_interrupted(matched, photos, posed, tmp_path, monkeypatch):
     def again(*_, **__):
         raise AssertionError("looked at again")
@@ -71,6 +75,7 @@ def test_work_goes_on_where_it_was_interrupted(matched, photos, posed, tmp_path,
     assert np.array_equal(here, there), "the same seed gives the same poses"
 
 
+@pytest.mark.slow
 def test_many_images_are_posed_globally(matched, photos, posed, tmp_path, monkeypatch):
     monkeypatch.setattr(posing, "GLOBAL_FROM", FRAMES)
     shutil.copytree(matched, tmp_path / "poses", symlinks=True)
@@ -88,6 +93,7 @@ def test_many_images_are_posed_globally(matched, photos, posed, tmp_path, monkey
     assert off.max() < 0.03 * way
 
 
+@pytest.mark.slow
 def test_a_changed_capture_is_posed_anew(matched, walked, tmp_path):
     shutil.copytree(matched, tmp_path / "poses", symlinks=True)
     shutil.copytree(walked / "photos", tmp_path / "photos")
@@ -97,6 +103,7 @@ def test_a_changed_capture_is_posed_anew(matched, walked, tmp_path):
         pose_capture(capture_without_poses(tmp_path / "photos"), tmp_path / "poses")
 
 
+@pytest.mark.slow
 def test_photos_of_nothing_in_common_are_refused(tmp_path):
     rng = np.random.default_rng(0)
     folder = tmp_path / "photos"
@@ -111,6 +118,7 @@ def test_photos_of_nothing_in_common_are_refused(tmp_path):
     assert "\n" not in message
 
 
+@pytest.mark.slow
 def test_a_camera_that_only_turns_is_refused(tmp_path):
     rng = np.random.default_rng(0)
     wall = sum(cv2.GaussianBlur(rng.normal(size=(480, 900)), (0, 0), s) * s for s in (1, 2, 4, 9))
@@ -137,6 +145,7 @@ def test_a_video_that_cannot_be_read_leaves_nothing(tmp_path):
     assert not (tmp_path / "poses").exists()
 
 
+@pytest.mark.slow
 def test_plain_photos_are_refused_for_what_they_show(tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
@@ -160,6 +169,7 @@ def test_a_folder_of_something_else_is_left_alone(photos, tmp_path):
     assert (tmp_path / "mine.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_an_interruption_ends_the_process_of_colmap(matched, tmp_path):
     def children():

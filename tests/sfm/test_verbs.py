@@ -23,6 +23,7 @@ def reloc(capsys):
     return run
 
 
+@pytest.mark.slow
 def test_a_video_becomes_a_colmap_model(reloc, film, tmp_path):
     status, out, err = reloc("pose", film, tmp_path / "model")
     assert status == 0, err
@@ -40,6 +41,7 @@ def test_a_video_becomes_a_colmap_model(reloc, film, tmp_path):
     assert "there already" in out
 
 
+@pytest.mark.slow
 def test_photos_become_a_map_beside_their_poses(reloc, walked, posed, tmp_path, monkeypatch):
     toy = MappingOptions(
         views=12, steps=10, batch=64, width=32, blocks=1, short_side=64, cells_per_view=60
