@@ -92,3 +92,6 @@ def test_what_is_no_capture_is_refused(reloc, tmp_path):
     status, _, err = reloc("pose", tmp_path, tmp_path / "out")
     assert status == 2
     assert "no video and no folder of photos without poses" in err
+    status, _, err = reloc("pose", tmp_path / "absent", tmp_path / "out")
+    assert status == 2
+    assert "absent: no such file or folder" in err

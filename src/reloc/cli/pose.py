@@ -27,6 +27,8 @@ def pose(
             on where it was interrupted.
     """
     found = capture_without_poses(capture)
+    if found is None and not capture.exists():
+        raise SceneError(f"{capture}: no such file or folder")
     if found is None:
         raise SceneError(
             f"{capture}: no video and no folder of photos without poses; if its poses are known, "
