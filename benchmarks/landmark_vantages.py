@@ -8,11 +8,10 @@ alone, no head has a say.
 
 import sys
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 import tyro
-from landmark_size import RECALLS, measured
+from landmark_size import RECALLS, Options, measured
 
 from reloc.errors import RelocError, SceneError
 from reloc.evaluation.figures import percent_text, threshold_text
@@ -21,23 +20,6 @@ from reloc.landmarks.keypoints import detect_keypoints
 from reloc.maps import SceneMap
 from reloc.sampling import evenly
 from reloc.scenes import open_scene
-
-
-@dataclass(frozen=True)
-class Options:
-    """What to measure.
-
-    Attributes:
-        map: a map with landmarks.
-        scene: the folder of its scene, whose queries are localized.
-        poses: a pose set, where it brings other poses than the scene.
-        queries: that are localized, evenly spaced over all.
-    """
-
-    map: tyro.conf.Positional[Path]
-    scene: tyro.conf.Positional[Path]
-    poses: Path | None = None
-    queries: int = 60
 
 
 def run(options: Options) -> None:

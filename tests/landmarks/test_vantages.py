@@ -5,7 +5,7 @@ import pytest
 
 from reloc.geometry import look_at
 from reloc.landmarks import LandmarkOptions
-from reloc.landmarks.building import observed_landmarks
+from reloc.landmarks.building import landmarks_of, matched_frames
 from reloc.landmarks.vantages import GROUPS, MOST_GROUPS, NEAREST, Vantages, of_both, vantages_of
 
 
@@ -77,7 +77,8 @@ def test_those_of_two_maps_stay_apart():
 
 
 def test_landmarks_tell_which_frames_show_them(wall_frames):
-    made = observed_landmarks(wall_frames, depth=3.0, options=LandmarkOptions(count=200))
+    options = LandmarkOptions(count=200)
+    made = landmarks_of(matched_frames(wall_frames, depth=3.0, options=options), options=options)
     vantages = made.landmarks.vantages
     assert vantages is not None
     group = np.array(

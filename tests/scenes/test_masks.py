@@ -9,7 +9,7 @@ import pytest
 
 from reloc.errors import SceneError
 from reloc.images.image_cache import read_gray
-from reloc.landmarks.building import LandmarkOptions, observed_landmarks
+from reloc.landmarks.building import LandmarkOptions, build_landmarks
 from reloc.mapping.views import prepare_view
 from reloc.scenes import open_scene
 from reloc.scenes.masks import kept
@@ -47,11 +47,11 @@ def test_cells_and_keypoints_under_a_mask_are_not_mapped(wall_frames, tmp_path):
     assert plain.usable.all()
     np.testing.assert_array_equal(view.usable, view.pixels[:, 1] > 120)
     options = LandmarkOptions(count=200)
-    made = observed_landmarks(masked, depth=3.0, options=options, read=read_gray)
-    whole = observed_landmarks(wall_frames, depth=3.0, options=options, read=read_gray)
+    made, _ = build_landmarks(masked, depth=3.0, options=options, read=read_gray)
+    whole, _ = build_landmarks(wall_frames, depth=3.0, options=options, read=read_gray)
     # The wall is z = 3 and cameras are level: what the upper half shows has a smaller y.
-    assert len(made.landmarks) > 50
-    assert made.landmarks.points[:, 1].min() > -0.25 > whole.landmarks.points[:, 1].min()
+    assert len(made) > 50
+    assert made.points[:, 1].min() > -0.25 > whole.points[:, 1].min()
 
 
 def test_masks_of_colmap_and_nerfstudio(walk, tmp_path):

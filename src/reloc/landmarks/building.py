@@ -145,22 +145,10 @@ def build_landmarks(
     read: Callable[[Path], Gray] = read_gray,
     progress: Progress = silent,
 ) -> tuple[Landmarks, LandmarkCounts]:
-    """Landmarks of posed frames; see ``observed_landmarks``."""
-    made = observed_landmarks(frames, depth=depth, options=options, read=read, progress=progress)
-    return made.landmarks, made.counts
-
-
-def observed_landmarks(
-    frames: Sequence[Frame],
-    *,
-    depth: float,
-    options: LandmarkOptions,
-    read: Callable[[Path], Gray] = read_gray,
-    progress: Progress = silent,
-) -> ObservedLandmarks:
     """Landmarks of posed frames; see ``matched_frames`` and ``landmarks_of``."""
     matched = matched_frames(frames, depth=depth, options=options, read=read, progress=progress)
-    return landmarks_of(matched, options=options)
+    made = landmarks_of(matched, options=options)
+    return made.landmarks, made.counts
 
 
 def matched_frames(
